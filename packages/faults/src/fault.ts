@@ -1,0 +1,30 @@
+import { FAULTS, type FaultEntry, type FaultId, type ReplyFaultId } from './catalogue.ts';
+
+/** What becomes of the message that met the fault. */
+export type FaultFate = 'waits' | 'held' | 'refused' | 'comes back';
+
+/** The row of a fault, as the wide type. */
+export function faultOf(id: FaultId): FaultEntry {
+  return FAULTS[id];
+}
+
+export function isTransient(id: FaultId): boolean {
+  return FAULTS[id].class === 'transient';
+}
+
+/**
+ * The enhanced status code, for example `4.4.3` (RFC 3463 section 2).
+ *
+ * `as` overrides the class where the outcome does: a transient fault that ended in expiry is
+ * reported as permanent, a permanent one that is only held as transient.
+ */
+export function enhancedCode(id: FaultId, as?: 'transient' | 'permanent'): string {
+  const entry = FAULTS[id];
+  return `${(as ?? entry.class) === 'transient' ? 4 : 5}.${entry.detail}`;
+}
+
+/** The reply of ours for a fault, for example `451 4.3.0 local error in processing`. */
+export function replyLine(id: ReplyFaultId): string {
+  const entry = FAULTS[id];
+  return `${entry.code} ${enhancedCode(id)} ${entry.text}`;
+}
