@@ -1,1 +1,64 @@
-export {};
+/** The audit log: closed events, salted personal fields, Merkle tree, signed heads; verifies offline. */
+export {
+  AUDIT_EVENT_KINDS,
+  type AuditEvent,
+  type AuditEventKind,
+  auditEventSchema,
+} from './event.ts';
+export {
+  type HeadFacts,
+  headBytes,
+  headHash,
+  NO_PREVIOUS,
+  type SignedHead,
+  signedHeadSchema,
+  signHead,
+  verifyHead,
+} from './head.ts';
+export {
+  type Leaf,
+  type LeafContent,
+  type LeafFacts,
+  leafOf,
+  type PersonalValue,
+  type PersonalValues,
+  parseLeaf,
+  personalHash,
+} from './leaf.ts';
+export {
+  formatHeadLine,
+  formatLeafLine,
+  formatSegmentLine,
+  formatSubtreeLine,
+  type LeafLine,
+  type LogLine,
+  MAX_LINE_BYTES,
+  parseLogLine,
+  type SegmentStart,
+  type Subtree,
+} from './line.ts';
+export {
+  consistencyProof,
+  type InclusionClaim,
+  inclusionProof,
+  type TreeHead,
+  verifyConsistency,
+  verifyInclusion,
+} from './proof.ts';
+export {
+  type EventFilter,
+  type EventProof,
+  eventProofSchema,
+  matchesFilter,
+  proveEvent,
+  type RecordedEvent,
+  readEvent,
+  readEvents,
+  recentEvents,
+  verifyEventProof,
+} from './read.ts';
+export { LOG_KEY_FILE, parseSegmentName, SEGMENT_LEAVES, segmentName } from './segment.ts';
+export { type ByteSource, type RawLine, splitLines } from './split-lines.ts';
+export { leafHash, MerkleTree, nodeHash } from './tree.ts';
+export type { DamageCode, LogVerdict, SegmentSource } from './verdict.ts';
+export { type VerifyOptions, verifyLog } from './verify.ts';

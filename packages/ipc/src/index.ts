@@ -1,1 +1,24 @@
-export {};
+/** Framed JSON calls over Unix sockets: closed method lists, checked at the border, bounded, with deadlines. */
+export { type CallOptions, type ConnectOptions, connectSocket, type IpcClient } from './client.ts';
+export { IpcRefused, IpcUnavailable, type UnavailableKind } from './errors.ts';
+export { MAX_FRAME_BYTES } from './frames.ts';
+export {
+  type CallContext,
+  type CallParams,
+  type CallResult,
+  defineProtocol,
+  type Handlers,
+  type Method,
+  type MethodName,
+  type Protocol,
+} from './protocol.ts';
+export * from './protocols/advise.ts';
+export * from './protocols/egress.ts';
+export * from './protocols/health.ts';
+export * from './protocols/hint.ts';
+export * from './protocols/inward.ts';
+export * from './protocols/key-record.ts';
+export * from './protocols/keyholder.ts';
+export * from './protocols/recorder.ts';
+export * from './protocols/values.ts';
+export { type IpcServer, type ServeOptions, serveSocket } from './server.ts';

@@ -17,7 +17,6 @@ export const MAX_COLLECT_BYTES = 256 * 1024 * 1024;
 export function bufferContent(bytes: Uint8Array): Content {
   return {
     sizeBytes: bytes.length,
-    // biome-ignore lint/suspicious/useAwait: an async iterable is the contract
     open: async function* () {
       yield bytes;
     },

@@ -23,4 +23,4 @@ export {
   sameMailbox,
 } from './mailbox.ts';
 export { never } from './never.ts';
-export { newQueueId, parseQueueId, type QueueId } from './queue-id.ts';
+export { childQueueId, newQueueId, parseQueueId, type QueueId } from './queue-id.ts';

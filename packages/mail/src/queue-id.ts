@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 
 declare const tag: unique symbol;
 type Tagged<Base, Name extends string> = Base & { readonly [tag]: Name };
@@ -25,4 +25,15 @@ export function newQueueId(now: Date): QueueId {
 /** @returns null if the text is no queue id; an id is safe as a file name. */
 export function parseQueueId(text: string): QueueId | null {
   return QUEUE_ID.test(text) ? (text as QueueId) : null;
+}
+
+/**
+ * The id of something made from `parent`: the same for the same label, so that work done again
+ * after a crash lands in the same file instead of in a second one.
+ */
+export function childQueueId(parent: QueueId, label: string): QueueId {
+  const digest = createHash('sha256').update(`${parent}\n${label}`).digest();
+  let tail = '';
+  for (const byte of digest.subarray(0, 10)) tail += ALPHABET[byte & 31];
+  return `${parent.slice(0, 10)}${tail}` as QueueId;
 }

@@ -1,1 +1,42 @@
-export {};
+/** Certificates: reading, path validation, names for TLS, and making our own. */
+export { issueDomainAuthority, issueTlsServer, makeRoot, type RootRequest } from './authority.ts';
+export {
+  type Certificate,
+  MAX_CERTIFICATE_BYTES,
+  type ParsedCertificate,
+  parseCertificate,
+  type UntrustedCertificate,
+} from './certificate.ts';
+export {
+  type DistinguishedName,
+  formatName,
+  type NameAttribute,
+  type RelativeName,
+} from './distinguished-name.ts';
+export type { KeyUsage } from './extensions.ts';
+export type { GeneralName } from './general-names.ts';
+export {
+  type CertificateRequest,
+  generateKeyPairPem,
+  issueCertificate,
+  type KeyKind,
+  type KeyPairPem,
+  makeCsr,
+  type NameConstraintsRequest,
+  type SubjectRequest,
+} from './issue.ts';
+export type { NameConstraints } from './name-subtrees.ts';
+export { PKIX } from './oids.ts';
+export {
+  DEFAULT_PATH_LIMITS,
+  type PathInput,
+  type PathLimits,
+  type PathResult,
+  ValidatedCertificate,
+  validatePath,
+} from './path.ts';
+export type { PathCode } from './path-rules.ts';
+export { formatPem, formatPemCertificate, parsePemCertificates } from './pem.ts';
+export { checkPublicKey, type KeyCheck, MAX_RSA_BITS, MIN_RSA_BITS } from './public-key.ts';
+export type { Purpose } from './purpose.ts';
+export { checkTlsName, type TlsNameCheck } from './tls-name.ts';

@@ -1,1 +1,25 @@
-export {};
+/** Sealed queue files: write, sync, rename, scan, set aside. */
+export type { BlobMove, BlobReader, BlobStore, BlobWriter } from './blob-store.ts';
+export { SpoolCorruptError, SpoolKeyError } from './errors.ts';
+export { FolderBlobStore } from './folder-store.ts';
+export {
+  type ClientFacts,
+  clientFactsSchema,
+  forwardPathSchema,
+  MAX_HEADER_BYTES,
+  type QueuedForwardPath,
+  type QueueFileHeader,
+  queueFileHeaderSchema,
+  SPOOL_READERS,
+  type SpoolReader,
+} from './header.ts';
+export { generateReaderKey, type ReaderKeyPem } from './reader-keys.ts';
+export {
+  SPOOL_FOLDERS,
+  Spool,
+  type SpoolFolder,
+  type SpoolHeaderRead,
+  type SpoolOptions,
+  type SpoolRead,
+} from './spool.ts';
+export type { SpoolWriter } from './writer.ts';

@@ -1,1 +1,50 @@
-export {};
+/**
+ * worker: reads strangers' messages: opens, verifies, filters, decides, protects.
+ *
+ * Role outward takes mail from `incoming` to `outgoing`; role inward judges mail inside DATA;
+ * role advise answers console and command line and touches no mail.
+ *
+ * Reads     own options file, policy versions, spool (not advise).
+ * Writes    spool `tmp`, `outgoing`, `hold`; hashes of keys seen and messages sent. advise: nothing.
+ * Trusts    keyholder to use keys and recorder to keep the log; never the bytes of a message.
+ * Exposure  one Unix socket; DNS, LDAP and clamd outward. Holds no domain key.
+ * Standards RFC 3183, RFC 8551, RFC 5652, RFC 8601, RFC 3464.
+ */
+import { readFile } from 'node:fs/promises';
+import { createLogger } from '@sallyport/log';
+import { never, systemClock } from '@sallyport/mail';
+import { startAdvise } from './advise/start.ts';
+import { startInward } from './inward/start.ts';
+import { type WorkerOptions, workerOptionsSchema } from './options.ts';
+import { startOutward } from './outward/start.ts';
+import type { Runtime, Started } from './shared/runtime.ts';
+
+process.on('SIGINT', () => {}); // Ctrl-C reaches the whole group; the supervisor decides
+const [, , optionsFile = ''] = process.argv;
+const options = workerOptionsSchema.parse(JSON.parse(await readFile(optionsFile, 'utf8')));
+const service = `worker-${options.role}`;
+const write = (line: string): void => void process.stderr.write(line);
+const logger = createLogger({ service, now: () => systemClock.now(), write });
+try {
+  const started = await start(options, { clock: systemClock, logger });
+  const stop = (): void => void started.close().finally(() => process.exit(0));
+  process.once('SIGTERM', stop);
+  process.once('disconnect', stop);
+  process.send?.('ready');
+} catch (cause) {
+  logger.error('worker.not-started', { cause });
+  process.exit(1);
+}
+
+async function start(given: WorkerOptions, runtime: Runtime): Promise<Started> {
+  switch (given.role) {
+    case 'outward':
+      return await startOutward(given, runtime);
+    case 'inward':
+      return await startInward(given, runtime);
+    case 'advise':
+      return await startAdvise(given, runtime);
+    default:
+      return never(given);
+  }
+}

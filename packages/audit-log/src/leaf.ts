@@ -1,0 +1,72 @@
+import { createHash } from 'node:crypto';
+import { z } from 'zod';
+import type { AuditEvent } from './event.ts';
+
+/** A personal value beside its leaf. Either may be withheld or erased; the proofs still hold. */
+export interface PersonalValue {
+  /** 16 random bytes in hex. */
+  readonly salt: string;
+  readonly value: string;
+}
+export type PersonalValues = Readonly<Record<string, PersonalValue>>;
+
+/** One event as it is written: the text that is hashed, and the personal values beside it. */
+export interface Leaf {
+  readonly leaf: string;
+  readonly personal: PersonalValues;
+}
+
+/** What the recorder gives a leaf. */
+export interface LeafFacts {
+  readonly index: number;
+  readonly time: Date;
+  /** A fresh salt in hex for each personal field. */
+  readonly salt: () => string;
+}
+
+/** The leaf of an event. Personal fields enter it as SHA-256(salt || value). */
+export function leafOf(event: AuditEvent, facts: LeafFacts): Leaf {
+  const { personal: fields, ...plain } = event;
+  const personal: Record<string, PersonalValue> = {};
+  const hashes: Record<string, string> = {};
+  for (const [name, value] of Object.entries(fields ?? {})) {
+    const salted = { salt: facts.salt(), value };
+    personal[name] = salted;
+    hashes[name] = personalHash(salted);
+  }
+  const leaf = JSON.stringify({
+    index: facts.index,
+    time: facts.time.toISOString(),
+    ...plain,
+    ...(fields === undefined ? {} : { personal: hashes }),
+  });
+  return { leaf, personal };
+}
+
+/** SHA-256(salt || value) in hex. */
+export function personalHash(personal: PersonalValue): string {
+  return createHash('sha256')
+    .update(Buffer.from(personal.salt, 'hex'))
+    .update(personal.value, 'utf8')
+    .digest('hex');
+}
+
+const leafSchema = z.looseObject({
+  index: z.int().nonnegative(),
+  time: z.string(),
+  kind: z.string(),
+  queueId: z.string().optional(),
+  personal: z.record(z.string(), z.string()).optional(),
+});
+
+/** What every leaf says, whatever its kind; personal fields are hashes. */
+export type LeafContent = z.infer<typeof leafSchema>;
+
+/** @returns null if the text is no leaf. */
+export function parseLeaf(leaf: string): LeafContent | null {
+  try {
+    return leafSchema.safeParse(JSON.parse(leaf)).data ?? null;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,13 @@
+import { z } from 'zod';
+import { defineProtocol } from '../protocol.ts';
+import { hintProtocol } from './hint.ts';
+
+/** The socket of egress: job hints and queue verbs over `outgoing`, and what next hops take. */
+export const egressProtocol = defineProtocol({
+  ...hintProtocol,
+  /** RFC 1870: the SIZE that the next hop of a domain announces; null if it is not known. */
+  probeSize: {
+    params: z.strictObject({ domain: z.string().min(1).max(255) }),
+    result: z.strictObject({ sizeBytes: z.int().nonnegative().nullable() }),
+  },
+});

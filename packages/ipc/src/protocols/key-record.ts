@@ -1,0 +1,77 @@
+import { z } from 'zod';
+import { base64Schema, keyIdSchema, timeSchema } from './values.ts';
+
+const MAX_CERTIFICATE_BYTES = 64 * 1024;
+const MAX_CHAIN = 16;
+
+/** What a key is for. A method of the keyholder takes keys of its own class and no others. */
+export const keyClassSchema = z.enum([
+  'domain-signing',
+  'domain-confidentiality',
+  'dkim',
+  'statement',
+]);
+export type KeyClass = z.infer<typeof keyClassSchema>;
+
+/**
+ * pending: made, not in use yet. active: in use. decrypt-only: opens old mail (confidentiality).
+ * retired: kept for the record. destroyed: the private key is gone.
+ */
+export const keyStateSchema = z.enum(['pending', 'active', 'decrypt-only', 'retired', 'destroyed']);
+export type KeyState = z.infer<typeof keyStateSchema>;
+
+/** The kinds of key pair that the key folder holds. */
+export const keyAlgorithmSchema = z.enum([
+  'rsa-2048',
+  'rsa-3072',
+  'rsa-4096',
+  'ec-p256',
+  'ec-p384',
+]);
+export type KeyAlgorithm = z.infer<typeof keyAlgorithmSchema>;
+
+const attributeDer = base64Schema(8 * 1024).min(4);
+const certificatePem = z.string().max(MAX_CERTIFICATE_BYTES * 2);
+
+/** Attribute values fixed when the key is activated (RFC 8551 section 2.5, RFC 5035): DER in base64. */
+export const fixedAttributesSchema = z.strictObject({
+  /** SigningCertificateV2 (RFC 5035 section 3), the attribute's value. */
+  signingCertificateV2: attributeDer,
+  /** SMIMECapabilities (RFC 8551 section 2.5.2), the attribute's value. */
+  smimeCapabilities: attributeDer,
+  /** SMIMEEncryptionKeyPreference (RFC 8551 section 2.5.3), the attribute's value. */
+  encryptionKeyPreference: attributeDer.nullable(),
+});
+
+/** One `<keyId>.json` of the key folder. The private key is a PEM file of its own, mode 0600. */
+export const keyRecordSchema = z
+  .strictObject({
+    keyId: keyIdSchema,
+    class: keyClassSchema,
+    domain: z.string().min(1).max(255).describe('lower-case A-labels'),
+    state: keyStateSchema,
+    algorithm: keyAlgorithmSchema,
+    certificate: certificatePem.nullable().describe('PEM; null until the CA has issued it'),
+    chain: z.array(certificatePem).max(MAX_CHAIN).describe('PEM, next issuer first, no anchor'),
+    privateKeyFile: z.string().min(1).describe('PKCS#8 PEM; relative to the key folder'),
+    signedAttributes: fixedAttributesSchema.nullable().describe('domain-signing only'),
+    createdAt: timeSchema.optional(),
+    activatedAt: timeSchema.optional(),
+    dkimSelector: z.string().max(63).optional(),
+  })
+  .superRefine((key, context) => {
+    const inUse = key.state === 'active' || key.state === 'decrypt-only';
+    const certified = key.class === 'domain-signing' || key.class === 'domain-confidentiality';
+    const fault = (path: string, message: string) =>
+      context.addIssue({ code: 'custom', path: [path], message });
+    if (inUse && certified && key.certificate === null) {
+      fault('certificate', `a key that is ${key.state} needs its certificate`);
+    }
+    if (key.state === 'active' && key.class === 'domain-signing' && key.signedAttributes === null) {
+      fault('signedAttributes', 'an active signing key needs its fixed attributes');
+    }
+    if (key.state === 'decrypt-only' && key.class !== 'domain-confidentiality') {
+      fault('state', 'decrypt-only is for domain-confidentiality keys');
+    }
+  });
+export type KeyRecord = z.infer<typeof keyRecordSchema>;

@@ -1,0 +1,171 @@
+import { z } from 'zod';
+import { defineProtocol } from '../protocol.ts';
+import { keyClassSchema, keyStateSchema } from './key-record.ts';
+import { base64Schema, emptySchema, keyIdSchema, queueIdSchema } from './values.ts';
+
+const MAX_ENCRYPTED_KEY_BYTES = 4 * 1024;
+const MAX_NAMES = 16;
+const MAX_LABEL_TEXT = 256;
+
+export const digestAlgorithmSchema = z.enum(['sha256', 'sha384', 'sha512']);
+export type DigestAlgorithm = z.infer<typeof digestAlgorithmSchema>;
+
+/** RFC 3183 section 3.1.2, arc id-sti. */
+export const signatureTypeSchema = z.enum([
+  'originator',
+  'domain',
+  'additional-attributes',
+  'review',
+]);
+export type SignatureType = z.infer<typeof signatureTypeSchema>;
+
+const oid = z
+  .string()
+  .max(128)
+  .regex(/^[012](\.(0|[1-9]\d*))+$/);
+const mailboxes = z.array(z.string().min(3).max(320)).min(1).max(MAX_NAMES);
+
+/** RFC 2634 section 3.2 ESSSecurityLabel, without security categories. */
+export const securityLabelSchema = z.strictObject({
+  policy: oid,
+  classification: z.int().min(0).max(256).nullable(),
+  privacyMark: z.string().min(1).max(MAX_LABEL_TEXT).nullable(),
+});
+
+/** Every attribute that a caller may add. The keyholder encodes it; nobody hands it DER. */
+export const signedAttributeSchema = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('security-label'), label: securityLabelSchema }),
+  z.strictObject({
+    kind: z.literal('equivalent-labels'),
+    labels: z.array(securityLabelSchema).min(1).max(MAX_NAMES),
+  }),
+  z.strictObject({
+    kind: z.literal('receipt-request'),
+    contentIdentifier: base64Schema(256),
+    from: z.union([z.enum(['all', 'first-tier']), mailboxes]),
+    to: mailboxes,
+  }),
+  z.strictObject({
+    kind: z.literal('content-hint'),
+    description: z.string().max(1_024).nullable(),
+    contentType: oid,
+  }),
+  z.strictObject({
+    kind: z.literal('ml-expansion-history'),
+    /** RFC 2634 section 4.4, oldest first; the keyholder adds nothing of its own. */
+    entries: z
+      .array(
+        z.strictObject({
+          listIdentifier: base64Schema(256),
+          expansionTime: z.iso.datetime(),
+          receiptPolicy: z.enum(['none']).nullable(),
+        }),
+      )
+      .min(1)
+      .max(64),
+  }),
+]);
+export type SignedAttribute = z.infer<typeof signedAttributeSchema>;
+
+export const signatureAlgorithmSchema = z.enum([
+  'rsa-sha256',
+  'rsa-sha384',
+  'rsa-sha512',
+  'ecdsa-sha256',
+  'ecdsa-sha384',
+  'ecdsa-sha512',
+]);
+
+/** What the gateway's own processes may know of a key. */
+export const publicKeyRecordSchema = z.strictObject({
+  keyId: keyIdSchema,
+  class: keyClassSchema,
+  state: keyStateSchema,
+  domain: z.string(),
+  /** DER in base64; null for a key without one (dkim, pending). */
+  certificate: z.base64().nullable(),
+  chain: z.array(z.base64()),
+});
+export type PublicKeyRecord = z.infer<typeof publicKeyRecordSchema>;
+
+const keysMethod = {
+  params: emptySchema,
+  result: z.array(publicKeyRecordSchema),
+};
+
+/** Domain signatures: the digest goes in, SignedAttributes and a signature over them come out. */
+export const keyholderSignProtocol = defineProtocol({
+  sign: {
+    params: z.strictObject({
+      keyId: keyIdSchema,
+      queueId: queueIdSchema,
+      digestAlgorithm: digestAlgorithmSchema,
+      digest: base64Schema(64),
+      signatureTypes: z.array(signatureTypeSchema).max(4),
+      attributes: z.array(signedAttributeSchema).max(5),
+    }),
+    result: z.strictObject({
+      /** DER SET OF Attribute, tag 0x31: what was signed (RFC 5652 section 5.4). */
+      signedAttrs: z.base64(),
+      signature: z.base64(),
+      signatureAlgorithm: signatureAlgorithmSchema,
+    }),
+  },
+  keys: keysMethod,
+});
+
+const oaepHash = z.enum(['sha1', 'sha256', 'sha384', 'sha512']);
+
+/** The facts of one recipientInfo that its key needs, and nothing else of the message. */
+export const unwrapRecipientSchema = z.discriminatedUnion('kind', [
+  z.strictObject({
+    kind: z.literal('ktri'),
+    algorithm: z.discriminatedUnion('kind', [
+      z.strictObject({ kind: z.literal('pkcs1v15') }),
+      z.strictObject({
+        kind: z.literal('oaep'),
+        hash: oaepHash,
+        mgf1Hash: oaepHash,
+        label: base64Schema(1_024),
+      }),
+    ]),
+    encryptedKey: base64Schema(MAX_ENCRYPTED_KEY_BYTES),
+  }),
+  z.strictObject({
+    kind: z.literal('kari'),
+    curve: z.enum(['p256', 'p384']),
+    /** The uncompressed or compressed point of originatorKey. */
+    originatorPublicKey: base64Schema(256),
+    kdf: z.strictObject({ hash: z.enum(['sha1', 'sha224', 'sha256', 'sha384', 'sha512']) }),
+    ukm: base64Schema(1_024).nullable(),
+    wrap: z.enum(['aes128', 'aes192', 'aes256']),
+    /** The wrap AlgorithmIdentifier as it stood in the message had a NULL parameter. */
+    wrapParameters: z.enum(['absent', 'null']).optional(),
+    encryptedKey: base64Schema(MAX_ENCRYPTED_KEY_BYTES),
+  }),
+]);
+export type UnwrapRecipient = z.infer<typeof unwrapRecipientSchema>;
+
+/** Content keys: one recipientInfo's facts go in, a key of the asked length always comes out. */
+export const keyholderUnwrapProtocol = defineProtocol({
+  /** A failure is answered with a wrong key, the same for the same question (RFC 3218 section 2.3.2). */
+  unwrap: {
+    params: z.strictObject({
+      keyId: keyIdSchema,
+      queueId: queueIdSchema,
+      keyBytes: z.union([z.literal(16), z.literal(24), z.literal(32)]),
+      recipient: unwrapRecipientSchema,
+    }),
+    result: z.strictObject({ key: z.base64() }),
+  },
+  keys: keysMethod,
+});
+
+/** The socket of worker outward. */
+export const keyholderOutwardProtocol = defineProtocol({
+  ...keyholderSignProtocol,
+  ...keyholderUnwrapProtocol,
+});
+
+/** The socket of worker inward: no signing. */
+export const keyholderInwardProtocol = keyholderUnwrapProtocol;

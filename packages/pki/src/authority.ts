@@ -1,0 +1,114 @@
+import type { Domain } from '@sallyport/mail';
+import { whole } from './asn1.ts';
+import type { UntrustedCertificate } from './certificate.ts';
+import { issueCertificate, type PrivateKey, type SubjectRequest } from './issue.ts';
+import { PKIX } from './oids.ts';
+import { parsePublicKeyInfo } from './public-key.ts';
+
+/** The four names of RFC 3183 sections 3.1.1 and 4.1. */
+export type AuthorityName =
+  | 'domain-signing-authority'
+  | 'domain-confidentiality-authority'
+  | 'review-authority'
+  | 'attribute-authority';
+
+interface Period {
+  readonly notBefore: Date;
+  readonly days: number;
+}
+
+interface Issuer {
+  readonly certificate: UntrustedCertificate;
+  readonly privateKey: PrivateKey;
+}
+
+export interface RootRequest extends Period {
+  readonly privateKey: PrivateKey;
+  /** Without a common name; that is added. */
+  readonly organization?: Omit<SubjectRequest, 'cn'>;
+  readonly commonName: string;
+  /** The root can certify these domains and what lies below them, and nothing else. */
+  readonly domains: readonly Domain[];
+  /** Addresses of hosts that it may certify, as ranges; none if absent. */
+  readonly ipRanges?: readonly string[];
+}
+
+const NO_ADDRESS = ['0.0.0.0/0', '::/0'];
+
+/** A self-issued root CA that is bound by name constraints to its own domains. Returns DER. */
+export function makeRoot(request: RootRequest): Buffer {
+  const { privateKey, notBefore, days, ipRanges = [] } = request;
+  return issueCertificate({
+    subject: { ...request.organization, cn: request.commonName },
+    privateKey,
+    notBefore,
+    days,
+    ca: { pathLength: 0 },
+    keyUsage: ['keyCertSign', 'cRLSign'],
+    nameConstraints: {
+      permitted: {
+        // A mail base without a leading period is that host only (RFC 5280 section 4.2.1.10).
+        emails: request.domains.flatMap((domain) => [domain, `.${domain}`]),
+        dnsNames: request.domains,
+        ips: ipRanges,
+      },
+      excluded: ipRanges.length === 0 ? { ips: NO_ADDRESS } : {},
+    },
+  });
+}
+
+function isRsa(spki: Buffer): boolean {
+  return parsePublicKeyInfo(whole(spki, 'public key')).algorithm.oid === PKIX.rsaEncryption;
+}
+
+/**
+ * A certificate for one of the domain's authorities: the name as common name and as local-part
+ * (RFC 3183 sections 3.1.1 and 4.1), and a key that only signs or only receives keys. Returns DER.
+ */
+export function issueDomainAuthority(
+  request: Period & {
+    readonly name: AuthorityName;
+    readonly domain: Domain;
+    readonly organization?: Omit<SubjectRequest, 'cn'>;
+    readonly spki: Buffer;
+    readonly issuer: Issuer;
+  },
+): Buffer {
+  const { name, spki, issuer, notBefore, days } = request;
+  const receives = name === 'domain-confidentiality-authority';
+  const encryptionUsage = isRsa(spki) ? 'keyEncipherment' : 'keyAgreement';
+  return issueCertificate({
+    subject: { ...request.organization, cn: name },
+    spki,
+    issuer,
+    notBefore,
+    days,
+    emails: [`${name}@${request.domain}`],
+    keyUsage: [receives ? encryptionUsage : 'digitalSignature'],
+    extendedKeyUsage: [PKIX.emailProtection],
+  });
+}
+
+/** A certificate for hosts that speak TLS, as server and as client of a partner. Returns DER. */
+export function issueTlsServer(
+  request: Period & {
+    readonly commonName: string;
+    readonly dnsNames: readonly string[];
+    readonly ips?: readonly string[];
+    readonly spki: Buffer;
+    readonly issuer: Issuer;
+  },
+): Buffer {
+  const { spki, issuer, notBefore, days, dnsNames, ips = [] } = request;
+  return issueCertificate({
+    subject: { cn: request.commonName },
+    spki,
+    issuer,
+    notBefore,
+    days,
+    dnsNames,
+    ips,
+    keyUsage: isRsa(spki) ? ['digitalSignature', 'keyEncipherment'] : ['digitalSignature'],
+    extendedKeyUsage: [PKIX.serverAuth, PKIX.clientAuth],
+  });
+}

@@ -1,0 +1,25 @@
+/** What was found in a message, in the words of design section 8. */
+export interface VerdictFacts {
+  readonly signature: 'valid' | 'invalid' | 'none' | 'unverifiable';
+  readonly signatureType: 'domain' | 'originator' | 'review' | 'additional-attributes' | null;
+  readonly mapping: 'ok' | 'mismatch' | 'exception' | null;
+  readonly encryption: 'domain' | 'user' | 'none';
+  readonly scope: 'whole' | 'partial';
+  /** True if the content was opened and its encryption proves integrity (RFC 5083) or a signature over it verified. */
+  readonly integrity: boolean;
+  /** What went wrong first, for a refusal that may name it; null if nothing did. */
+  readonly fault:
+    | 'message-integrity'
+    | 'signer-not-trusted'
+    | 'signer-mismatch'
+    | 'algorithm-unsupported'
+    | 'decryption-failed'
+    | null;
+}
+
+/** What the content filter found. */
+export type FilterFacts =
+  | { readonly kind: 'clean'; readonly scanned: boolean }
+  | { readonly kind: 'hold'; readonly reason: string }
+  | { readonly kind: 'refuse'; readonly reason: string }
+  | { readonly kind: 'unavailable'; readonly whenDown: 'wait' | 'hold'; readonly reason: string };

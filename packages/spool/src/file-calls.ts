@@ -1,0 +1,83 @@
+/** The few file calls of the message path, on bare descriptors: FileHandle costs more than the call. */
+import { close, constants, fsync, open, read, writev } from 'node:fs';
+
+export const FILE_MODE = 0o600;
+export const FOLDER_MODE = 0o700;
+
+const CREATE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
+
+export function openNew(path: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    open(path, CREATE, FILE_MODE, (error, fd) => (error === null ? resolve(fd) : reject(error)));
+  });
+}
+
+export function openForReading(path: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const flags = constants.O_RDONLY | constants.O_NOFOLLOW;
+    open(path, flags, (error, fd) => (error === null ? resolve(fd) : reject(error)));
+  });
+}
+
+/** Syncs the file's bytes and length, or a folder's entries. */
+export function syncDescriptor(fd: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    fsync(fd, (error) => (error === null ? resolve() : reject(error)));
+  });
+}
+
+export function closeDescriptor(fd: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    close(fd, (error) => (error === null || error === undefined ? resolve() : reject(error)));
+  });
+}
+
+/** Writes all parts at the end of what was written before. */
+export async function writeAll(fd: number, parts: readonly Uint8Array[]): Promise<void> {
+  let rest = parts.filter((part) => part.length > 0);
+  while (rest.length > 0) {
+    const written = await writeSome(fd, rest);
+    rest = dropBytes(rest, written);
+  }
+}
+
+function writeSome(fd: number, parts: readonly Uint8Array[]): Promise<number> {
+  return new Promise((resolve, reject) => {
+    writev(fd, [...parts], (error, written) => (error === null ? resolve(written) : reject(error)));
+  });
+}
+
+function dropBytes(parts: readonly Uint8Array[], count: number): Uint8Array[] {
+  const rest: Uint8Array[] = [];
+  let skip = count;
+  for (const part of parts) {
+    if (skip < part.length) rest.push(part.subarray(skip));
+    skip = Math.max(0, skip - part.length);
+  }
+  return rest;
+}
+
+/** Fills a new buffer; it is shorter than asked only where the file ends. */
+export async function readAt(fd: number, offset: number, length: number): Promise<Buffer> {
+  const buffer = Buffer.allocUnsafeSlow(length);
+  let filled = 0;
+  while (filled < length) {
+    const count = await readSome(fd, buffer.subarray(filled), offset + filled);
+    if (count === 0) break;
+    filled += count;
+  }
+  return filled === length ? buffer : buffer.subarray(0, filled);
+}
+
+function readSome(fd: number, into: Buffer, position: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    read(fd, into, 0, into.length, position, (error, count) =>
+      error === null ? resolve(count) : reject(error),
+    );
+  });
+}
+
+/** True for a Node system error with that code. */
+export function isSystemError(error: unknown, code: string): boolean {
+  return error instanceof Error && 'code' in error && error.code === code;
+}

@@ -1,0 +1,195 @@
+import { closeSync, fstatSync, mkdirSync } from 'node:fs';
+import { link, opendir, rename, stat, statfs, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { BlobMove, BlobReader, BlobStore, BlobWriter } from './blob-store.ts';
+import {
+  FOLDER_MODE,
+  isSystemError,
+  openForReading,
+  openNew,
+  readAt,
+  syncDescriptor,
+  writeAll,
+} from './file-calls.ts';
+import { FolderSync } from './folder-sync.ts';
+
+const LIST_BATCH = 512;
+
+/** Blobs as files of one filesystem, folders 0700 and files 0600. */
+export class FolderBlobStore implements BlobStore {
+  readonly #root: string;
+  readonly #syncs = new Map<string, FolderSync>();
+  readonly #disposable: ReadonlySet<string>;
+  #putCount = 0;
+
+  /** `disposable` folders are emptied at start, so what leaves them need not be synced there. */
+  constructor(options: {
+    readonly root: string;
+    readonly folders: readonly string[];
+    readonly disposable: readonly string[];
+  }) {
+    this.#root = options.root;
+    this.#disposable = new Set(options.disposable);
+    for (const folder of options.folders) {
+      const path = join(options.root, folder);
+      mkdirSync(path, { recursive: true, mode: FOLDER_MODE });
+      this.#syncs.set(folder, new FolderSync(path));
+    }
+  }
+
+  create(folder: string, name: string): BlobWriter {
+    return new FileWriter(join(this.#root, folder, name));
+  }
+
+  async putAtomically(folder: string, name: string, bytes: Uint8Array): Promise<void> {
+    this.#putCount += 1;
+    const path = join(this.#root, folder, name);
+    const temporary = `${path}.${process.pid}-${this.#putCount}.tmp`;
+    const writer = new FileWriter(temporary);
+    try {
+      await writer.append([bytes]);
+      await writer.finish({ syncNow: true });
+      await rename(temporary, path);
+    } catch (error) {
+      await writer.abort();
+      throw error;
+    }
+    await this.#syncFolder(folder);
+  }
+
+  async get(folder: string, name: string): Promise<BlobReader | null> {
+    let fd: number;
+    try {
+      fd = await openForReading(join(this.#root, folder, name));
+    } catch (error) {
+      if (isSystemError(error, 'ENOENT')) return null;
+      throw error;
+    }
+    // The inode is in memory once the file is open, and closing a file that was only read waits
+    // for nothing: both are cheaper here than a trip through the thread pool.
+    return {
+      sizeBytes: fstatSync(fd).size,
+      readAt: (offset, length) => readAt(fd, offset, length),
+      close: () => closeSync(fd),
+    };
+  }
+
+  async sync(folder: string, name: string): Promise<void> {
+    const fd = await openForReading(join(this.#root, folder, name));
+    try {
+      await syncDescriptor(fd);
+    } finally {
+      closeSync(fd);
+    }
+  }
+
+  async move(request: BlobMove): Promise<'moved' | 'gone' | 'exists'> {
+    const source = join(this.#root, request.from, request.name);
+    const target = join(this.#root, request.to, request.target ?? request.name);
+    try {
+      if (request.replace) await rename(source, target);
+      else await moveWithoutReplacing(source, target);
+    } catch (error) {
+      if (isSystemError(error, 'ENOENT')) return 'gone';
+      if (isSystemError(error, 'EEXIST')) return 'exists';
+      throw error;
+    }
+    const folders = [request.to, request.from].filter(
+      (folder, index) => index === 0 || !this.#disposable.has(folder),
+    );
+    await Promise.all(folders.map((folder) => this.#syncFolder(folder)));
+    return 'moved';
+  }
+
+  async delete(folder: string, name: string): Promise<boolean> {
+    try {
+      await unlink(join(this.#root, folder, name));
+      return true;
+    } catch (error) {
+      if (isSystemError(error, 'ENOENT')) return false;
+      throw error;
+    }
+  }
+
+  async *list(folder: string): AsyncIterable<string> {
+    const handle = await opendir(join(this.#root, folder), { bufferSize: LIST_BATCH });
+    for await (const entry of handle) if (entry.isFile()) yield entry.name;
+  }
+
+  async changedAt(folder: string, name: string): Promise<Date | null> {
+    try {
+      return (await stat(join(this.#root, folder, name))).ctime;
+    } catch (error) {
+      if (isSystemError(error, 'ENOENT')) return null;
+      throw error;
+    }
+  }
+
+  async freeBytes(): Promise<number> {
+    const { bavail, bsize, ffree, files } = await statfs(this.#root);
+    // A filesystem with no inode left stores nothing, however many bytes are free.
+    return files > 0 && ffree === 0 ? 0 : bavail * bsize;
+  }
+
+  /** Syncs of a folder so far; for tests. */
+  syncRounds(folder: string): number {
+    return this.#syncs.get(folder)?.rounds ?? 0;
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#syncs.values()].map((sync) => sync.close()));
+  }
+
+  async #syncFolder(folder: string): Promise<void> {
+    const sync = this.#syncs.get(folder);
+    if (sync === undefined) throw new Error(`no such folder: ${folder}`);
+    await sync.sync();
+  }
+}
+
+/** link(2) never replaces; rename(2) does. A crash between the two leaves both names, which loses nothing. */
+async function moveWithoutReplacing(source: string, target: string): Promise<void> {
+  await link(source, target);
+  await unlink(source);
+}
+
+class FileWriter implements BlobWriter {
+  readonly #path: string;
+  #fd: number | null = null;
+  #isOurs = false;
+
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  async append(parts: readonly Uint8Array[]): Promise<void> {
+    await writeAll(await this.#open(), parts);
+  }
+
+  async finish(options: { readonly syncNow: boolean }): Promise<void> {
+    const fd = await this.#open();
+    if (options.syncNow) await syncDescriptor(fd);
+    this.#close();
+  }
+
+  async abort(): Promise<void> {
+    this.#close();
+    // A name that was taken before us is not ours to take back.
+    if (!this.#isOurs) return;
+    this.#isOurs = false;
+    await unlink(this.#path).catch(() => undefined); // what stays is found by the next sweep
+  }
+
+  async #open(): Promise<number> {
+    if (this.#fd === null) {
+      this.#fd = await openNew(this.#path);
+      this.#isOurs = true;
+    }
+    return this.#fd;
+  }
+
+  #close(): void {
+    if (this.#fd !== null) closeSync(this.#fd);
+    this.#fd = null;
+  }
+}

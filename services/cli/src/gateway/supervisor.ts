@@ -1,0 +1,152 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { chmod, mkdir, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import type { Logger } from '@sallyport/log';
+
+/** One process of the gateway: what it runs, its options, and which files it may touch. */
+export interface ProcessSpec {
+  readonly name: string;
+  /** The package whose `main.ts` it is. */
+  readonly module: string;
+  readonly options: unknown;
+  readonly readable: readonly string[];
+  readonly writable: readonly string[];
+}
+
+const FIRST_BACKOFF_MS = 200;
+const LONGEST_BACKOFF_MS = 30_000;
+const STEADY_MS = 60_000;
+const READY_TIMEOUT_MS = 30_000;
+const STOP_TIMEOUT_MS = 45_000;
+
+/** Everything below the project root that a process needs to be loaded at all: code, no data. */
+function codeFolders(): readonly string[] {
+  const root = fileURLToPath(new URL('../../../../', import.meta.url));
+  return ['node_modules', 'packages', 'services', 'package.json'].map((name) => join(root, name));
+}
+
+/** Node's own switches for a role: files by exact path, no child processes, no add-ons, no workers. */
+export function permissionFlags(spec: ProcessSpec, optionsFile: string): string[] {
+  const read = [...codeFolders(), optionsFile, ...spec.readable, ...spec.writable];
+  return [
+    '--permission',
+    ...[...new Set(read)].map((path) => `--allow-fs-read=${path}`),
+    ...[...new Set(spec.writable)].map((path) => `--allow-fs-write=${path}`),
+    '--disable-warning=SecurityWarning',
+    '--disable-warning=ExperimentalWarning',
+    '--v8-pool-size=1',
+  ];
+}
+
+interface Running {
+  readonly spec: ProcessSpec;
+  child: ChildProcess | null;
+  stopping: boolean;
+  startedAt: number;
+  backoffMs: number;
+}
+
+/** Starts processes in order, starts them again when they end, stops them in reverse order. */
+export class Supervisor {
+  readonly #runtime: string;
+  readonly #logger: Logger;
+  readonly #running: Running[] = [];
+
+  constructor(options: { readonly runtime: string; readonly logger: Logger }) {
+    this.#runtime = options.runtime;
+    this.#logger = options.logger;
+  }
+
+  /**
+   * Starts all; resolves when each has said that it is ready.
+   *
+   * @throws Error naming the first process that did not get ready.
+   */
+  async start(specs: readonly ProcessSpec[]): Promise<void> {
+    await mkdir(join(this.#runtime, 'options'), { recursive: true, mode: 0o700 });
+    await chmod(this.#runtime, 0o700);
+    for (const spec of specs) {
+      const entry: Running = {
+        spec,
+        child: null,
+        stopping: false,
+        startedAt: 0,
+        backoffMs: FIRST_BACKOFF_MS,
+      };
+      this.#running.push(entry);
+      await this.#spawn(entry);
+    }
+  }
+
+  /** Process ids by name, for those that test what a kill does. */
+  processIds(): ReadonlyMap<string, number> {
+    return new Map(
+      this.#running.flatMap(({ spec, child }) =>
+        child?.pid === undefined ? [] : [[spec.name, child.pid] as const],
+      ),
+    );
+  }
+
+  async stop(): Promise<void> {
+    for (const entry of this.#running) entry.stopping = true;
+    for (const entry of this.#running.toReversed()) await stopChild(entry.child);
+  }
+
+  async #spawn(entry: Running): Promise<void> {
+    const { spec } = entry;
+    const optionsFile = join(this.#runtime, 'options', `${spec.name}.json`);
+    await writeFile(optionsFile, JSON.stringify(spec.options), { mode: 0o600 });
+    for (const folder of spec.writable)
+      await mkdir(dirname(folder), { recursive: true, mode: 0o700 });
+    const child = fork(fileURLToPath(import.meta.resolve(spec.module)), [optionsFile], {
+      execArgv: permissionFlags(spec, optionsFile),
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      env: { PATH: process.env['PATH'] },
+    });
+    entry.child = child;
+    entry.startedAt = Date.now();
+    child.once('exit', (code, signal) => this.#ended(entry, { code, signal }));
+    await ready(child, spec.name);
+  }
+
+  #ended(entry: Running, how: { code: number | null; signal: string | null }): void {
+    entry.child = null;
+    if (entry.stopping) return;
+    const name = entry.spec.name;
+    if (Date.now() - entry.startedAt > STEADY_MS) entry.backoffMs = FIRST_BACKOFF_MS;
+    const waitMs = entry.backoffMs;
+    entry.backoffMs = Math.min(entry.backoffMs * 2, LONGEST_BACKOFF_MS);
+    this.#logger.warn('process.ended', { process: name, ...how, restartInMs: waitMs });
+    sleep(waitMs)
+      .then(() => (entry.stopping ? undefined : this.#spawn(entry)))
+      .catch((cause: unknown) => this.#logger.error('process.not-ready', { process: name, cause }));
+  }
+}
+
+async function ready(child: ChildProcess, name: string): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    const timer = setTimeout(
+      () => reject(new Error(`${name} was not ready within ${READY_TIMEOUT_MS / 1000} s`)),
+      READY_TIMEOUT_MS,
+    );
+    child.once('message', () => {
+      clearTimeout(timer);
+      resolve();
+    });
+    child.once('exit', (code) => {
+      clearTimeout(timer);
+      reject(new Error(`${name} ended with code ${code ?? 'none'} before it was ready`));
+    });
+  });
+}
+
+async function stopChild(child: ChildProcess | null): Promise<void> {
+  if (child === null || child.exitCode !== null || child.signalCode !== null) return;
+  const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  child.kill('SIGTERM');
+  const timer = setTimeout(() => child.kill('SIGKILL'), STOP_TIMEOUT_MS);
+  await ended;
+  clearTimeout(timer);
+}

@@ -1,0 +1,76 @@
+import { readFileSync } from 'node:fs';
+import { createLogger, type Logger } from '@sallyport/log';
+import { systemClock } from '@sallyport/mail';
+import { z } from 'zod';
+import { PasswordStore } from './auth/password-store.ts';
+import { startIngress } from './ingress.ts';
+import { type IngressOptions, ingressOptionsSchema } from './options.ts';
+import { readSecretFile } from './secret-file.ts';
+import type { TlsSettings } from './smtp/listener.ts';
+import { wire } from './wiring.ts';
+
+/** Runs the service until SIGTERM, or until its supervisor has gone. */
+export async function run(optionsFile: string | undefined): Promise<void> {
+  process.on('SIGINT', () => undefined); // Ctrl-C reaches the whole group; the supervisor decides
+  const stopped = untilStopped();
+  const logger = createLogger({
+    service: 'ingress',
+    now: () => systemClock.now(),
+    write: (line) => process.stderr.write(line),
+  });
+  try {
+    await serve(readOptions(optionsFile), { logger, stopped });
+  } catch (cause) {
+    logger.error('service.failed', { cause });
+    process.exitCode = 1;
+  }
+  if (process.connected) process.disconnect();
+}
+
+async function serve(
+  options: IngressOptions,
+  { logger, stopped }: { logger: Logger; stopped: Promise<void> },
+): Promise<void> {
+  const wiring = await wire(options, logger);
+  try {
+    const ingress = await startIngress({
+      options,
+      ports: wiring.ports,
+      tls: readTls(options),
+      logins: options.login === null ? null : new PasswordStore(options.login.passwordFile, logger),
+      clock: systemClock,
+      monotonicMs: () => performance.now(),
+      logger,
+    });
+    logger.info('service.listening', { ports: ingress.ports });
+    process.send?.('ready');
+    await stopped;
+    await ingress.close();
+  } finally {
+    await wiring.close();
+  }
+}
+
+function untilStopped(): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  process.once('SIGTERM', () => resolve());
+  process.once('disconnect', () => resolve());
+  return promise;
+}
+
+/** @throws Error with path and reason of each fault. */
+function readOptions(path: string | undefined): IngressOptions {
+  if (path === undefined) throw new Error('the one argument is the path of the options file');
+  const parsed = ingressOptionsSchema.safeParse(JSON.parse(readFileSync(path, 'utf8')));
+  if (!parsed.success) throw new Error(`${path}: ${z.prettifyError(parsed.error)}`);
+  return parsed.data;
+}
+
+function readTls({ tls }: IngressOptions): TlsSettings | null {
+  if (tls === null) return null;
+  return {
+    key: readSecretFile(tls.keyFile),
+    cert: readFileSync(tls.certificateFile),
+    clientAnchors: tls.clientAnchorsFile === null ? null : readFileSync(tls.clientAnchorsFile),
+  };
+}

@@ -1,0 +1,58 @@
+import type { AuditEvent } from '@sallyport/audit-log';
+
+/** Queue ids that stay known; the oldest go first. */
+const MAX_ACCEPTED = 500_000;
+
+/** The queue id that an event makes known as accepted, if it does. */
+export function acceptedBy(event: AuditEvent): string | null {
+  if (event.kind === 'accepted') return event.queueId;
+  return event.kind === 'dsn-created' ? event.dsnId : null; // a report of ours is signed as well
+}
+
+/** Which queue ids were accepted: without that no domain signature is begun. Bounded. */
+export class AcceptedIds {
+  readonly #max: number;
+  readonly #ids = new Set<string>();
+
+  constructor(max = MAX_ACCEPTED) {
+    this.#max = max;
+  }
+
+  add(id: string): void {
+    this.#ids.delete(id);
+    this.#ids.add(id);
+    if (this.#ids.size <= this.#max) return;
+    for (const oldest of this.#ids) {
+      this.#ids.delete(oldest);
+      return;
+    }
+  }
+
+  has(id: string): boolean {
+    return this.#ids.has(id);
+  }
+}
+
+/** An intent that no outcome has closed yet. */
+export interface OpenIntent {
+  readonly queueId: string;
+  readonly keyId: string;
+  readonly operation: 'sign' | 'unwrap';
+}
+
+/** Open intents by their index in the log. */
+export type OpenIntents = Map<number, OpenIntent>;
+
+/** True if the outcome closes an intent that is open and was about the same key and message. */
+export function closesIntent(
+  outcome: AuditEvent & { readonly kind: 'key-outcome' },
+  intents: OpenIntents,
+): boolean {
+  const intent = intents.get(outcome.intent);
+  return (
+    intent !== undefined &&
+    intent.queueId === outcome.queueId &&
+    intent.keyId === outcome.keyId &&
+    intent.operation === outcome.operation
+  );
+}

@@ -1,0 +1,150 @@
+import {
+  claimedOriginators,
+  deliveredMessage,
+  formatAuthenticationResults,
+  formatVerdict,
+  judgeLayers,
+  type OpenedMessage,
+  type Verdict,
+} from '@sallyport/domsec';
+import type { ClientFacts } from '@sallyport/ipc';
+import {
+  type Content,
+  type Domain,
+  isNullPath,
+  parseReversePath,
+  type QueueId,
+} from '@sallyport/mail';
+import {
+  decideInward,
+  filterRuleFor,
+  type InwardDecision,
+  type InwardRule,
+  inwardRuleFor,
+} from '@sallyport/policy';
+import type { ActivePolicy } from '@sallyport/policy-store/read';
+import { filterContent, type Scanner } from '../filter/filter.ts';
+import type { Keyring } from '../shared/keyholder-client.ts';
+import { openMessage } from '../shared/open-message.ts';
+import { certificatesOf, namingOptions, signerValidator } from '../shared/trust.ts';
+import { clientNameMatches } from './client-name.ts';
+
+export interface InwardMessage {
+  readonly queueId: QueueId;
+  readonly client: ClientFacts | null;
+  readonly reversePath: string;
+  readonly content: Content;
+  /** A security admin released it from hold. */
+  readonly released: boolean;
+}
+
+export interface JudgePorts {
+  readonly keyring: Keyring;
+  readonly scanner: Scanner | null;
+  readonly mayOpen: (encryptedKey: Buffer, contentDigest: Buffer) => Promise<boolean>;
+  /** True if a report belongs to a message that we sent. */
+  readonly correlates: (message: OpenedMessage) => Promise<boolean>;
+  readonly authservId: string;
+  readonly now: Date;
+}
+
+export type Judgement =
+  | {
+      readonly kind: 'malformed';
+      readonly fault: 'message-malformed' | 'limit-exceeded';
+      readonly reason: string;
+    }
+  | {
+      readonly kind: 'judged';
+      readonly decision: InwardDecision;
+      readonly verdict: Verdict;
+      /** What the inner recipient gets, if the decision is to deliver. */
+      readonly delivered: Content;
+    };
+
+/** Judges one message from outside: opens it, finds the rule, verifies, filters, decides. */
+export async function judgeMessage(
+  message: InwardMessage,
+  active: ActivePolicy,
+  ports: JudgePorts,
+): Promise<Judgement> {
+  const all = [...active.policy.partners.map((one) => one.trust), active.policy.default.trust];
+  const read = await openMessage({
+    content: message.content,
+    queueId: message.queueId,
+    keyring: ports.keyring,
+    knownCertificates: certificatesOf(all.flatMap((trust) => trust.pinned)),
+    mayOpen: ports.mayOpen,
+  });
+  if (read.kind === 'malformed') {
+    const fault = read.fault === 'limit-exceeded' ? 'limit-exceeded' : 'message-malformed';
+    return { kind: 'malformed', fault, reason: read.reason };
+  }
+  const opened = read.message;
+  const claimed = claimedOriginators(opened);
+  if (claimed.malformed) {
+    const reason = 'the From or Sender field cannot be understood';
+    return { kind: 'malformed', fault: 'message-malformed', reason };
+  }
+  const rule = inwardRuleFor(active.policy, {
+    reversePath: domainOf(message.reversePath),
+    claimed: claimed.mailboxes.map((mailbox) => mailbox.domain),
+  });
+  const verdict = judgeLayers(opened, {
+    originators: claimed.mailboxes,
+    validate: signerValidator(rule.trusts, ports.now),
+    naming: namingOptions(rule.trusts, rule.partnerDomains, ports.now),
+  });
+  const decision = await decide({ message, opened, rule, verdict, active, ports });
+  const flagged = decision.kind === 'deliver' && decision.flagged;
+  const delivered = deliveredMessage(opened, {
+    deliver: decision.kind === 'deliver' ? decision.deliver : 'as-received',
+    authservId: ports.authservId,
+    added: [
+      { name: 'X-Sallyport-Verdict', value: formatVerdict(verdict, flagged) },
+      {
+        name: 'Authentication-Results',
+        value: formatAuthenticationResults(verdict, ports.authservId),
+      },
+    ],
+  });
+  return { kind: 'judged', decision, verdict, delivered };
+}
+
+/** Null for the null reverse-path, which is judged by From (design section 5). */
+function domainOf(reversePath: string): Domain | null {
+  const path = parseReversePath(reversePath);
+  return path === null || isNullPath(path) ? null : path.domain;
+}
+
+interface DecideInput {
+  readonly message: InwardMessage;
+  readonly opened: OpenedMessage;
+  readonly rule: InwardRule;
+  readonly verdict: Verdict;
+  readonly active: ActivePolicy;
+  readonly ports: JudgePorts;
+}
+
+async function decide(input: DecideInput): Promise<InwardDecision> {
+  const { message, opened, rule, verdict, active, ports } = input;
+  // What nothing vouches for is not handed to a scanner: its verdict would answer questions about
+  // the plaintext (design section 4). decideInward refuses it before it looks at the filter.
+  const mayLook = verdict.encryption !== 'domain' || verdict.integrity;
+  const filter = mayLook
+    ? await filterContent(opened, filterRuleFor(active.policy, 'inward'), ports.scanner)
+    : ({ kind: 'clean', scanned: false } as const);
+  const report = message.reversePath === '' && (await ports.correlates(opened));
+  return decideInward(
+    {
+      verdict,
+      filter,
+      tls: message.client?.tls === null || message.client === null ? 'none' : 'encrypted',
+      clientNameOk: clientNameMatches(message.client, rule.inbound.tls.clientName),
+      correlatedReport: report,
+      released: message.released,
+      now: ports.now,
+    },
+    rule,
+  );
+}

@@ -1,0 +1,227 @@
+import type { AuditEvent } from '@sallyport/audit-log';
+import type { ReplyFaultId } from '@sallyport/faults';
+import {
+  type CallParams,
+  type CallResult,
+  type Handlers,
+  IpcRefused,
+  type inwardProtocol,
+} from '@sallyport/ipc';
+import type { Logger } from '@sallyport/log';
+import {
+  type Clock,
+  childQueueId,
+  isNullPath,
+  parseMailbox,
+  parseQueueId,
+  parseReversePath,
+  type QueueId,
+} from '@sallyport/mail';
+import { inwardRuleFor } from '@sallyport/policy';
+import type { PolicyReader } from '@sallyport/policy-store/read';
+import { PolicyUnavailable } from '@sallyport/policy-store/read';
+import type { QueueFileHeader, Spool } from '@sallyport/spool';
+import { type Recorder, Unavailable } from '../shared/ports.ts';
+import { writeQueueFile } from '../shared/spool-client.ts';
+import { clientNameMatches } from './client-name.ts';
+import { type Judgement, type JudgePorts, judgeMessage } from './judge.ts';
+import { checkRecipient, type RecipientAsker } from './recipients.ts';
+import { decryptionFloorMs, padToFloor } from './time-floor.ts';
+
+type Protocol = typeof inwardProtocol;
+type JudgeParams = CallParams<Protocol, 'judge'>;
+type JudgeResult = CallResult<Protocol, 'judge'>;
+
+export interface InwardPorts extends Omit<JudgePorts, 'now' | 'mayOpen'> {
+  readonly policy: PolicyReader;
+  readonly spool: Spool;
+  readonly recorder: Recorder;
+  readonly askers: ReadonlyMap<string, RecipientAsker>;
+  readonly mayOpenFor: (queueId: QueueId) => JudgePorts['mayOpen'];
+  readonly decryptionFloorMs: number;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** The methods that ingress calls. Results are left in `tmp`; ingress alone commits them. */
+export function inwardHandlers(ports: InwardPorts): Handlers<Protocol> {
+  const cancelled = new Set<string>();
+  return {
+    demands: async (params) => await checkDemands(params, ports),
+    recipient: async (params) => {
+      const mailbox = parseMailbox(params.forwardPath);
+      if (mailbox === null) return { kind: 'refuse', fault: 'mailbox-syntax' };
+      const fault = await checkRecipient(mailbox, ports.askers);
+      // Keys and rules of ours differ by recipient domain alone.
+      return fault === null ? { kind: 'ok', ruleKey: mailbox.domain } : { kind: 'refuse', fault };
+    },
+    judge: async (params, { closed }) => {
+      const gone = (): boolean => closed.aborted || cancelled.has(params.queueId);
+      try {
+        return await judge(params, ports, gone);
+      } finally {
+        cancelled.delete(params.queueId);
+      }
+    },
+    cancel: ({ queueId }) => {
+      if (cancelled.size < MAX_CANCELLED) cancelled.add(queueId);
+      return {};
+    },
+  };
+}
+
+const MAX_CANCELLED = 10_000;
+
+async function checkDemands(
+  params: CallParams<Protocol, 'demands'>,
+  ports: InwardPorts,
+): Promise<CallResult<Protocol, 'demands'>> {
+  const path = parseReversePath(params.reversePath);
+  if (path === null) return { kind: 'refuse', fault: 'mailbox-syntax' };
+  const { policy } = await currentPolicy(ports);
+  const reversePath = isNullPath(path) ? null : path.domain;
+  const { tls } = inwardRuleFor(policy, { reversePath, claimed: [] }).inbound;
+  if (tls.level === 'encrypt' && params.client.tls === null) {
+    return { kind: 'refuse', fault: 'starttls-required' };
+  }
+  return clientNameMatches(params.client, tls.clientName)
+    ? { kind: 'ok' }
+    : { kind: 'refuse', fault: 'client-certificate-required' };
+}
+
+async function currentPolicy(ports: InwardPorts) {
+  try {
+    return await ports.policy.current();
+  } catch (cause) {
+    if (cause instanceof PolicyUnavailable)
+      throw new IpcRefused('internal', 'no policy', { cause });
+    throw cause;
+  }
+}
+
+async function judge(
+  params: JudgeParams,
+  ports: InwardPorts,
+  gone: () => boolean,
+): Promise<JudgeResult> {
+  const startedMs = performance.now();
+  const id = parseQueueId(params.queueId);
+  if (id === null) throw new IpcRefused(null, 'no queue id');
+  try {
+    const result = await judgeOne(id, params, ports, gone);
+    const secret = result.kind === 'refuse' && result.fault === 'decryption-failed';
+    if (secret || isSecretHold(result)) {
+      await padToFloor(startedMs, decryptionFloorMs(params.sizeBytes, ports.decryptionFloorMs));
+    }
+    return result;
+  } catch (error) {
+    if (!(error instanceof Unavailable)) throw error;
+    ports.logger.warn('judgement.unavailable', { queueId: id, fault: error.fault, cause: error });
+    return { kind: 'defer', fault: deferFault(error) };
+  }
+}
+
+function isSecretHold(result: JudgeResult): boolean {
+  return result.kind === 'accept' && result.results.some((one) => one.folder === 'hold');
+}
+
+function deferFault(error: Unavailable): ReplyFaultId {
+  return error.fault === 'recorder-unavailable' || error.fault === 'keyholder-unavailable'
+    ? error.fault
+    : 'internal';
+}
+
+async function judgeOne(
+  id: QueueId,
+  params: JudgeParams,
+  ports: InwardPorts,
+  gone: () => boolean,
+): Promise<JudgeResult> {
+  const stored = await ports.spool.read('tmp', id);
+  if (stored.kind !== 'ok') throw new IpcRefused('internal', `no readable message: ${stored.kind}`);
+  const active = await currentPolicy(ports);
+  const judgement = await judgeMessage(
+    {
+      queueId: id,
+      client: params.client,
+      reversePath: params.reversePath,
+      content: stored.content,
+      released: false,
+    },
+    active,
+    { ...ports, mayOpen: ports.mayOpenFor(id), now: ports.clock.now() },
+  );
+  await recordJudgement(id, judgement, active.version, ports);
+  if (judgement.kind === 'malformed') {
+    return { kind: 'refuse', fault: judgement.fault, sentence: judgement.reason };
+  }
+  const { decision } = judgement;
+  if (gone()) return { kind: 'defer', fault: 'verdict-timeout' };
+  switch (decision.kind) {
+    case 'refuse':
+      return { kind: 'refuse', fault: decision.fault, sentence: decision.sentence };
+    case 'wait':
+      return { kind: 'defer', fault: decision.fault };
+    default: {
+      const folder = decision.kind === 'hold' ? 'hold' : 'outgoing';
+      const result = childQueueId(id, folder);
+      const header = resultHeader(result, stored.header, judgement, active.version);
+      if (decision.kind === 'hold')
+        await writeQueueFile(ports.spool, header, stored.content, 'worker');
+      else await writeQueueFile(ports.spool, header, judgement.delivered, 'egress');
+      return { kind: 'accept', results: [{ id: result, folder }], sentence: decision.sentence };
+    }
+  }
+}
+
+function resultHeader(
+  id: QueueId,
+  received: QueueFileHeader,
+  judgement: Judgement & { kind: 'judged' },
+  policyVersion: number,
+): QueueFileHeader {
+  const { decision } = judgement;
+  const hold =
+    decision.kind === 'hold'
+      ? { hold: { fault: decision.fault, sentence: decision.sentence, rule: decision.rule } }
+      : {};
+  return {
+    ...received,
+    id,
+    extra: {
+      ...received.extra,
+      receivedAs: received.id,
+      policyVersion,
+      rule: decision.rule,
+      ...hold,
+    },
+  };
+}
+
+async function recordJudgement(
+  queueId: QueueId,
+  judgement: Judgement,
+  policyVersion: number,
+  ports: InwardPorts,
+): Promise<void> {
+  if (judgement.kind === 'malformed') return;
+  const { verdict, decision } = judgement;
+  const event: AuditEvent = {
+    kind: 'opened',
+    queueId,
+    verdict: {
+      signature: verdict.signature,
+      signatureType: verdict.signatureType,
+      signer: verdict.signer,
+      originator: verdict.originator,
+      mapping: verdict.mapping,
+      encryption: verdict.encryption,
+      scope: verdict.scope,
+      reason: verdict.reason.slice(0, 2_000),
+    },
+    sentence: decision.sentence.slice(0, 2_000),
+    rule: decision.rule.slice(0, 128),
+    policyVersion,
+  };
+  await ports.recorder.record(event, false);
+}

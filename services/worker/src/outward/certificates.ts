@@ -1,0 +1,120 @@
+import { checkAuthorityName, checkNameMapping } from '@sallyport/domsec';
+import {
+  type DoorName,
+  type LocatePorts,
+  type LocateResult,
+  locateCertificates,
+  type TraceStep,
+} from '@sallyport/lookup';
+import type { Mailbox } from '@sallyport/mail';
+import {
+  type Certificate,
+  parseCertificate,
+  type ValidatedCertificate,
+  validatePath,
+} from '@sallyport/pki';
+import type { AppliedPartner, CertificateFacts } from '@sallyport/policy';
+import { certificatesOf, namingOptions } from '../shared/trust.ts';
+
+export interface LocatedCertificate {
+  readonly facts: CertificateFacts;
+  readonly trace: readonly TraceStep[];
+}
+
+/**
+ * Finds the domain confidentiality certificate for a recipient and proves that it may be used:
+ * named and mapped as RFC 3183 section 4.1 says, with a path to an anchor of this partner (CD-5).
+ */
+export async function locateForRecipient(
+  recipient: Mailbox,
+  applied: AppliedPartner,
+  ports: LocatePorts,
+  now: Date,
+): Promise<LocatedCertificate> {
+  if (applied.outbound.encrypt === 'none') return { facts: { kind: 'not-looked-up' }, trace: [] };
+  const doors: DoorName[] = [...applied.outbound.discovery];
+  if (applied.trust.pinned.length > 0 && !doors.includes('pinned')) doors.unshift('pinned');
+  const located = await locateCertificates<Usable>({
+    mailbox: recipient,
+    role: 'confidentiality',
+    doors,
+    pinned: certificatesOf(applied.trust.pinned).map((certificate) => certificate.der),
+    validate: (der) => checkCandidate(der, recipient, applied, now),
+    ports,
+  });
+  return { facts: factsOf(located), trace: located.trace };
+}
+
+interface Usable {
+  readonly kind: 'usable';
+  readonly certificate: ValidatedCertificate;
+}
+
+function factsOf(located: LocateResult<Usable>): CertificateFacts {
+  switch (located.kind) {
+    case 'found':
+      return { kind: 'found', certificate: located.verdict.certificate, door: located.door };
+    case 'unavailable':
+      return { kind: 'unavailable', fault: located.fault };
+    default:
+      return { kind: 'none', unusable: worstOf(located.unusable.map((one) => one.code)) };
+  }
+}
+
+type Code = 'untrusted' | 'expired' | 'mismatch';
+
+function worstOf(codes: readonly string[]): Code | null {
+  for (const code of ['expired', 'mismatch', 'untrusted'] as const) {
+    if (codes.includes(code)) return code;
+  }
+  return codes.length === 0 ? null : 'untrusted';
+}
+
+type Checked = Usable | { readonly kind: 'unusable'; readonly code: Code; readonly reason: string };
+
+function checkCandidate(
+  der: Buffer,
+  recipient: Mailbox,
+  applied: AppliedPartner,
+  now: Date,
+): Checked {
+  const parsed = parseCertificate(der);
+  if (parsed.kind !== 'certificate')
+    return { kind: 'unusable', code: 'untrusted', reason: parsed.reason };
+  const leaf = parsed.value;
+  const pinned = applied.trust.pinned.length > 0 && isPinned(leaf, applied);
+  const names = checkNames(leaf, recipient, applied, now);
+  if (names !== null) return { kind: 'unusable', code: 'mismatch', reason: names };
+  const path = validatePath({
+    leaf,
+    intermediates: [],
+    anchors: pinned ? [leaf] : certificatesOf(applied.trust.anchors),
+    time: now,
+    purpose: 'email-encrypt',
+  });
+  if (path.kind === 'valid') return { kind: 'usable', certificate: path.certificate };
+  const code = path.code === 'expired' || path.code === 'not-yet-valid' ? 'expired' : 'untrusted';
+  return { kind: 'unusable', code, reason: path.reason };
+}
+
+function isPinned(leaf: Certificate, applied: AppliedPartner): boolean {
+  return certificatesOf(applied.trust.pinned).some((one) => one.fingerprint === leaf.fingerprint);
+}
+
+// RFC 3183 section 4.1: the DCA's domain is the recipient's or above it (DS-E4: whoever's entry it stood in).
+function checkNames(
+  leaf: Certificate,
+  recipient: Mailbox,
+  applied: AppliedPartner,
+  now: Date,
+): string | null {
+  const mapped = checkNameMapping(
+    leaf,
+    [recipient],
+    namingOptions([applied.trust], applied.domains, now),
+  );
+  if (mapped.kind === 'ok' && mapped.convention === 'exception') return null;
+  const named = checkAuthorityName(leaf, 'confidentiality');
+  if (named.kind === 'mismatch') return named.reason;
+  return mapped.kind === 'mismatch' ? mapped.reason : null;
+}

@@ -1,0 +1,156 @@
+import { formatDsn } from '@sallyport/dsn';
+import { enhancedCode, type FaultId, faultOf } from '@sallyport/faults';
+import {
+  bufferContent,
+  type Clock,
+  type Content,
+  isNullPath,
+  newQueueId,
+  parseMailbox,
+  parseReversePath,
+  type QueueId,
+  readContent,
+} from '@sallyport/mail';
+import type { QueueFileHeader, Spool } from '@sallyport/spool';
+import type { Recorder } from '../shared/ports.ts';
+import { writeQueueFile } from '../shared/spool-client.ts';
+
+export interface ReportPorts {
+  readonly spool: Spool;
+  readonly recorder: Recorder;
+  readonly clock: Clock;
+  readonly gatewayName: string;
+  /** Tells the schedule that there is a new message in `incoming`. */
+  readonly added: (id: QueueId) => Promise<void>;
+}
+
+export interface Report {
+  readonly action: 'failed' | 'delayed';
+  readonly fault: FaultId;
+  readonly sentence: string;
+  readonly recipients: readonly QueueFileHeader['forwardPaths'][number][];
+  readonly willRetryUntil?: Date;
+}
+
+const MAX_RETURNED_BYTES = 256 * 1024;
+
+/**
+ * Tells the author what became of a message (RFC 3464): a new message of origin `gateway`.
+ * Nothing goes to the null reverse-path (RFC 5321 section 4.5.5), nor where NOTIFY says no
+ * (RFC 3461 section 4.1).
+ */
+export async function reportToAuthor(
+  header: QueueFileHeader,
+  content: Content,
+  report: Report,
+  ports: ReportPorts,
+): Promise<void> {
+  const to = parseReversePath(header.reversePath);
+  if (to === null || isNullPath(to)) return;
+  const wanted = report.recipients.filter((one) => isWanted(one, report.action));
+  if (wanted.length === 0) return;
+  const now = ports.clock.now();
+  const id = newQueueId(now);
+  const dsn = await formatReport({ header, content, report, wanted, id, now, to, ports });
+  await ports.recorder.record(
+    {
+      kind: 'dsn-created',
+      queueId: header.id,
+      dsnId: id,
+      action: report.action,
+      fault: report.fault,
+    },
+    true,
+  );
+  await writeQueueFile(ports.spool, reportHeader(header, id, now), dsn, 'worker');
+  await ports.spool.commit(id, 'tmp', 'incoming');
+  await ports.added(id);
+}
+
+function isWanted(
+  recipient: QueueFileHeader['forwardPaths'][number],
+  action: Report['action'],
+): boolean {
+  const { notify } = recipient;
+  if (notify === undefined) return true;
+  return notify.includes(action === 'failed' ? 'FAILURE' : 'DELAY');
+}
+
+function reportHeader(header: QueueFileHeader, id: QueueId, now: Date): QueueFileHeader {
+  return {
+    version: 1,
+    id,
+    createdAt: now.toISOString(),
+    origin: 'gateway',
+    reversePath: '',
+    forwardPaths: [{ path: header.reversePath, notify: ['NEVER'] }],
+    client: null,
+    evidence: null,
+    dsn: {},
+    smtpUtf8: header.smtpUtf8,
+    eightBit: false,
+    // RFC 8689 section 5: a report inherits the demand of the message that it is about.
+    requireTls: header.requireTls,
+    extra: { reportFor: header.id },
+  };
+}
+
+interface FormatInput {
+  readonly header: QueueFileHeader;
+  readonly content: Content;
+  readonly report: Report;
+  readonly wanted: Report['recipients'];
+  readonly id: QueueId;
+  readonly now: Date;
+  readonly to: Parameters<typeof formatDsn>[0]['to'];
+  readonly ports: ReportPorts;
+}
+
+async function formatReport(input: FormatInput): Promise<Content> {
+  const { header, content, report, wanted, id, now, to, ports } = input;
+  const status = enhancedCode(report.fault, report.action === 'failed' ? 'permanent' : 'transient');
+  const full = header.dsn.ret === 'FULL' && content.sizeBytes <= MAX_RETURNED_BYTES;
+  return formatDsn({
+    reportingMta: ports.gatewayName,
+    arrivalDate: new Date(header.createdAt),
+    ...(header.dsn.envid === undefined ? {} : { envid: header.dsn.envid }),
+    originalMessage: {
+      header: await headerBytes(content),
+      ...(full ? { content: bufferContent(await readContent(content)) } : {}),
+    },
+    ret: full ? 'full' : 'hdrs',
+    recipients: wanted.flatMap((recipient) => {
+      const finalRecipient = parseMailbox(recipient.path);
+      if (finalRecipient === null) return [];
+      return [
+        {
+          finalRecipient,
+          ...(recipient.orcpt === undefined ? {} : { originalRecipient: recipient.orcpt }),
+          action: report.action,
+          status,
+          lastAttempt: now,
+          ...(report.willRetryUntil === undefined ? {} : { willRetryUntil: report.willRetryUntil }),
+          sentence: report.sentence,
+          advice: faultOf(report.fault).advice,
+        },
+      ];
+    }),
+    to,
+    messageId: `<${id}@${ports.gatewayName}>`,
+    date: now,
+    queueId: header.id,
+  });
+}
+
+async function headerBytes(content: Content): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of content.open()) {
+    chunks.push(chunk);
+    length += chunk.length;
+    const end = Buffer.concat(chunks).indexOf('\r\n\r\n');
+    if (end >= 0) return Buffer.concat(chunks).subarray(0, end + 2);
+    if (length > MAX_RETURNED_BYTES) break;
+  }
+  return Buffer.concat(chunks).subarray(0, MAX_RETURNED_BYTES);
+}

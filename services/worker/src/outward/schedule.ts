@@ -1,0 +1,46 @@
+import type { Logger } from '@sallyport/log';
+import { type Clock, parseMailbox, type QueueId } from '@sallyport/mail';
+import {
+  createEmbeddedSchedule,
+  createRedisSchedule,
+  type JobRef,
+  type JobSchedule,
+  restoreJobs,
+} from '@sallyport/queue';
+import type { Spool } from '@sallyport/spool';
+import type { OutwardOptions } from '../options.ts';
+import { parseOutwardState } from './state.ts';
+
+const MAX_JOBS = 2_000_000;
+
+export function createOutwardSchedule(
+  queue: OutwardOptions['queue'],
+  clock: Clock,
+  logger: Logger,
+): JobSchedule {
+  return queue.driver === 'redis'
+    ? createRedisSchedule({ url: queue.url, name: 'outward', clock, logger })
+    : createEmbeddedSchedule({ clock, logger, maxJobs: MAX_JOBS });
+}
+
+/** The job of a message in `incoming`: due when its state says, under its first recipient's domain. */
+export async function outwardJob(spool: Spool, id: QueueId): Promise<JobRef | null> {
+  const read = await spool.readHeader('incoming', id);
+  if (read.kind === 'gone') return null;
+  const state = parseOutwardState(await spool.readState('incoming', id));
+  const dueAt = new Date(state.nextAttemptAt ?? 0);
+  // A corrupt file is worked on too: the handler sets it aside.
+  if (read.kind === 'corrupt') return { id, dueAt, destination: null };
+  const [first] = read.header.forwardPaths;
+  const mailbox = first === undefined ? null : parseMailbox(first.path);
+  return { id, dueAt, destination: mailbox?.domain ?? null };
+}
+
+/** Makes the jobs again that the schedule does not know: at start and each minute. */
+export async function restoreOutward(spool: Spool, schedule: JobSchedule): Promise<number> {
+  return await restoreJobs({
+    ids: spool.list('incoming'),
+    schedule,
+    jobOf: (id) => outwardJob(spool, id),
+  });
+}

@@ -1,0 +1,110 @@
+import { connectSocket, egressProtocol, hintProtocol, serveSocket } from '@sallyport/ipc';
+import { parseMailbox, type QueueId } from '@sallyport/mail';
+import { createInwardPorts, openSentIndex } from '../inward/ports.ts';
+import { releaseInward } from '../inward/release.ts';
+import type { OutwardOptions } from '../options.ts';
+import { Keyring } from '../shared/keyholder-client.ts';
+import { createLookupPorts } from '../shared/lookup-ports.ts';
+import { createRecorder } from '../shared/recorder-client.ts';
+import type { Runtime, Started } from '../shared/runtime.ts';
+import { openSpool } from '../shared/spool-client.ts';
+import { handleOutward, type OutwardPorts } from './handle.ts';
+import { expireHeld } from './hold-expiry.ts';
+import { nextHopLimits } from './next-hop-limits.ts';
+import { reportToAuthor } from './reports.ts';
+import { createOutwardSchedule, outwardJob, restoreOutward } from './schedule.ts';
+import { outwardVerbs } from './verbs.ts';
+
+const SCAN_EVERY_MS = 60_000;
+const HINT_DEADLINE_MS = 5_000;
+
+/** Role outward: works through `incoming` and answers queue verbs. */
+export async function startOutward(options: OutwardOptions, runtime: Runtime): Promise<Started> {
+  const { clock, logger } = runtime;
+  const spool = await openSpool(options.spool, logger);
+  const egress = connectSocket({
+    path: options.egressSocket,
+    protocol: egressProtocol,
+    deadlineMs: HINT_DEADLINE_MS,
+  });
+  const tools = {
+    spool,
+    sent: await openSentIndex(options, runtime),
+    recorder: createRecorder(options.recorderSocket),
+    keyring: new Keyring({ path: options.keyholderSocket, role: 'outward', clock }),
+  };
+  const inward = await createInwardPorts(options, runtime, tools);
+  const schedule = createOutwardSchedule(options.queue, clock, logger);
+  const relay = (id: QueueId): void => {
+    // A hint that is lost loses no mail: egress scans its folder each minute.
+    egress
+      .call('hint', { id })
+      .catch((cause: unknown) => logger.info('hint.lost', { queueId: id, cause }));
+  };
+  const ports: OutwardPorts = {
+    ...tools,
+    clock,
+    logger,
+    policy: inward.policy,
+    scanner: inward.scanner,
+    lookup: createLookupPorts(options, clock),
+    ownDomains: new Set(options.domains.map((domain) => domain.name)),
+    nextHopLimit: nextHopLimits(egress, clock),
+    gatewayName: options.gatewayName,
+    relay,
+    added: async (id) => {
+      const job = await outwardJob(spool, id);
+      if (job !== null) await schedule.add(job);
+    },
+    retry: {
+      minBackOffMs: options.retry.firstMs,
+      maxBackOffMs: options.retry.longestMs,
+      warnAfterMs: options.retry.delayWarningMs,
+      expireAfterMs: options.retry.expiryMs,
+    },
+  };
+  const server = await serveSocket({
+    path: options.listen,
+    protocol: hintProtocol,
+    handlers: outwardVerbs({
+      ...tools,
+      schedule,
+      releaseInward: (id) => releaseInward(id, { ...inward, relay }),
+      notifyDropped: (folder, id) => notifyDropped(folder, id, ports),
+    }),
+    logger,
+  });
+  schedule.start(async (job) => await handleOutward(job.id, ports), {
+    concurrency: options.concurrency,
+  });
+  const scan = async (): Promise<void> => {
+    await restoreOutward(spool, schedule);
+    await expireHeld(ports, options.holdExpiryMs);
+  };
+  await scan();
+  const timer = setInterval(() => {
+    scan().catch((cause: unknown) => logger.error('scan.failed', { cause }));
+  }, SCAN_EVERY_MS);
+  return {
+    close: async () => {
+      clearInterval(timer);
+      await server.close();
+      await schedule.close();
+      egress.close();
+      await spool.close();
+    },
+  };
+}
+
+async function notifyDropped(
+  folder: 'incoming' | 'hold',
+  id: QueueId,
+  ports: OutwardPorts,
+): Promise<void> {
+  const stored = await ports.spool.read(folder, id);
+  if (stored.kind !== 'ok' || stored.header.origin === 'inward') return;
+  const recipients = stored.header.forwardPaths.filter((one) => parseMailbox(one.path) !== null);
+  const sentence = 'Returned: an operator removed the message from the queue.';
+  const report = { action: 'failed', fault: 'dropped-by-operator', sentence, recipients } as const;
+  await reportToAuthor(stored.header, stored.content, report, ports);
+}

@@ -1,0 +1,33 @@
+import { type FaultId, isFaultId } from '@sallyport/faults';
+import { z } from 'zod';
+
+/** What is known of a message in `incoming` beside its envelope; replaced as a whole. */
+export const outwardStateSchema = z.strictObject({
+  /** Forward-paths that are settled: sent on, held, refused. */
+  settled: z.array(z.string()),
+  attempts: z.number().int().nonnegative(),
+  nextAttemptAt: z.iso.datetime().nullable(),
+  fault: z.custom<FaultId>((value) => typeof value === 'string' && isFaultId(value)).nullable(),
+  sentence: z.string(),
+  delayWarned: z.boolean(),
+  /** A security admin lifted the content filter's hold. */
+  released: z.boolean(),
+});
+
+export type OutwardState = z.infer<typeof outwardStateSchema>;
+
+export const FIRST_STATE: OutwardState = {
+  settled: [],
+  attempts: 0,
+  nextAttemptAt: null,
+  fault: null,
+  sentence: 'Waits for its first try.',
+  delayWarned: false,
+  released: false,
+};
+
+/** A state that cannot be read is taken as none: doing a step again is safe, leaving it out is not. */
+export function parseOutwardState(value: unknown): OutwardState {
+  const parsed = outwardStateSchema.safeParse(value);
+  return parsed.success ? parsed.data : FIRST_STATE;
+}

@@ -1,0 +1,189 @@
+import { type FaultId, isFaultId } from '@sallyport/faults';
+import type { Handlers, hintProtocol, QueueEntry } from '@sallyport/ipc';
+import { parseQueueId, type QueueId } from '@sallyport/mail';
+import type { JobSchedule } from '@sallyport/queue';
+import type { QueueFileHeader, Spool } from '@sallyport/spool';
+import type { Recorder } from '../shared/ports.ts';
+import { outwardJob } from './schedule.ts';
+import { parseOutwardState } from './state.ts';
+
+type Protocol = typeof hintProtocol;
+type Folder = 'incoming' | 'hold' | 'corrupt';
+
+export interface VerbPorts {
+  readonly spool: Spool;
+  readonly schedule: JobSchedule;
+  readonly recorder: Recorder;
+  /** Makes a released message from outside ready for the inner MTA. */
+  readonly releaseInward: (id: QueueId, by: string) => Promise<string | null>;
+  /** Tells the author that an operator dropped the message. */
+  readonly notifyDropped: (folder: 'incoming' | 'hold', id: QueueId) => Promise<void>;
+}
+
+const FOLDERS: readonly Folder[] = ['incoming', 'hold', 'corrupt'];
+const DEFAULT_LIMIT = 100;
+
+/** Job hints and queue verbs over `incoming`, `hold` and `corrupt`. */
+export function outwardVerbs(ports: VerbPorts): Handlers<Protocol> {
+  return {
+    hint: async ({ id }) => {
+      const queueId = parseQueueId(id);
+      const job = queueId === null ? null : await outwardJob(ports.spool, queueId);
+      if (job !== null) await ports.schedule.add(job);
+      return {};
+    },
+    list: async ({ state, limit = DEFAULT_LIMIT }) => {
+      const entries: QueueEntry[] = [];
+      for (const folder of FOLDERS) {
+        for await (const id of ports.spool.list(folder)) {
+          const entry = await entryOf(folder, id, ports);
+          if (entry === null || (state !== undefined && entry.state !== state)) continue;
+          if (entries.length === limit) return { entries, more: true };
+          entries.push(entry);
+        }
+      }
+      return { entries, more: false };
+    },
+    show: async ({ id }) => {
+      const found = await find(id, ports);
+      if (found === null) return { kind: 'unknown-id' };
+      const entry = await entryOf(found.folder, found.id, ports);
+      if (entry === null) return { kind: 'unknown-id' };
+      const read = await ports.spool.readHeader(found.folder, found.id);
+      return { kind: 'entry', entry, details: read.kind === 'ok' ? { ...read.header } : {} };
+    },
+    release: async ({ id, by }) => await release(id, by, ports),
+    retry: async ({ id }) => {
+      const found = await find(id, ports);
+      if (found?.folder !== 'incoming')
+        return unknownOrNot(found, 'only a waiting message is tried again');
+      await ports.schedule.add({ id: found.id, dueAt: new Date(0), destination: null });
+      await ports.schedule.wake(found.id);
+      return { kind: 'done' };
+    },
+    drop: async ({ id, by, notify }) => {
+      const found = await find(id, ports);
+      if (found === null || found.folder === 'corrupt') {
+        return unknownOrNot(found, 'a file in corrupt is kept; move it away by hand');
+      }
+      if (notify) await ports.notifyDropped(found.folder, found.id);
+      await ports.recorder.record(
+        { kind: 'dropped', queueId: found.id, notified: notify, personal: { by } },
+        true,
+      );
+      await ports.schedule.remove(found.id);
+      await ports.spool.remove(found.folder, found.id);
+      return { kind: 'done' };
+    },
+    pause: async ({ destination, by }) => {
+      await ports.recorder.record(
+        { kind: 'destination-paused', destination, personal: { by } },
+        true,
+      );
+      await ports.schedule.pause(destination);
+      return {};
+    },
+    resume: async ({ destination, by }) => {
+      await ports.recorder.record(
+        { kind: 'destination-resumed', destination, personal: { by } },
+        true,
+      );
+      await ports.schedule.resume(destination);
+      return {};
+    },
+  };
+}
+
+function unknownOrNot(
+  found: Found | null,
+  sentence: string,
+): { kind: 'unknown-id' } | { kind: 'not-possible'; sentence: string } {
+  return found === null ? { kind: 'unknown-id' } : { kind: 'not-possible', sentence };
+}
+
+interface Found {
+  readonly folder: Folder;
+  readonly id: QueueId;
+}
+
+async function find(text: string, ports: VerbPorts): Promise<Found | null> {
+  const id = parseQueueId(text);
+  if (id === null) return null;
+  for (const folder of FOLDERS) {
+    const read = await ports.spool.readHeader(folder, id);
+    if (read.kind !== 'gone') return { folder, id };
+  }
+  return null;
+}
+
+async function release(id: string, by: string, ports: VerbPorts) {
+  const found = await find(id, ports);
+  if (found?.folder !== 'hold') return unknownOrNot(found, 'only a held message can be released');
+  const read = await ports.spool.readHeader('hold', found.id);
+  if (read.kind !== 'ok') return unknownOrNot(found, 'the file cannot be read');
+  await ports.recorder.record({ kind: 'released', queueId: found.id, personal: { by } }, true);
+  if (read.header.origin === 'inward') {
+    const refusal = await ports.releaseInward(found.id, by);
+    return refusal === null
+      ? ({ kind: 'done' } as const)
+      : ({ kind: 'not-possible', sentence: refusal } as const);
+  }
+  // Decided anew under the present policy: only the filter's hold is lifted.
+  await ports.spool.writeState('hold', found.id, { ...parseOutwardState(null), released: true });
+  await ports.spool.commit(found.id, 'hold', 'incoming');
+  const job = await outwardJob(ports.spool, found.id);
+  if (job !== null) await ports.schedule.add(job);
+  return { kind: 'done' } as const;
+}
+
+async function entryOf(folder: Folder, id: QueueId, ports: VerbPorts): Promise<QueueEntry | null> {
+  const read = await ports.spool.readHeader(folder, id);
+  if (read.kind === 'gone') return null;
+  if (read.kind === 'corrupt') return corruptEntry(folder, id, read.reason);
+  const { header, sizeBytes } = read;
+  const state = parseOutwardState(await ports.spool.readState(folder, id));
+  const hold = holdOf(header);
+  return {
+    id,
+    state: folder === 'hold' ? 'held' : folder === 'corrupt' ? 'corrupt' : 'waiting',
+    folder,
+    createdAt: header.createdAt,
+    dueAt: folder === 'incoming' ? state.nextAttemptAt : null,
+    destination: header.forwardPaths[0]?.path.split('@').at(-1) ?? null,
+    reversePath: header.reversePath,
+    forwardPaths: header.forwardPaths
+      .map((one) => one.path)
+      .filter((path) => !state.settled.includes(path)),
+    sizeBytes,
+    attempts: state.attempts,
+    fault: folder === 'hold' ? hold.fault : state.fault,
+    sentence: folder === 'hold' ? hold.sentence : state.sentence,
+  };
+}
+
+function corruptEntry(folder: Folder, id: QueueId, reason: string): QueueEntry {
+  return {
+    id,
+    state: 'corrupt',
+    folder,
+    createdAt: new Date(0).toISOString(),
+    dueAt: null,
+    destination: null,
+    reversePath: '',
+    forwardPaths: [],
+    sizeBytes: 0,
+    attempts: 0,
+    fault: null,
+    sentence: `Cannot be read back: ${reason}.`,
+  };
+}
+
+function holdOf(header: QueueFileHeader): { fault: FaultId | null; sentence: string } {
+  const hold: unknown = header.extra['hold'];
+  if (typeof hold !== 'object' || hold === null) return { fault: null, sentence: 'Held.' };
+  const { fault, sentence } = hold as { fault?: unknown; sentence?: unknown };
+  return {
+    fault: typeof fault === 'string' && isFaultId(fault) ? fault : null,
+    sentence: typeof sentence === 'string' ? sentence : 'Held.',
+  };
+}

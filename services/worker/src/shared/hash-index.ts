@@ -1,0 +1,118 @@
+import { createHash } from 'node:crypto';
+import { mkdir, open, readdir, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Clock } from '@sallyport/mail';
+
+const ENTRY_BYTES = 32;
+const KEY_BYTES = 16;
+const DAY_MS = 86_400_000;
+const MAX_ENTRIES_A_DAY = 2_000_000;
+const MAX_IN_MEMORY = 500_000;
+
+/**
+ * A durable, bounded set of hashed pairs: one append-only file a day, the oldest removed.
+ * It holds no text that could be read back.
+ */
+export class HashIndex {
+  readonly #folder: string;
+  readonly #name: string;
+  readonly #days: number;
+  readonly #clock: Clock;
+  readonly #seen = new Map<string, string>();
+  #loadedDay = '';
+
+  constructor(options: {
+    readonly folder: string;
+    readonly name: string;
+    readonly days: number;
+    readonly clock: Clock;
+  }) {
+    this.#folder = options.folder;
+    this.#name = options.name;
+    this.#days = options.days;
+    this.#clock = options.clock;
+  }
+
+  /** Reads the days that are kept. Call once before use. */
+  async open(): Promise<void> {
+    await mkdir(this.#folder, { recursive: true, mode: 0o700 });
+    await this.#load();
+  }
+
+  /**
+   * Remembers `key` with `value` unless the key is there; on disk when it resolves.
+   *
+   * @returns whether the key was new, was there with the same value, or with another one.
+   */
+  async add(key: Buffer, value: Buffer): Promise<'new' | 'same' | 'other'> {
+    const [keyHash, valueHash] = [hash(key), hash(value)];
+    const known = this.#seen.get(keyHash);
+    if (known !== undefined) return known === valueHash ? 'same' : 'other';
+    this.#remember(keyHash, valueHash);
+    if (this.#loadedDay !== this.#today()) await this.#load();
+    await this.#append(Buffer.from(keyHash + valueHash, 'hex'));
+    return 'new';
+  }
+
+  /** True if the key was added by any process that writes here; reads the files anew. */
+  async has(key: Buffer): Promise<boolean> {
+    const wanted = hash(key);
+    if (this.#seen.has(wanted)) return true;
+    await this.#load();
+    return this.#seen.has(wanted);
+  }
+
+  async #append(entry: Buffer): Promise<void> {
+    const file = await open(this.#path(this.#today()), 'a', 0o600);
+    try {
+      await file.write(entry);
+      await file.datasync();
+    } finally {
+      await file.close();
+    }
+  }
+
+  async #load(): Promise<void> {
+    const today = this.#today();
+    const oldest = new Date(this.#clock.now().getTime() - this.#days * DAY_MS)
+      .toISOString()
+      .slice(0, 10);
+    for (const name of await readdir(this.#folder)) {
+      const day = name.startsWith(`${this.#name}-`) ? name.slice(this.#name.length + 1) : null;
+      if (day === null) continue;
+      if (day < oldest) await rm(join(this.#folder, name), { force: true });
+      else this.#read(await readFile(join(this.#folder, name)));
+    }
+    this.#loadedDay = today;
+  }
+
+  #read(bytes: Buffer): void {
+    const entries = Math.min(Math.floor(bytes.length / ENTRY_BYTES), MAX_ENTRIES_A_DAY);
+    for (let i = 0; i < entries; i += 1) {
+      const entry = bytes.subarray(i * ENTRY_BYTES, (i + 1) * ENTRY_BYTES);
+      this.#remember(entry.toString('hex', 0, KEY_BYTES), entry.toString('hex', KEY_BYTES));
+    }
+  }
+
+  #remember(key: string, value: string): void {
+    this.#seen.set(key, value);
+    if (this.#seen.size <= MAX_IN_MEMORY) return;
+    const oldest = this.#seen.keys().next().value;
+    if (oldest !== undefined) this.#seen.delete(oldest);
+  }
+
+  #today(): string {
+    return this.#clock.now().toISOString().slice(0, 10);
+  }
+
+  #path(day: string): string {
+    return join(this.#folder, `${this.#name}-${day}`);
+  }
+}
+
+function hash(bytes: Buffer): string {
+  return createHash('sha256')
+    .update(bytes)
+    .digest('hex')
+    .slice(0, KEY_BYTES * 2);
+}

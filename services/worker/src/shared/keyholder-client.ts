@@ -1,0 +1,184 @@
+import type { SignatureAlgorithmName } from '@sallyport/cms';
+import type { DomainSigner, KeyUnwrapper, OwnRecipient, UnwrapRequest } from '@sallyport/domsec';
+import {
+  connectSocket,
+  type IpcClient,
+  IpcRefused,
+  IpcUnavailable,
+  keyholderInwardProtocol,
+  keyholderOutwardProtocol,
+  type PublicKeyRecord,
+  type UnwrapRecipient,
+} from '@sallyport/ipc';
+import { type Clock, type Domain, isSameOrSubdomain, type QueueId } from '@sallyport/mail';
+import { type Certificate, parseCertificate } from '@sallyport/pki';
+import { Unavailable } from './ports.ts';
+
+const DEADLINE_MS = 15_000;
+const KEYS_FRESH_MS = 5_000;
+
+type InwardClient = IpcClient<typeof keyholderInwardProtocol>;
+type OutwardClient = IpcClient<typeof keyholderOutwardProtocol>;
+
+/** What a worker asks of the keyholder: which keys there are, and to use them. */
+export class Keyring {
+  readonly #inward: Pick<InwardClient, 'call'>;
+  readonly #outward: Pick<OutwardClient, 'call'> | null;
+  readonly #clock: Clock;
+  #keys: readonly PublicKeyRecord[] = [];
+  #readAt = Number.NEGATIVE_INFINITY;
+  #parsed = new Map<string, Certificate>();
+
+  /** `role` chooses the socket's protocol; worker inward cannot sign. */
+  constructor(options: {
+    readonly path: string;
+    readonly role: 'inward' | 'outward';
+    readonly clock: Clock;
+  }) {
+    const { path, clock } = options;
+    this.#clock = clock;
+    if (options.role === 'outward') {
+      const client = connectSocket({
+        path,
+        protocol: keyholderOutwardProtocol,
+        deadlineMs: DEADLINE_MS,
+      });
+      this.#outward = client;
+      this.#inward = client as unknown as Pick<InwardClient, 'call'>;
+    } else {
+      this.#inward = connectSocket({
+        path,
+        protocol: keyholderInwardProtocol,
+        deadlineMs: DEADLINE_MS,
+      });
+      this.#outward = null;
+    }
+  }
+
+  /** Domain decryption keys of ours, the present ones first. @throws Unavailable */
+  async ownRecipients(): Promise<readonly OwnRecipient[]> {
+    const keys = await this.#list();
+    return keys
+      .filter((key) => key.class === 'domain-confidentiality')
+      .filter((key) => key.state === 'active' || key.state === 'decrypt-only')
+      .flatMap((key) => {
+        const certificate = this.#certificate(key);
+        return certificate === null ? [] : [{ keyId: key.keyId, certificate }];
+      });
+  }
+
+  /** @throws Unavailable */
+  unwrapperFor(queueId: QueueId): KeyUnwrapper {
+    return {
+      unwrap: async (request) => {
+        const { keyId, keyBytes } = request;
+        const params = { keyId, queueId, keyBytes, recipient: recipientParams(request) };
+        const { key } = await guarded(() => this.#inward.call('unwrap', params));
+        return Buffer.from(key, 'base64');
+      },
+    };
+  }
+
+  /**
+   * The signer for a domain: its own key, or that of the nearest domain above it (DS-N3).
+   *
+   * @throws Unavailable, with `own-key-unavailable` if there is none.
+   */
+  async signerFor(
+    domain: Domain,
+    queueId: QueueId,
+  ): Promise<DomainSigner & { readonly keyId: string }> {
+    const client = this.#outward;
+    if (client === null) throw new Error('worker inward does not sign');
+    const key = (await this.#list())
+      .filter((one) => one.class === 'domain-signing' && one.state === 'active')
+      .filter((one) => isSameOrSubdomain(domain, one.domain as Domain))
+      .sort((a, b) => b.domain.length - a.domain.length)[0];
+    const certificate = key === undefined ? null : this.#certificate(key);
+    if (key === undefined || certificate === null) throw new Unavailable('own-key-unavailable');
+    const chain = [certificate.der, ...key.chain.map((der) => Buffer.from(der, 'base64'))];
+    const digestAlgorithm = 'sha256';
+    return {
+      keyId: key.keyId,
+      certificate,
+      chain,
+      digestAlgorithm,
+      signatureAlgorithm: signatureAlgorithmOf(certificate),
+      sign: async ({ digest, signatureTypes }) => {
+        const result = await guarded(() =>
+          client.call('sign', {
+            keyId: key.keyId,
+            queueId,
+            digestAlgorithm,
+            digest: digest.toString('base64'),
+            signatureTypes: [...signatureTypes],
+            attributes: [],
+          }),
+        );
+        return {
+          signedAttrs: Buffer.from(result.signedAttrs, 'base64'),
+          signature: Buffer.from(result.signature, 'base64'),
+        };
+      },
+    };
+  }
+
+  async #list(): Promise<readonly PublicKeyRecord[]> {
+    const now = this.#clock.now().getTime();
+    if (now - this.#readAt >= KEYS_FRESH_MS || now < this.#readAt) {
+      this.#keys = await guarded(() => this.#inward.call('keys', {}));
+      this.#readAt = now;
+    }
+    return this.#keys;
+  }
+
+  #certificate(key: PublicKeyRecord): Certificate | null {
+    if (key.certificate === null) return null;
+    const known = this.#parsed.get(key.certificate);
+    if (known !== undefined) return known;
+    const parsed = parseCertificate(Buffer.from(key.certificate, 'base64'));
+    if (parsed.kind !== 'certificate') return null;
+    if (this.#parsed.size > 1_000) this.#parsed.clear();
+    this.#parsed.set(key.certificate, parsed.value);
+    return parsed.value;
+  }
+}
+
+function signatureAlgorithmOf(certificate: Certificate): SignatureAlgorithmName {
+  return certificate.publicKey().asymmetricKeyType === 'ec' ? 'ecdsa-sha256' : 'rsa-sha256';
+}
+
+function recipientParams({ recipient }: UnwrapRequest): UnwrapRecipient {
+  const encryptedKey = recipient.encryptedKey.toString('base64');
+  if (recipient.kind === 'ktri') {
+    const { algorithm } = recipient;
+    if (algorithm.kind === 'pkcs1v15') return { kind: 'ktri', algorithm, encryptedKey };
+    const { hash, mgf1Hash, label } = algorithm;
+    return {
+      kind: 'ktri',
+      algorithm: { kind: 'oaep', hash, mgf1Hash, label: label.toString('base64') },
+      encryptedKey,
+    };
+  }
+  return {
+    kind: 'kari',
+    curve: recipient.curve,
+    originatorPublicKey: recipient.originatorPublicKey.toString('base64'),
+    kdf: { hash: recipient.kdfHash },
+    ukm: recipient.ukm?.toString('base64') ?? null,
+    wrap: recipient.wrap,
+    encryptedKey,
+  };
+}
+
+async function guarded<T>(call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (cause) {
+    if (cause instanceof IpcUnavailable) throw new Unavailable('keyholder-unavailable', { cause });
+    if (cause instanceof IpcRefused) {
+      throw new Unavailable(cause.fault ?? 'keyholder-unavailable', { cause });
+    }
+    throw cause;
+  }
+}
