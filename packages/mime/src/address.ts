@@ -1,7 +1,5 @@
 import { type Mailbox, parseMailbox } from '@sallyport/mail';
-import { fieldValues } from './entity.ts';
-import type { HeaderField } from './header.ts';
-import { DEFAULT_MIME_LIMITS, type MimeLimits } from './limits.ts';
+import { DEFAULT_MIME_LIMITS } from './limits.ts';
 
 interface Token {
   readonly kind: 'atom' | 'quoted' | 'literal' | 'special';
@@ -35,23 +33,17 @@ export function parseAddressList(
   maxAddresses: number = DEFAULT_MIME_LIMITS.maxAddresses,
 ): Mailbox[] | null {
   if (value.length > MAX_LIST_CHARS) return null;
-  const text = utf8Text(value);
-  const tokens = text === null ? null : tokenize(text);
+  const tokens = tokenize(utf8Text(value));
   return tokens === null ? null : readList(tokens, maxAddresses);
 }
 
-/** Header octets (latin1) as UTF-8 text; text that is no latin1 stays; null for invalid UTF-8. */
-export function utf8Text(value: string): string | null {
-  let high = false;
-  for (let at = 0; at < value.length; at += 1) {
-    const code = value.charCodeAt(at);
-    if (code > 0xff) return value;
-    if (code > 0x7f) high = true;
-  }
-  if (!high) return value;
-  const bytes = Buffer.from(value, 'latin1');
-  const text = bytes.toString('utf8');
-  return Buffer.from(text, 'utf8').equals(bytes) ? text : null;
+/**
+ * Header octets (latin1) as UTF-8 text; text that is no latin1 stays. Octets that are no UTF-8
+ * become U+FFFD, which is welcome in a display name and refused in an address.
+ */
+export function utf8Text(value: string): string {
+  if (!/[^\0-\x7f]/.test(value) || /[^\0-\xff]/.test(value)) return value;
+  return Buffer.from(value, 'latin1').toString('utf8');
 }
 
 function tokenize(text: string): Token[] | null {
@@ -129,32 +121,62 @@ function skipComment(text: string, open: number): number {
 }
 
 /** Cuts at commas and groups; each piece is one mailbox or, RFC 5322 section 4.4, empty. */
-function readList(tokens: readonly Token[], maxAddresses: number): Mailbox[] | null {
-  const mailboxes: Mailbox[] = [];
-  let piece: Token[] = [];
-  let inGroup = false;
-  const endPiece = (): boolean => {
-    if (piece.length === 0) return true;
-    const mailbox = readMailbox(piece);
-    piece = [];
-    if (mailbox === null || mailboxes.length === maxAddresses) return false;
-    mailboxes.push(mailbox);
-    return true;
-  };
-  for (const token of tokens) {
-    const special = token.kind === 'special' ? token.text : '';
-    if (special === ':') {
-      if (inGroup || !isPhrase(piece)) return null;
-      inGroup = true;
-      piece = [];
-    } else if (special === ',' || special === ';') {
-      if (!endPiece() || (special === ';' && !inGroup)) return null;
-      inGroup = inGroup && special !== ';';
-    } else {
-      piece.push(token);
+class ListReader {
+  readonly mailboxes: Mailbox[] = [];
+  #piece: Token[] = [];
+  #inGroup = false;
+  readonly #maxAddresses: number;
+
+  constructor(maxAddresses: number) {
+    this.#maxAddresses = maxAddresses;
+  }
+
+  /** False if the list cannot go on with this token. */
+  take(token: Token): boolean {
+    switch (token.kind === 'special' ? token.text : '') {
+      case ':':
+        return this.#startGroup();
+      case ';':
+        return this.#endPiece() && this.#endGroup();
+      case ',':
+        return this.#endPiece();
+      default:
+        this.#piece.push(token);
+        return true;
     }
   }
-  return endPiece() && !inGroup ? mailboxes : null;
+
+  /** False if the list may not end here. */
+  end(): boolean {
+    return this.#endPiece() && !this.#inGroup;
+  }
+
+  #startGroup(): boolean {
+    if (this.#inGroup || !isPhrase(this.#piece)) return false;
+    this.#inGroup = true;
+    this.#piece = [];
+    return true;
+  }
+
+  #endGroup(): boolean {
+    const wasOpen = this.#inGroup;
+    this.#inGroup = false;
+    return wasOpen;
+  }
+
+  #endPiece(): boolean {
+    if (this.#piece.length === 0) return true;
+    const mailbox = readMailbox(this.#piece);
+    this.#piece = [];
+    if (mailbox === null || this.mailboxes.length === this.#maxAddresses) return false;
+    this.mailboxes.push(mailbox);
+    return true;
+  }
+}
+
+function readList(tokens: readonly Token[], maxAddresses: number): Mailbox[] | null {
+  const reader = new ListReader(maxAddresses);
+  return tokens.every((token) => reader.take(token)) && reader.end() ? reader.mailboxes : null;
 }
 
 /** RFC 5322 section 3.2.5 and, for the full stops, section 4.1. */
@@ -190,7 +212,7 @@ function readAddrSpec(tokens: readonly Token[]): Mailbox | null {
   }
   const local = dotAtom(tokens.slice(0, at));
   // RFC 2047 section 5: never within an addr-spec. A reader that decodes it sees another mailbox.
-  if (local === null || ENCODED_WORD.test(local)) return null;
+  if (local === null || ENCODED_WORD.test(local) || local.includes('\ufffd')) return null;
   return parseMailbox(`${local}@${domain}`);
 }
 
@@ -208,49 +230,4 @@ function dotAtom(tokens: readonly Token[]): string | null {
     text += token.text;
   }
   return text;
-}
-
-/** Who the message says it is from (RFC 5322 section 3.6.2). */
-export interface Authors {
-  /** RFC5322.From. */
-  readonly from: readonly Mailbox[];
-  /** RFC5322.Sender. */
-  readonly sender: Mailbox | null;
-  /** True if the author is in doubt; then nothing may be signed in an author's name. */
-  readonly malformed: boolean;
-  /** Why it is malformed: a sentence; empty otherwise. */
-  readonly reason: string;
-}
-
-/** The authors of a message. Exactly one From field with one mailbox or more, at most one Sender. */
-export function authors(
-  header: readonly HeaderField[],
-  limits: MimeLimits = DEFAULT_MIME_LIMITS,
-): Authors {
-  const fromFields = fieldValues(header, 'from');
-  const senderFields = fieldValues(header, 'sender');
-  const from =
-    fromFields.length === 1 ? parseAddressList(fromFields[0] ?? '', limits.maxAddresses) : null;
-  const senders = senderFields.length === 1 ? parseAddressList(senderFields[0] ?? '', 1) : null;
-  const sender = senders?.[0] ?? null;
-  const reason = authorFault({
-    fromFields: fromFields.length,
-    from: from?.length ?? null,
-    senderMissing: senderFields.length > 0 && sender === null,
-  });
-  return { from: from ?? [], sender, malformed: reason !== '', reason };
-}
-
-interface AuthorFacts {
-  readonly fromFields: number;
-  readonly from: number | null;
-  readonly senderMissing: boolean;
-}
-
-function authorFault({ fromFields, from, senderMissing }: AuthorFacts): string {
-  if (fromFields === 0) return 'The message has no From field.';
-  if (fromFields > 1) return 'The message has several From fields.';
-  if (from === null) return 'The From field is not a list of mailboxes.';
-  if (from === 0) return 'The From field names no mailbox.';
-  return senderMissing ? 'The Sender field is not one mailbox.' : '';
 }

@@ -1,7 +1,6 @@
 const MAX_COLUMNS = 78; // RFC 5322 section 2.1.1
 const MAX_LINE = 998;
 const FIELD_NAME = /^[\x21-\x39\x3b-\x7e]{1,200}$/;
-// biome-ignore lint/suspicious/noControlCharactersInRegex: header injection is what it looks for
 const BREAKS = /[\r\n\0]/;
 
 /** Text as header octets: UTF-8, one latin1 character per octet (RFC 6532). */

@@ -1,6 +1,7 @@
 /** Byte-exact MIME: headers, entities, multiparts, transfer encodings, addresses. Pure and bounded. */
 
-export { type Authors, authors, parseAddressList } from './address.ts';
+export { parseAddressList, utf8Text } from './address.ts';
+export { type Authors, authors } from './authors.ts';
 export { base64Content, base64Size, encodeBase64 } from './base64.ts';
 export {
   type HeaderEdits,
@@ -16,6 +17,14 @@ export {
   type SmimeType,
 } from './build.ts';
 export {
+  type ContentType,
+  contentType,
+  parseContentType,
+  type TransferEncoding,
+  transferEncoding,
+} from './content-type.ts';
+export { decodeBody } from './decode.ts';
+export {
   type Entity,
   fieldsNamed,
   fieldValues,
@@ -27,9 +36,19 @@ export { formatField, utf8Value } from './format.ts';
 export type { HeaderField, ReadOptions } from './header.ts';
 export { DEFAULT_MIME_LIMITS, type Malformed, type MimeLimits } from './limits.ts';
 export {
+  type CanonicalCheck,
+  type CrlfContent,
+  canonicalise,
+  checkCanonical,
+  isSevenBitSafe,
+} from './line-ends.ts';
+export { type MultipartPart, type SplitMultipart, splitMultipart } from './multipart.ts';
+export { toSevenBit } from './seven-bit.ts';
+export {
   MemoryContent,
   openRange,
   type RangedContent,
   SMALL_CONTENT_BYTES,
   sliceContent,
 } from './slice.ts';
+export { type EntityTree, readTree } from './tree.ts';

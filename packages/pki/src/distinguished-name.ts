@@ -119,12 +119,16 @@ function escapeValue(value: string): string {
     );
 }
 
+function formatAttribute({ oid, value, comparable }: NameAttribute): string {
+  // `#` and hexadecimal stand bare only for what is no text, so no text can pretend to be that.
+  const shown = comparable.startsWith('h') ? value : escapeValue(value);
+  return `${SHORT_NAMES.get(oid) ?? oid}=${shown}`;
+}
+
 /** RFC 4514 text for people and logs: least significant level first, control characters escaped. */
 export function formatName(name: DistinguishedName): string {
   if (name.rdns.length === 0) return '(empty name)';
-  const levels = name.rdns.map((rdn) =>
-    rdn.map(({ oid, value }) => `${SHORT_NAMES.get(oid) ?? oid}=${escapeValue(value)}`).join('+'),
-  );
+  const levels = name.rdns.map((rdn) => rdn.map(formatAttribute).join('+'));
   return levels.reverse().join(',');
 }
 

@@ -32,13 +32,16 @@ export interface PathFault {
   readonly reason: string;
 }
 
+const MAX_SHOWN = 200;
+
 /** How a reason names a certificate. */
 export function called(certificate: UntrustedCertificate): string {
   const name =
     certificate.subjectName.rdns.length > 0
       ? formatName(certificate.subjectName)
       : (certificate.rfc822Names[0] ?? certificate.dnsNames[0] ?? 'without a name');
-  return `certificate ${name}`;
+  // An outside name may be kilobytes long.
+  return `certificate ${name.length > MAX_SHOWN ? `${name.slice(0, MAX_SHOWN)}…` : name}`;
 }
 
 /** RFC 5280 section 4.1.2.5: both ends of the period are within it. */
@@ -68,7 +71,7 @@ export function checkEveryCertificate(
   }
   const [critical] = certificate.unknownCritical;
   if (critical !== undefined) {
-    const reason = `${called(certificate)} has the critical extension ${critical}, which is not known here`;
+    const reason = `${called(certificate)} has the critical extension ${critical}, which is not processed here`;
     return { code: 'critical-extension', reason };
   }
   const [fault] = certificate.profileFaults;

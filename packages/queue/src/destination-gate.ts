@@ -11,7 +11,7 @@ interface Gate {
 export type Entry =
   | { readonly kind: 'entered' }
   | { readonly kind: 'full' }
-  | { readonly kind: 'too-early'; readonly opensAt: number };
+  | { readonly kind: 'too-early'; readonly opensAt: number; readonly spacingMs: number };
 
 const ENTERED: Entry = { kind: 'entered' };
 const FULL: Entry = { kind: 'full' };
@@ -32,10 +32,11 @@ export class DestinationGates {
     const gate = this.#gateOf(destination, now);
     if (gate === null) return ENTERED;
     if (gate.running >= gate.limits.concurrency) return FULL;
-    if (now < gate.opensAt) return { kind: 'too-early', opensAt: gate.opensAt };
-    gate.running += 1;
     const { rate } = gate.limits;
-    if (rate !== undefined) gate.opensAt = now + rate.perMs / rate.count;
+    const spacingMs = rate === undefined ? 0 : rate.perMs / rate.count;
+    if (now < gate.opensAt) return { kind: 'too-early', opensAt: gate.opensAt, spacingMs };
+    gate.running += 1;
+    gate.opensAt = now + spacingMs;
     return ENTERED;
   }
 

@@ -1,8 +1,9 @@
 import type { Logger } from '@sallyport/log';
 import { type Clock, never, parseQueueId, type QueueId } from '@sallyport/mail';
-import { DelayedError, type Job, Queue, Worker } from 'bullmq';
+import { DelayedError, Worker } from 'bullmq';
 import { Redis } from 'ioredis';
 import { DestinationGates } from './destination-gate.ts';
+import { type Fields, type Hint, NEVER, PREFIX, RedisHints } from './redis-hints.ts';
 import { RedisPauses } from './redis-pauses.ts';
 import { Rests } from './rests.ts';
 import {
@@ -19,18 +20,13 @@ import {
   surpriseDelayMs,
 } from './schedule.ts';
 
-const PREFIX = 'sallyport';
-// Attempts are ours: BullMQ must neither give a job up nor count its stalls against it.
-const NEVER = 1_000_000_000;
 // One value for every worker: the stalled check is guarded by a key that lives this long.
 const STALLED_INTERVAL_MS = 30_000;
 const LOCK_MS = 30_000;
 const DOUBLE_REST_MS = 1_000;
 const PARK_MS = 5 * 60_000;
-const MARK_SECONDS = 86_400;
 const PRODUCER_RETRIES = 2;
 const PRODUCER_DEADLINE_MS = 5_000;
-const KEPT_EVENTS = 100;
 
 export interface RedisScheduleOptions {
   /** `redis://host:port/db`; the server runs appendonly yes, appendfsync always, noeviction. */
@@ -44,12 +40,6 @@ export interface RedisScheduleOptions {
   readonly stalledIntervalMs?: number;
 }
 
-interface Fields {
-  readonly dueAt: number;
-  readonly destination: string | null;
-  readonly surprises: number;
-}
-
 /** The schedule of many hosts, on BullMQ. Emptying Redis loses hints, never mail. */
 export function createRedisSchedule(options: RedisScheduleOptions): JobSchedule {
   return new RedisSchedule(options);
@@ -61,7 +51,7 @@ class RedisSchedule implements JobSchedule {
   readonly #logger: Logger;
   readonly #backOff: SurpriseBackOff;
   readonly #producer: Redis;
-  readonly #queue: Queue<Fields, void, string>;
+  readonly #hints: RedisHints;
   readonly #pauses: RedisPauses;
   readonly #rests = new Rests();
   readonly #running = new Set<string>();
@@ -80,42 +70,50 @@ class RedisSchedule implements JobSchedule {
       maxRetriesPerRequest: PRODUCER_RETRIES,
       commandTimeout: PRODUCER_DEADLINE_MS,
     });
-    this.#queue = new Queue<Fields, void, string>(options.name, {
-      connection: this.#producer,
-      prefix: PREFIX,
-      streams: { events: { maxLen: KEPT_EVENTS } },
+    this.#hints = new RedisHints({
+      client: this.#producer,
+      clock: options.clock,
+      name: options.name,
+      failed: (error) => this.#sayError(error),
     });
-    this.#queue.on('error', (error) => this.#sayError(error));
     this.#pauses = new RedisPauses({
       client: this.#producer,
       logger: options.logger,
       keyPrefix: `${PREFIX}:${options.name}`,
-      release: (ids) => this.#promoteAll(ids),
+      release: (ids) => this.#hints.promote(ids),
     });
   }
 
   async add(job: JobRef): Promise<void> {
     if (this.#running.has(job.id)) return;
-    await this.#put(job);
+    await this.#hints.put(job);
   }
 
   async reschedule(job: JobRef): Promise<void> {
-    const known = await this.#queue.getJob(job.id);
-    if (known === undefined) return this.add(job);
-    if (known.data.dueAt <= job.dueAt.getTime() || !(await known.isDelayed())) return;
-    await known.updateData({ ...known.data, dueAt: job.dueAt.getTime() });
-    await known.changeDelay(this.#delayUntil(job.dueAt.getTime()));
+    if (!this.#running.has(job.id)) await this.#hints.reschedule(job);
   }
 
   async missing(ids: readonly QueueId[]): Promise<QueueId[]> {
-    const asked = this.#producer.pipeline();
-    for (const id of ids) asked.exists(this.#queue.toKey(id));
-    const answers = (await asked.exec()) ?? [];
-    return ids.filter((id, index) => {
-      const [error, count] = answers[index] ?? [];
-      if (error) throw error;
-      return count === 0 && !this.#running.has(id);
-    });
+    const missing = await this.#hints.missing(ids);
+    return missing.filter((id) => !this.#running.has(id));
+  }
+
+  wake(id: QueueId): Promise<void> {
+    return this.#hints.wake(id);
+  }
+
+  remove(id: QueueId): Promise<void> {
+    return this.#hints.remove(id);
+  }
+
+  async snapshot(limit = SNAPSHOT_LIMIT): Promise<JobView[]> {
+    // Nobody follows the pauses in a process that does no work itself.
+    if (this.#worker === null) await this.#pauses.list();
+    return this.#hints.snapshot(limit, (destination) => this.#pauses.has(destination));
+  }
+
+  counts(): Promise<JobCounts> {
+    return this.#hints.counts();
   }
 
   start(handler: JobHandler, options: StartOptions): void {
@@ -141,23 +139,6 @@ class RedisSchedule implements JobSchedule {
     void this.#begin(worker);
   }
 
-  async wake(id: QueueId): Promise<void> {
-    const job = await this.#queue.getJob(id);
-    if (job === undefined) return;
-    const state = await job.getState();
-    if (state === 'active') await this.#mark(job, 'woken');
-    if (state !== 'delayed') return;
-    await job.updateData({ ...job.data, dueAt: this.#clock.now().getTime() });
-    await this.#promoteAll([id]);
-  }
-
-  async remove(id: QueueId): Promise<void> {
-    const job = await this.#queue.getJob(id);
-    if (job === undefined) return;
-    await this.#mark(job, 'removed');
-    await this.#queue.remove(id);
-  }
-
   async pause(destination: string): Promise<void> {
     await this.#pauses.add(destination);
   }
@@ -170,30 +151,10 @@ class RedisSchedule implements JobSchedule {
     return this.#pauses.list();
   }
 
-  async snapshot(limit = SNAPSHOT_LIMIT): Promise<JobView[]> {
-    const now = this.#clock.now().getTime();
-    const views: JobView[] = [];
-    for (const type of ['active', 'waiting', 'delayed'] as const) {
-      if (views.length >= limit) break;
-      const jobs = await this.#queue.getJobs([type], 0, limit - views.length - 1, true);
-      for (const job of jobs) {
-        const view = this.#view(job, type === 'active', now);
-        if (view !== null) views.push(view);
-      }
-    }
-    return views.sort((a, b) => a.dueAt.getTime() - b.dueAt.getTime());
-  }
-
-  async counts(): Promise<JobCounts> {
-    const counts = await this.#queue.getJobCounts('active', 'waiting', 'delayed');
-    const waiting = (counts['waiting'] ?? 0) + (counts['delayed'] ?? 0);
-    return { waiting, running: counts['active'] ?? 0 };
-  }
-
   async close(): Promise<void> {
     this.#pauses.stop();
     await this.#worker?.close();
-    await this.#queue.close();
+    await this.#hints.close();
     this.#consumer?.disconnect();
     this.#producer.disconnect();
   }
@@ -236,47 +197,8 @@ class RedisSchedule implements JobSchedule {
     }
   }
 
-  #delayUntil(dueAt: number): number {
-    return Math.max(0, dueAt - this.#clock.now().getTime());
-  }
-
-  async #put(job: JobRef, surprises = 0): Promise<void> {
-    const dueAt = job.dueAt.getTime();
-    await this.#queue.add(
-      'message',
-      { dueAt, destination: job.destination, surprises },
-      {
-        jobId: job.id,
-        delay: this.#delayUntil(dueAt),
-        attempts: NEVER,
-        removeOnComplete: true,
-        removeOnFail: true,
-      },
-    );
-  }
-
-  async #promoteAll(ids: readonly string[]): Promise<void> {
-    for (const id of ids) {
-      const job = await this.#queue.getJob(id);
-      if (job === undefined) continue;
-      // It may have come due and be taken meanwhile, which is what was wanted.
-      await job.promote().catch(async (error: unknown) => {
-        if (await job.isDelayed()) throw error;
-      });
-    }
-  }
-
-  #markKey(job: Job<Fields, void>): string {
-    // The time of adding tells this hint from a later one of the same message.
-    return this.#queue.toKey(`mark:${job.id}:${job.timestamp}`);
-  }
-
-  async #mark(job: Job<Fields, void>, mark: 'woken' | 'removed'): Promise<void> {
-    await this.#producer.set(this.#markKey(job), mark, 'EX', MARK_SECONDS);
-  }
-
   /** One job of BullMQ's: never fails there, so BullMQ's own retry never acts. */
-  async #work(handler: JobHandler, job: Job<Fields, void>, token = ''): Promise<void> {
+  async #work(handler: JobHandler, job: Hint, token = ''): Promise<void> {
     const id = parseQueueId(job.id ?? '');
     if (id === null) return;
     const now = this.#clock.now().getTime();
@@ -308,8 +230,8 @@ class RedisSchedule implements JobSchedule {
     }
   }
 
-  async #putOff(job: Job<Fields, void>, token: string, until: number): Promise<void> {
-    await job.moveToDelayed(Date.now() + this.#delayUntil(until), token);
+  async #putOff(job: Hint, token: string, until: number): Promise<void> {
+    await job.moveToDelayed(Date.now() + this.#hints.delayUntil(until), token);
     throw new DelayedError();
   }
 
@@ -335,7 +257,7 @@ class RedisSchedule implements JobSchedule {
   }
 
   async #settle(end: {
-    readonly job: Job<Fields, void>;
+    readonly job: Hint;
     readonly token: string;
     readonly ref: JobRef;
     readonly outcome: JobOutcome;
@@ -346,32 +268,22 @@ class RedisSchedule implements JobSchedule {
       case 'done':
         return;
       case 'again': {
-        const mark = await this.#producer.getdel(this.#markKey(job)).catch(() => null);
+        const mark = await this.#hints.takeMark(job);
         if (mark === 'removed') return;
         const at = mark === 'woken' ? this.#clock.now() : outcome.at;
         const { destination = end.ref.destination } = outcome;
         try {
           await job.updateData({ dueAt: at.getTime(), destination, surprises: end.surprises });
-          await job.moveToDelayed(Date.now() + this.#delayUntil(at.getTime()), end.token);
+          await job.moveToDelayed(Date.now() + this.#hints.delayUntil(at.getTime()), end.token);
         } catch (cause) {
           // Redis was emptied or the lock ran out: make the hint again, unless the scan did.
           this.#logger.warn('job.hint-lost', { queueId: end.ref.id, cause });
-          await this.#put({ id: end.ref.id, dueAt: at, destination }, end.surprises);
+          await this.#hints.put({ id: end.ref.id, dueAt: at, destination }, end.surprises);
         }
         throw new DelayedError();
       }
       default:
         never(outcome);
     }
-  }
-
-  #view(job: Job<Fields, void>, isRunning: boolean, now: number): JobView | null {
-    const id = parseQueueId(job.id ?? '');
-    if (id === null) return null;
-    const { dueAt, destination } = job.data;
-    const ref = { id, dueAt: new Date(dueAt), destination };
-    if (isRunning) return { ...ref, state: 'running' };
-    if (destination !== null && this.#pauses.has(destination)) return { ...ref, state: 'paused' };
-    return { ...ref, state: dueAt <= now ? 'parked' : 'scheduled' };
   }
 }

@@ -25,8 +25,9 @@ export class Rests {
     now: number,
   ): number {
     const pace = this.#paceOf(destination);
-    const spacing = Math.max(MIN_SPACING_MS, pace.averageMs / Math.max(1, pace.running));
-    const earliest = entry.kind === 'too-early' ? entry.opensAt : now + spacing;
+    const ofWork = pace.averageMs / Math.max(1, pace.running);
+    const spacing = Math.max(MIN_SPACING_MS, entry.kind === 'full' ? ofWork : entry.spacingMs);
+    const earliest = entry.kind === 'full' ? now + spacing : entry.opensAt;
     pace.nextAt = Math.max(earliest, pace.nextAt + spacing);
     if (pace.nextAt > now + MAX_REST_MS) pace.nextAt = now + MAX_REST_MS;
     return pace.nextAt;

@@ -14,12 +14,12 @@ export {
   type SpoolReader,
 } from './header.ts';
 export { generateReaderKey, type ReaderKeyPem } from './reader-keys.ts';
+export { Spool } from './spool.ts';
 export {
   SPOOL_FOLDERS,
-  Spool,
   type SpoolFolder,
   type SpoolHeaderRead,
   type SpoolOptions,
   type SpoolRead,
-} from './spool.ts';
+} from './spool-types.ts';
 export type { SpoolWriter } from './writer.ts';

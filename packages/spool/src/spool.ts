@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { statSync } from 'node:fs';
 import type { Logger } from '@sallyport/log';
-import { bufferContent, type Content, parseQueueId, type QueueId } from '@sallyport/mail';
+import { bufferContent, parseQueueId, type QueueId } from '@sallyport/mail';
 import type { BlobReader, BlobStore } from './blob-store.ts';
 import { SpoolCorruptError, SpoolKeyError } from './errors.ts';
 import { FolderBlobStore } from './folder-store.ts';
@@ -14,57 +14,22 @@ import {
   type ReaderPublicKey,
 } from './reader-keys.ts';
 import { CHUNK_BYTES, deriveFileKey, ReaderAgreements, SenderAgreements } from './seal.ts';
+import {
+  type Corrupt,
+  type Gone,
+  type Readable,
+  type ReadableHeader,
+  SPOOL_FOLDERS,
+  type SpoolFolder,
+  type SpoolHeaderRead,
+  type SpoolOptions,
+  type SpoolRead,
+} from './spool-types.ts';
 import { StateFiles } from './state-files.ts';
 import { SpoolWriter } from './writer.ts';
 
-/** A message's state is the folder its file is in. */
-export const SPOOL_FOLDERS = ['tmp', 'incoming', 'outgoing', 'hold', 'corrupt'] as const;
-export type SpoolFolder = (typeof SPOOL_FOLDERS)[number];
-
 const DEFAULT_RESERVE_BYTES = 64 * 1024 * 1024;
 const MAX_SAME_NAME = 100;
-
-export interface SpoolOptions {
-  /** The spool folder; made with its five folders if it is not there. */
-  readonly folder: string;
-  /** Public keys of the readers that this process writes for. */
-  readonly readerKeys: Readonly<Partial<Record<SpoolReader, string>>>;
-  /** This process's own key; `retired` are former ones whose files may still wait. */
-  readonly privateKey?: {
-    readonly name: SpoolReader;
-    readonly pem: string;
-    readonly retired?: readonly string[];
-  };
-  readonly logger: Logger;
-  /** Free space that is never used up; below it the spool counts as full. */
-  readonly reserveBytes?: number;
-  /** Another store than the folder; for spools that several hosts share. */
-  readonly store?: BlobStore;
-}
-
-interface Gone {
-  readonly kind: 'gone';
-}
-
-interface Corrupt {
-  readonly kind: 'corrupt';
-  readonly reason: string;
-}
-
-interface Readable {
-  readonly kind: 'ok';
-  readonly header: QueueFileHeader;
-  readonly content: Content;
-}
-
-interface ReadableHeader {
-  readonly kind: 'ok';
-  readonly header: QueueFileHeader;
-  readonly sizeBytes: number;
-}
-
-export type SpoolRead = Readable | Gone | Corrupt;
-export type SpoolHeaderRead = ReadableHeader | Gone | Corrupt;
 
 /** The sealed queue files of one gateway. */
 export class Spool {

@@ -1,1 +1,37 @@
-export {};
+/**
+ * directory: publishes our certificates by LDAP, to whoever names an address exactly.
+ *
+ * Synopsis  main.ts OPTIONS.json   (options.ts says what it holds)
+ * Reads     the file of published certificates, again when it changes; its TLS key.
+ * Writes    nothing.
+ * Trusts    nobody: anonymous, read-only, no enumeration, bounded per client.
+ * Exposure  LDAP and LDAPS to the world; own parser of 16 KiB messages on package der.
+ * Ends      on SIGTERM, or when the process that started it goes; SIGINT is for that one.
+ * Standards RFC 4511, RFC 4512 section 5.1, RFC 4513 section 5.1, RFC 4523, RFC 2798 section 2.8.
+ * Limits    no paging, no matching rules beyond equality, no LDAP URL of other servers.
+ */
+import { readFile } from 'node:fs/promises';
+import { createLogger } from '@sallyport/log';
+import { systemClock } from '@sallyport/mail';
+import { directoryOptionsSchema } from './options.ts';
+import { startDirectory } from './server.ts';
+
+const logger = createLogger({
+  service: 'directory',
+  now: () => systemClock.now(),
+  write: (line) => process.stderr.write(line),
+});
+
+process.on('SIGINT', () => undefined);
+const [file] = process.argv.slice(2);
+if (file === undefined) throw new Error('one argument: the JSON options file');
+const options = directoryOptionsSchema.parse(JSON.parse(await readFile(file, 'utf8')));
+const running = await startDirectory(options, { clock: systemClock, logger });
+logger.info('directory.listening', { ports: running.ports });
+
+const stop = (): void => {
+  void running.close().then(() => process.exit(0));
+};
+process.once('SIGTERM', stop);
+process.once('disconnect', stop);
+process.send?.('ready');

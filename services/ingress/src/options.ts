@@ -56,7 +56,7 @@ const partner = z.strictObject({
     .default('offered')
     .describe('STARTTLS offered or required, TLS from the start, or none.'),
   greetingDelayMs: greetingDelayMs
-    .default(100)
+    .default(25)
     .describe('How long a client must be silent before the greeting; 0 does not wait.'),
   maxLineOctets: z.int().min(998).max(65_536).default(998).describe('Longest text line.'),
   offersRequireTls: z.boolean().default(false).describe('Offer REQUIRETLS (RFC 8689) under TLS.'),

@@ -55,6 +55,8 @@ function untilStopped(): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   process.once('SIGTERM', () => resolve());
   process.once('disconnect', () => resolve());
+  // The supervisor may have gone while we were loading.
+  if (process.send !== undefined && !process.connected) resolve();
   return promise;
 }
 

@@ -30,6 +30,9 @@ export const keyAlgorithmSchema = z.enum([
 ]);
 export type KeyAlgorithm = z.infer<typeof keyAlgorithmSchema>;
 
+/** In the key folder, mode 0600: at least 32 random bytes that wrong content keys are derived from. */
+export const REJECTION_SECRET_FILE = 'rejection-secret';
+
 const attributeDer = base64Schema(8 * 1024).min(4);
 const certificatePem = z.string().max(MAX_CERTIFICATE_BYTES * 2);
 

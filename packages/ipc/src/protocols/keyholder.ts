@@ -76,14 +76,14 @@ export const signatureAlgorithmSchema = z.enum([
   'ecdsa-sha512',
 ]);
 
-/** What the gateway's own processes may know of a key. */
+/** What the gateway's own processes may know of a key that is in use and has a certificate. */
 export const publicKeyRecordSchema = z.strictObject({
   keyId: keyIdSchema,
   class: keyClassSchema,
   state: keyStateSchema,
   domain: z.string(),
-  /** DER in base64; null for a key without one (dkim, pending). */
-  certificate: z.base64().nullable(),
+  /** DER in base64. */
+  certificate: z.base64(),
   chain: z.array(z.base64()),
 });
 export type PublicKeyRecord = z.infer<typeof publicKeyRecordSchema>;

@@ -107,24 +107,42 @@ async function resolve<Type extends RecordType>(
     if (reply.kind === 'failure') return failed(reply.reason);
     secure &&= reply.authentic;
     // The reply may hold the whole chain of aliases, or only its first part.
-    let step = recordsAt(reply, name, type);
-    while (step.data.length === 0 && step.alias !== null && aliases <= MAX_ALIASES) {
-      name = step.alias;
-      ttl = Math.min(ttl, step.ttl);
-      aliases += 1;
-      step = recordsAt(reply, name, type);
-    }
+    const step = followAliases(reply, { name, type, budget: MAX_ALIASES + 1 - aliases });
+    name = step.name;
+    aliases += step.aliases;
+    ttl = Math.min(ttl, step.ttl);
     const [first, ...others] = step.data.slice(0, MAX_RECORDS);
     if (first !== undefined) {
-      ttl = Math.min(ttl, step.ttl);
       const records: NonEmpty<RecordData[Type]> = [first, ...others];
       return { answer: { kind: 'answer', records, secure, ttl, canonicalName: name }, ttl };
     }
     const negative = negativeOf(reply, { secure, ttl });
-    if (negative !== null && (aliases === 0 || isEndOfChain(reply))) return negative;
-    if (aliases === 0) return failed('malformed');
+    if (negative !== null && (step.aliases === 0 || isEndOfChain(reply))) return negative;
+    if (step.aliases === 0) break;
   }
   return failed('malformed');
+}
+
+function followAliases<Type extends RecordType>(
+  reply: Reply,
+  from: { readonly name: string; readonly type: Type; readonly budget: number },
+): {
+  readonly name: string;
+  readonly aliases: number;
+  readonly ttl: number;
+  readonly data: RecordData[Type][];
+} {
+  let name = from.name;
+  let aliases = 0;
+  let step = recordsAt(reply, name, from.type);
+  let ttl = step.ttl;
+  while (step.data.length === 0 && step.alias !== null && aliases < from.budget) {
+    name = step.alias;
+    aliases += 1;
+    step = recordsAt(reply, name, from.type);
+    ttl = Math.min(ttl, step.ttl);
+  }
+  return { name, aliases, ttl, data: step.data };
 }
 
 /** A server that followed the aliases itself says what it found at the end: a SOA, or NXDOMAIN. */

@@ -4,7 +4,6 @@ import type { Door } from '../locate-types.ts';
 export const pinnedDoor: Door = {
   name: 'pinned',
   cached: false,
-  // biome-ignore lint/suspicious/useAwait: an async iterable is the contract of a door
   search: async function* ({ pinned }) {
     yield {
       kind: 'step',

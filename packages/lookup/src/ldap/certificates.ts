@@ -26,7 +26,7 @@ export async function searchCertificates(
   { baseDn, name }: { readonly baseDn: string; readonly name: string },
 ): Promise<CertificateSearch> {
   const holdsCertificate = new OrFilter({
-    filters: ['userCertificate;binary', 'userCertificate', 'userSMIMECertificate;binary'].map(
+    filters: CERTIFICATE_ATTRIBUTES.map(
       (attribute) => new PresenceFilter({ attribute }),
     ),
   });

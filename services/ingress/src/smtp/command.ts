@@ -1,3 +1,5 @@
+import { isIP } from 'node:net';
+
 /** One command line, taken apart. */
 export interface Command {
   /** Upper case. */
@@ -48,5 +50,5 @@ const MAX_DOMAIN_OCTETS = 255; // RFC 5321 section 4.5.3.1.2
  */
 export function isHeloName(text: string): boolean {
   if (text.length === 0 || text.length > MAX_DOMAIN_OCTETS) return false;
-  return DOMAIN.test(text) || ADDRESS_LITERAL.test(text) || /^[0-9A-Fa-f:.]{2,45}$/.test(text);
+  return DOMAIN.test(text) || ADDRESS_LITERAL.test(text) || isIP(text) !== 0;
 }

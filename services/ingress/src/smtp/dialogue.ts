@@ -11,7 +11,7 @@ import {
 import { closing, ehloReply, faultReply, heloReply, REPLIES, type Reply } from './reply.ts';
 import type {
   Authenticator,
-  DataSink,
+  Effect,
   LoginOutcome,
   MaybePromise,
   SessionFacts,
@@ -23,11 +23,6 @@ import type {
 const MAX_COMMAND_OCTETS = 4_096; // RFC 5321 section 4.5.3.1.4: 512, and more by extensions
 const MAX_AUTH_OCTETS = 12_288; // RFC 4954 section 4
 const MAX_FAILED_LOGINS = 3;
-
-/** What the session has to do besides sending the reply. */
-export type Effect =
-  | { readonly kind: 'start-tls' }
-  | { readonly kind: 'receive-data'; readonly sink: DataSink };
 
 export interface DialogueOptions {
   readonly rules: SessionRules;
@@ -46,6 +41,11 @@ type Answer = (argument: string) => MaybePromise<Reply>;
 
 /** Somebody has made a browser talk to us. */
 const FOREIGN_VERBS = ['GET', 'POST', 'PUT', 'HEAD', 'CONNECT'];
+/** RFC 3207 section 4; AUTH has a refusal of its own, and RSET does no harm. */
+const CLEAR_VERBS: ReadonlySet<string> = new Set([
+  ...['EHLO', 'HELO', 'STARTTLS', 'NOOP', 'RSET', 'QUIT', 'AUTH'],
+  ...FOREIGN_VERBS,
+]);
 const UNIMPLEMENTED_VERBS = ['EXPN', 'TURN', 'ETRN', 'SEND', 'SOML', 'SAML', 'BDAT'];
 
 /**
@@ -139,8 +139,13 @@ export class Dialogue {
   }
 
   #answer(command: Command): MaybePromise<Reply> {
+    if (this.#isBeforeTls() && !CLEAR_VERBS.has(command.verb)) return fault('starttls-required');
     const answer = this.#answers.get(command.verb);
     return answer === undefined ? fault('command-unknown') : answer(command.argument);
+  }
+
+  #isBeforeTls(): boolean {
+    return this.#rules.tls === 'required' && this.#tls === null;
   }
 
   #ehlo(argument: string, isExtended: boolean): Reply {
@@ -214,7 +219,6 @@ export class Dialogue {
 
   /** What must have happened before a transaction may begin. */
   #checkMayBegin(): ReplyFaultId | null {
-    if (this.#rules.tls === 'required' && this.#tls === null) return 'starttls-required';
     if (this.#helo === null) return 'bad-sequence';
     if (this.#rules.auth === 'required' && this.#login === null) return 'authentication-required';
     return this.#transaction === null ? null : 'bad-sequence';

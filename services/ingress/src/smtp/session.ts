@@ -2,22 +2,11 @@ import type { Socket } from 'node:net';
 import type { ReplyFaultId } from '@sallyport/faults';
 import type { Logger } from '@sallyport/log';
 import { DataReceiver } from './data-receiver.ts';
+import { dueNow, type Mode } from './deadlines.ts';
 import { Dialogue, type DialogueOptions } from './dialogue.ts';
 import { acceptedReply, closing, faultReply, greeting, type Reply } from './reply.ts';
 import type { DataOutcome, DataSink, MaybePromise, TlsFacts } from './types.ts';
 import { Wire } from './wire.ts';
-
-const LF = 0x0a;
-const CR = 0x0d;
-
-type Mode =
-  | 'handshake'
-  | 'greeting'
-  | 'command'
-  | 'data'
-  | 'verdict' // the data is complete, its reply is not sent
-  | 'closing'
-  | 'closed';
 
 export interface SessionOptions extends DialogueOptions {
   readonly socket: Socket;
@@ -39,7 +28,6 @@ export class SmtpSession {
   #modeSince: number;
   #lastByteAt: number;
   #isBusy = false;
-  #isSkippingLine = false;
   #isDraining = false;
   #errors = 0;
   #receiver: DataReceiver | null = null;
@@ -92,37 +80,17 @@ export class SmtpSession {
 
   /** Checks the deadlines; the listener calls it often. */
   tick(now: number): void {
-    const { deadlines } = this.#options.rules;
-    const waited = now - this.#modeSince;
-    const isOld = now - this.#startedAt > deadlines.sessionMs;
-    switch (this.#mode) {
-      case 'closing':
-        if (waited > deadlines.lingerMs) this.destroy();
-        break;
-      case 'handshake':
-        if (waited > deadlines.commandMs || isOld) this.destroy();
-        break;
-      case 'data': {
-        const idle = now - this.#lastByteAt;
-        this.#checkDue(isOld, idle > deadlines.dataIdleMs || waited > deadlines.dataMs);
-        break;
-      }
-      case 'command':
-      case 'greeting':
-        if (!this.#isBusy) this.#checkDue(isOld, waited > deadlines.commandMs);
-        break;
-      default: // a verdict has its own deadline; closed is closed
-    }
-  }
-
-  #checkDue(isOld: boolean, isLate: boolean): void {
-    if (isOld) this.#timeOut('session-timeout');
-    else if (isLate) this.#timeOut('command-timeout');
-  }
-
-  #timeOut(fault: ReplyFaultId): void {
-    if (this.#wire.isClogged) this.destroy();
-    else this.#sayLast(faultReply(fault));
+    // While we are at work on a command, the client is not late.
+    if (this.#isBusy && this.#mode === 'command') return;
+    const waits = {
+      sinceStart: now - this.#startedAt,
+      inMode: now - this.#modeSince,
+      sinceLastByte: now - this.#lastByteAt,
+    };
+    const due = dueNow(this.#mode, waits, this.#options.rules.deadlines);
+    if (due === 'nothing') return;
+    if (due === 'cut' || this.#wire.isClogged) this.destroy();
+    else this.#sayLast(faultReply(due));
   }
 
   #isIdle(): boolean {
@@ -179,22 +147,20 @@ export class SmtpSession {
   }
 
   #takeLine(): boolean {
-    const pending = this.#wire.pending;
-    const lf = pending.indexOf(LF);
-    if (lf < 0) return this.#checkUnended(pending);
-    this.#wire.consume(lf + 1);
-    if (this.#isSkippingLine || lf > this.#dialogue.maxLineOctets) {
-      this.#isSkippingLine = false;
-      this.#answered(faultReply('line-too-long'));
-      return true;
+    const taken = this.#wire.takeLine(this.#dialogue.maxLineOctets);
+    switch (taken.kind) {
+      case 'none':
+        return false;
+      case 'too-long':
+        this.#answered(faultReply('line-too-long'));
+        return true;
+      case 'bare-line-end':
+        this.#sayLast(faultReply('bare-line-end'));
+        return false;
+      default:
+        this.#complete(this.#answer(taken.line));
+        return true;
     }
-    // A line that ends otherwise could be two commands to one server and one to another.
-    if (lf === 0 || pending.indexOf(CR) !== lf - 1) {
-      this.#sayLast(faultReply('bare-line-end'));
-      return false;
-    }
-    this.#complete(this.#answer(pending.subarray(0, lf - 1)));
-    return true;
   }
 
   #answer(line: Buffer): MaybePromise<Reply> {
@@ -203,13 +169,6 @@ export class SmtpSession {
     } catch (cause) {
       return this.#internal(cause);
     }
-  }
-
-  #checkUnended(pending: Buffer): boolean {
-    if (!this.#isSkippingLine && pending.length <= this.#dialogue.maxLineOctets) return false;
-    this.#isSkippingLine = true;
-    this.#wire.consume(pending.length);
-    return false;
   }
 
   #complete(answer: MaybePromise<Reply>): void {

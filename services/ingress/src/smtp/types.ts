@@ -55,6 +55,11 @@ export type DataStart =
   | { readonly kind: 'open'; readonly sink: DataSink }
   | { readonly kind: 'refused'; readonly fault: ReplyFaultId };
 
+/** What a session has to do besides sending a reply. */
+export type Effect =
+  | { readonly kind: 'start-tls' }
+  | { readonly kind: 'receive-data'; readonly sink: DataSink };
+
 /** Mail transactions of one session: null means accepted. */
 export interface Transactions {
   mail(command: MailCommand, facts: SessionFacts): MaybePromise<ReplyFaultId | null>;

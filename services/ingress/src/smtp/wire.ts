@@ -5,6 +5,18 @@ const EMPTY = Buffer.alloc(0);
 /** What a client may send ahead while we are busy; beyond it the socket is not read. */
 const MAX_PENDING_BYTES = 128 * 1024;
 
+const LF = 0x0a;
+const CR = 0x0d;
+
+/** What came of looking for a line. */
+export type TakenLine =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'line'; readonly line: Buffer }
+  | { readonly kind: 'too-long' }
+  | { readonly kind: 'bare-line-end' };
+
+const NO_LINE: TakenLine = { kind: 'none' };
+
 /** Who is told of what the socket does. */
 export interface WireOwner {
   /** Bytes are pending, or the client takes replies again. */
@@ -25,6 +37,7 @@ export class Wire {
   #isGone = false;
   #isEnded = false;
   #isClogged = false;
+  #isSkippingLine = false;
 
   constructor(socket: Socket, owner: WireOwner) {
     this.#socket = socket;
@@ -50,6 +63,26 @@ export class Wire {
   consume(octets: number): void {
     this.#pending = octets >= this.#pending.length ? EMPTY : this.#pending.subarray(octets);
     if (this.#socket.isPaused() && this.#pending.length < MAX_PENDING_BYTES) this.#socket.resume();
+  }
+
+  /** Takes the next command line, its CRLF off; of one that is too long only the end is waited for. */
+  takeLine(maxOctets: number): TakenLine {
+    const pending = this.#pending;
+    const lf = pending.indexOf(LF);
+    if (lf < 0) {
+      if (!this.#isSkippingLine && pending.length <= maxOctets) return NO_LINE;
+      this.#isSkippingLine = true;
+      this.consume(pending.length);
+      return NO_LINE;
+    }
+    this.consume(lf + 1);
+    if (this.#isSkippingLine || lf > maxOctets) {
+      this.#isSkippingLine = false;
+      return { kind: 'too-long' };
+    }
+    // A line that ends otherwise could be two commands to one server and one to another.
+    if (lf === 0 || pending.indexOf(CR) !== lf - 1) return { kind: 'bare-line-end' };
+    return { kind: 'line', line: pending.subarray(0, lf - 1) };
   }
 
   say(reply: Reply): void {

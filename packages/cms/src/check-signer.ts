@@ -1,0 +1,211 @@
+import { createHash, type KeyObject, verify } from 'node:crypto';
+import { DerError, DerReader, OID, readOnly } from '@sallyport/der';
+import type { FaultId } from '@sallyport/faults';
+import type { Content } from '@sallyport/mail';
+import {
+  type DigestName,
+  digestByOid,
+  SIGNATURES,
+  type SignatureFamily,
+  signatureKeyOptions,
+  WEAK_ALGORITHMS,
+} from './algorithms.ts';
+import { publicKeyFacts } from './public-key.ts';
+import { isReferenceTo, readAlgorithm } from './read-parts.ts';
+import { isShapedLikeAttributes } from './shape.ts';
+import type {
+  CmsCertificate,
+  SignerCheck,
+  SignerInfoView,
+  SigningCertificateView,
+} from './views.ts';
+
+/** What the signature is to cover. */
+export interface SignedContent {
+  readonly digest: (name: DigestName) => Promise<Buffer>;
+  /** eContentType. */
+  readonly contentType: string;
+  /** The content itself, if it may come from a stranger: it must not look like signed attributes. */
+  readonly content?: Content;
+}
+
+const MAX_SIGNATURE_BYTES = 2048;
+const MAX_PSS_SALT_BYTES = 512;
+
+/** True if the SignerInfo names this certificate. */
+export function matchesSigner(view: SignerInfoView, certificate: CmsCertificate): boolean {
+  return isReferenceTo(view.sid, certificate);
+}
+
+/**
+ * Checks one signature against one certificate (RFC 5652 section 5.6), and refuses what RFC 5652
+ * allows but a gateway must not take. Whether the certificate is trusted is not asked here.
+ */
+export async function checkSignerInfo(
+  view: SignerInfoView,
+  certificate: CmsCertificate,
+  content: SignedContent,
+): Promise<SignerCheck> {
+  const plan = planVerification(view);
+  if (plan.kind !== 'plan') return plan;
+  const refusal =
+    checkAttributes(view, content.contentType) ??
+    checkCertificate(view, certificate) ??
+    (await checkShape(content));
+  if (refusal !== null) return refusal;
+  const key = keyFor(certificate, plan.family);
+  if (!('key' in key)) return key;
+  const digest = await content.digest(plan.digest);
+  if (!messageDigest(view)?.equals(digest)) {
+    return invalid('the content is not the one that was signed');
+  }
+  return isVerified(view, plan, key.key)
+    ? { kind: 'valid' }
+    : invalid('the signature is not made by the key of the certificate');
+}
+
+function invalid(reason: string, fault: FaultId = 'message-integrity'): SignerCheck {
+  return { kind: 'invalid', fault, reason };
+}
+
+function unverifiable(reason: string): SignerCheck {
+  return { kind: 'unverifiable', fault: 'algorithm-unsupported', reason };
+}
+
+interface VerificationPlan {
+  readonly kind: 'plan';
+  readonly family: SignatureFamily;
+  readonly digest: DigestName;
+  readonly saltLength: number;
+}
+
+function planVerification(view: SignerInfoView): VerificationPlan | SignerCheck {
+  const weak = WEAK_ALGORITHMS.get(view.digestOid) ?? WEAK_ALGORITHMS.get(view.signatureOid);
+  if (weak !== undefined) {
+    return invalid(`signed with ${weak}, which proves nothing`, 'algorithm-unsupported');
+  }
+  const digest = view.digestAlgorithm;
+  const algorithm = SIGNATURES.get(view.signatureOid);
+  if (digest === null) return unverifiable(`digest ${view.digestOid} is not supported`);
+  if (algorithm === undefined) {
+    return unverifiable(`signature algorithm ${view.signatureOid} is not supported`);
+  }
+  if (algorithm.digest !== null && algorithm.digest !== digest) {
+    return invalid('digest and signature algorithm do not fit together');
+  }
+  if (view.signature.length > MAX_SIGNATURE_BYTES) return invalid('the signature is too long');
+  const saltLength = algorithm.family === 'rsa-pss' ? pssSaltLengthOf(view, digest) : 0;
+  if (saltLength === null) return unverifiable('RSASSA-PSS parameters are not supported');
+  return { kind: 'plan', family: algorithm.family, digest, saltLength };
+}
+
+// RFC 4055 section 3.1: hash and mask hash must be the digest of the message; the defaults are SHA-1
+function pssSaltLengthOf(view: SignerInfoView, digest: DigestName): number | null {
+  if (view.signatureParameters === null) return null;
+  try {
+    const reader = new DerReader(readOnly(view.signatureParameters));
+    const hash = reader.optionalExplicit(0);
+    const mask = reader.optionalExplicit(1);
+    const salt = reader.optionalExplicit(2)?.smallInteger() ?? 20;
+    const trailer = reader.optionalExplicit(3)?.smallInteger() ?? 1;
+    reader.end();
+    if (hash === null || mask === null || trailer !== 1 || salt > MAX_PSS_SALT_BYTES) return null;
+    const mgf = readAlgorithm(mask);
+    if (mgf.oid !== OID.mgf1 || mgf.parameters === null) return null;
+    const maskHash = digestByOid(new DerReader(mgf.parameters).oid());
+    return digestByOid(readAlgorithm(hash).oid) === digest && maskHash === digest ? salt : null;
+  } catch (error) {
+    if (error instanceof DerError) return null;
+    throw error;
+  }
+}
+
+// RFC 5652 section 5.3 and 11: what the signed attributes must be. Without them the bytes that are
+// signed are the content's, and one could be passed off as the other.
+function checkAttributes(view: SignerInfoView, contentType: string): SignerCheck | null {
+  if (view.signedAttrs === null) return invalid('there are no signed attributes');
+  const [duplicate] = view.duplicateAttributes;
+  if (duplicate !== undefined) return invalid(`signed attribute ${duplicate} is there twice`);
+  const [malformed] = view.malformedAttributes;
+  if (malformed !== undefined) return invalid(`signed attribute ${malformed} is malformed`);
+  const signedType = singleValue(view, OID.contentType, 6);
+  if (signedType === null) return invalid('the content type is not signed');
+  const oid = new DerReader(signedType);
+  try {
+    if (oid.oid() !== contentType) return invalid('the content type is not the signed one');
+  } catch (error) {
+    if (error instanceof DerError) return invalid('the signed content type is malformed');
+    throw error;
+  }
+  return messageDigest(view) === null ? invalid('there is no signed message digest') : null;
+}
+
+function singleValue(view: SignerInfoView, oid: string, tag: number): Buffer | null {
+  const values = view.attributes.get(oid);
+  const [value] = values ?? [];
+  return value !== undefined && values?.length === 1 && value[0] === tag ? value : null;
+}
+
+function messageDigest(view: SignerInfoView): Buffer | null {
+  const value = singleValue(view, OID.messageDigest, 4);
+  if (value === null) return null;
+  try {
+    return new DerReader(value, { strict: true }).octetString();
+  } catch (error) {
+    if (error instanceof DerError) return null;
+    throw error;
+  }
+}
+
+function checkCertificate(view: SignerInfoView, certificate: CmsCertificate): SignerCheck | null {
+  if (!matchesSigner(view, certificate)) {
+    return invalid('the signer identifier names another certificate');
+  }
+  for (const named of [view.signingCertificate, view.signingCertificateV2]) {
+    const refusal = named === null ? null : checkSigningCertificate(named, certificate);
+    if (refusal !== null) return refusal;
+  }
+  return null;
+}
+
+// RFC 5035 section 4: without this check another certificate for the same key could be put in
+function checkSigningCertificate(
+  named: SigningCertificateView,
+  certificate: CmsCertificate,
+): SignerCheck | null {
+  if (named.hashAlgorithm === null) return unverifiable('signingCertificateV2 has an unknown hash');
+  const hash = createHash(named.hashAlgorithm).update(certificate.der).digest();
+  const isSame =
+    hash.equals(named.hash) &&
+    (named.serial?.equals(certificate.serial) ?? true) &&
+    (named.issuer?.equals(certificate.issuer) ?? true);
+  return isSame ? null : invalid('signingCertificate names another certificate');
+}
+
+async function checkShape(content: SignedContent): Promise<SignerCheck | null> {
+  if (content.content === undefined) return null;
+  return (await isShapedLikeAttributes(content.content))
+    ? invalid('the content has the form of signed attributes')
+    : null;
+}
+
+function keyFor(
+  certificate: CmsCertificate,
+  family: SignatureFamily,
+): { readonly key: KeyObject } | SignerCheck {
+  const facts = publicKeyFacts(certificate.spki);
+  if (facts.kind === 'refused') return invalid(facts.reason, facts.fault);
+  const isEcdsa = family === 'ecdsa';
+  if ((facts.kind === 'ec') !== isEcdsa) return invalid('key and signature algorithm do not fit');
+  return { key: facts.key };
+}
+
+function isVerified(view: SignerInfoView, plan: VerificationPlan, key: KeyObject): boolean {
+  if (view.signedAttrs === null) return false;
+  const options = { key, ...signatureKeyOptions(plan.family, plan.saltLength) };
+  try {
+    return verify(plan.digest, view.signedAttrs, options, view.signature);
+  } catch {
+    return false; // OpenSSL throws for a signature that no key of this form could make
+  }
+}

@@ -1,0 +1,213 @@
+/** What the tests of this package share: a peer (`openssl cms`), its keys, and attributes to sign. */
+import { execFileSync } from 'node:child_process';
+import {
+  constants,
+  createDecipheriv,
+  createECDH,
+  createHash,
+  createPrivateKey,
+  type KeyObject,
+  privateDecrypt,
+} from 'node:crypto';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after } from 'node:test';
+import { DerReader, der, OID } from '@sallyport/der';
+import { bufferContent, type Content } from '@sallyport/mail';
+import {
+  type CmsCertificate,
+  type CmsLimits,
+  type DigestName,
+  digestContent,
+  eccSharedInfo,
+  encryptedKeyFor,
+  type RecipientInfoView,
+  type SignatureAlgorithmName,
+  type SignerInfoParts,
+  signRaw,
+  x963Kdf,
+} from './index.ts';
+
+export const LIMITS: CmsLimits = {
+  maxBytes: 64 * 1024 * 1024,
+  maxSigners: 16,
+  maxRecipients: 64,
+  maxCertificates: 64,
+};
+
+export const MESSAGE = Buffer.from(
+  'Content-Type: text/plain\r\n\r\nThe quick brown fox.\r\n'.repeat(40),
+);
+
+const folder = mkdtempSync(join(tmpdir(), 'sallyport-cms-'));
+after(() => rmSync(folder, { recursive: true, force: true }));
+
+export const file = (name: string): string => join(folder, name);
+
+export function openssl(...args: string[]): Buffer {
+  return execFileSync('openssl', args, { stdio: ['ignore', 'pipe', 'pipe'], maxBuffer: 1 << 28 });
+}
+
+/** Runs openssl with these input bytes. */
+export function pipe(input: Buffer, ...args: string[]): Buffer {
+  writeFileSync(file('in'), input);
+  openssl(...args, '-in', file('in'), '-out', file('out'));
+  return readFileSync(file('out'));
+}
+
+export interface Identity {
+  readonly certificate: CmsCertificate;
+  readonly key: KeyObject;
+  readonly certFile: string;
+  readonly keyFile: string;
+  readonly algorithm: SignatureAlgorithmName;
+}
+
+/** Structure only; pki validates, cms does not. */
+export function parseCertificate(bytes: Buffer): CmsCertificate {
+  const tbs = new DerReader(bytes).sequence().sequence();
+  tbs.optional('context', 0);
+  const serial = tbs.integerBytes();
+  tbs.next();
+  const issuer = tbs.next().bytes;
+  tbs.next();
+  tbs.next();
+  const spki = tbs.next().bytes;
+  const marker = der.oid(OID.subjectKeyIdentifier);
+  const at = bytes.indexOf(marker);
+  const subjectKeyId =
+    at < 0
+      ? null
+      : new DerReader(
+          new DerReader(bytes.subarray(at + marker.length)).octetString(),
+        ).octetString();
+  return { der: bytes, issuer, serial, subjectKeyId, spki };
+}
+
+export function readPem(path: string): Buffer {
+  const text = readFileSync(path, 'latin1');
+  const body = /-----BEGIN CERTIFICATE-----([^-]*)/.exec(text)?.[1] ?? '';
+  return Buffer.from(body, 'base64');
+}
+
+export function loadIdentity(
+  certFile: string,
+  keyFile: string,
+  algorithm: SignatureAlgorithmName,
+): Identity {
+  const key = createPrivateKey(readFileSync(keyFile));
+  return { certificate: parseCertificate(readPem(certFile)), key, certFile, keyFile, algorithm };
+}
+
+export function makeIdentity(
+  name: string,
+  algorithm: SignatureAlgorithmName,
+  newkey: readonly string[],
+): Identity {
+  const certFile = file(`${name}.pem`);
+  const keyFile = file(`${name}.key`);
+  const request = ['req', '-x509', '-nodes', '-days', '30', '-subj', `/CN=${name}/O=Sallyport`];
+  openssl(...request, ...newkey, '-keyout', keyFile, '-out', certFile);
+  return loadIdentity(certFile, keyFile, algorithm);
+}
+
+export const rsa = makeIdentity('rsa', 'rsa-sha256', ['-newkey', 'rsa:2048']);
+export const p256 = makeIdentity('p256', 'ecdsa-sha256', [
+  '-newkey',
+  'ec',
+  '-pkeyopt',
+  'ec_paramgen_curve:P-256',
+]);
+export const p384 = makeIdentity('p384', 'ecdsa-sha384', [
+  '-newkey',
+  'ec',
+  '-pkeyopt',
+  'ec_paramgen_curve:P-384',
+]);
+
+export interface AttributeOptions {
+  readonly digest?: Buffer;
+  readonly contentType?: string;
+  readonly extra?: readonly Buffer[];
+  readonly without?: string;
+}
+
+export function attribute(oid: string, ...values: Buffer[]): Buffer {
+  return der.sequence(der.oid(oid), der.setOf(values));
+}
+
+export async function signedAttributes(
+  content: Content,
+  digestName: DigestName,
+  options: AttributeOptions = {},
+): Promise<Buffer> {
+  const digest = options.digest ?? (await digestContent(content, digestName));
+  const standard: [string, Buffer][] = [
+    [OID.contentType, der.oid(options.contentType ?? OID.data)],
+    [OID.signingTime, der.time(new Date('2026-11-21T04:00:00Z'))],
+    [OID.messageDigest, der.octetString(digest)],
+  ];
+  const kept = standard.filter(([oid]) => oid !== options.without);
+  return der.setOf([...kept.map(([oid, v]) => attribute(oid, v)), ...(options.extra ?? [])]);
+}
+
+export async function signer(
+  content: Content,
+  identity: Identity,
+  options: AttributeOptions = {},
+): Promise<SignerInfoParts> {
+  const digestAlgorithm = identity.algorithm.slice(-6) as DigestName;
+  const signedAttrs = await signedAttributes(content, digestAlgorithm, options);
+  return {
+    sid: identity.certificate,
+    digestAlgorithm,
+    signatureAlgorithm: identity.algorithm,
+    signedAttrs,
+    signature: signRaw(signedAttrs, identity.key, identity.algorithm),
+  };
+}
+
+export function signatureTypes(...oids: string[]): Buffer {
+  return attribute(OID.signatureType, der.sequence(...oids.map((oid) => der.oid(oid))));
+}
+
+export function signingCertificateV2(certificate: CmsCertificate): Buffer {
+  const hash = createHash('sha256').update(certificate.der).digest();
+  const name = der.sequence(der.explicit(4, certificate.issuer));
+  const issuerSerial = der.sequence(name, der.integerContent(certificate.serial));
+  const id = der.sequence(der.octetString(hash), issuerSerial);
+  return attribute(OID.signingCertificateV2, der.sequence(der.sequence(id)));
+}
+
+export const content = (bytes: Buffer): Content => bufferContent(bytes);
+
+/** What keyholder does, without its protections: a content-encryption key from a RecipientInfo. */
+export function unwrap(view: RecipientInfoView, identity: Identity): Buffer {
+  const encryptedKey = encryptedKeyFor(view, identity.certificate);
+  if (encryptedKey === null || view.kind === 'unsupported') throw new Error('not for this key');
+  if (view.kind === 'ktri') {
+    const { algorithm } = view;
+    if (algorithm.kind === 'unsupported') throw new Error('unsupported');
+    return algorithm.kind === 'pkcs1v15'
+      ? privateDecrypt({ key: identity.key, padding: constants.RSA_PKCS1_PADDING }, encryptedKey)
+      : privateDecrypt({ key: identity.key, oaepHash: algorithm.hash }, encryptedKey);
+  }
+  const jwk = identity.key.export({ format: 'jwk' });
+  const ecdh = createECDH(view.curve === 'p256' ? 'prime256v1' : 'secp384r1');
+  ecdh.setPrivateKey(Buffer.from(jwk.d ?? '', 'base64url'));
+  const shared = ecdh.computeSecret(view.originatorPublicKey);
+  const keyBytes = { aes128: 16, aes192: 24, aes256: 32 }[view.wrap] as 16 | 24 | 32;
+  const oid = { aes128: OID.aes128Wrap, aes192: OID.aes192Wrap, aes256: OID.aes256Wrap }[view.wrap];
+  const parameters = view.wrapParameters === 'null' ? [der.null()] : [];
+  const sharedInfo = eccSharedInfo(der.sequence(der.oid(oid), ...parameters), keyBytes, view.ukm);
+  const kek = x963Kdf({ hash: view.kdf.hash, shared, sharedInfo, keyBytes });
+  const unwrapping = createDecipheriv(`id-${view.wrap}-wrap`, kek, Buffer.alloc(8, 0xa6));
+  return Buffer.concat([unwrapping.update(encryptedKey), unwrapping.final()]);
+}
+
+/** A folder of foreign vectors, or null: then the test skips and says so. */
+export function vectors(path: string): string | null {
+  const full = join(import.meta.dirname, '..', '..', '..', '..', 'shared', 'vectors', path);
+  return existsSync(full) ? full : null;
+}

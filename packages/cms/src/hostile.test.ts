@@ -1,0 +1,270 @@
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { der, OID } from '@sallyport/der';
+import { bufferContent, readContent } from '@sallyport/mail';
+import fc from 'fast-check';
+import {
+  content,
+  LIMITS,
+  loadIdentity,
+  MESSAGE,
+  p256,
+  parseCertificate,
+  pipe,
+  rsa,
+  signer,
+  unwrap,
+  vectors,
+} from './fixtures.test.ts';
+import {
+  type CmsCertificate,
+  type CmsObject,
+  checkSignerInfo,
+  decryptContent,
+  digestContent,
+  emptySignedData,
+  envelopedData,
+  matchesRecipient,
+  matchesSigner,
+  readCms,
+  type SignerCheck,
+  signedData,
+} from './index.ts';
+
+/** Goes through everything that can be reached from bytes; must never throw. */
+async function exercise(
+  bytes: Buffer,
+  certificates: readonly CmsCertificate[],
+): Promise<{ read: CmsObject; checks: SignerCheck[]; eContent: Buffer | null }> {
+  const read = await readCms(content(bytes), LIMITS);
+  const checks: SignerCheck[] = [];
+  let eContent: Buffer | null = null;
+  if (read.kind === 'signed') {
+    const inner = read.value.eContent ?? content(MESSAGE);
+    eContent = await readContent(inner);
+    for (const info of read.value.signerInfos) {
+      for (const certificate of certificates.filter((one) => matchesSigner(info, one))) {
+        const digest = (name: Parameters<typeof digestContent>[1]) => digestContent(inner, name);
+        const signed = { digest, contentType: read.value.eContentType, content: inner };
+        checks.push(await checkSignerInfo(info, certificate, signed));
+      }
+    }
+  }
+  if (read.kind === 'enveloped' || read.kind === 'auth-enveloped') {
+    for (const recipient of read.value.recipients) {
+      for (const certificate of certificates) matchesRecipient(recipient, certificate);
+    }
+    await read.value.encryptedContentDigest();
+    for (const length of [16, 24, 32]) await decryptContent(read.value, Buffer.alloc(length));
+  }
+  return { read, checks, eContent };
+}
+
+function cmsBytes(path: string): Buffer {
+  const raw = readFileSync(path);
+  const text = raw.toString('latin1');
+  const pem = /-----BEGIN (?:CMS|PKCS7)-----([^-]*)-----END/.exec(text)?.[1];
+  const mime = /pkcs7[\s\S]*?\r?\n\r?\n([A-Za-z0-9+/=\r\n]+)/.exec(text)?.[1];
+  if (pem !== undefined) return Buffer.from(pem, 'base64');
+  return raw[0] === 0x30 || mime === undefined ? raw : Buffer.from(mime, 'base64');
+}
+
+const opensslVectors = vectors('smime/openssl-cms');
+
+test('malformed CMS of the OpenSSL suite ends in a value and is never valid', {
+  skip: opensslVectors === null && 'needs ../shared/vectors/smime/openssl-cms',
+}, async () => {
+  const folder = opensslVectors ?? '';
+  const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) =>
+    entry.isFile(),
+  );
+  const certificates = files
+    .filter((entry) => /^sm(rsa|ec)\d\.pem$/.test(entry.name))
+    .map((entry) => {
+      const text = readFileSync(join(entry.parentPath, entry.name), 'latin1');
+      const body = /BEGIN CERTIFICATE-----([^-]*)/.exec(text)?.[1] ?? '';
+      return parseCertificate(Buffer.from(body, 'base64'));
+    });
+  assert.ok(files.length > 30 && certificates.length > 4);
+  const outcomes = new Map<string, Awaited<ReturnType<typeof exercise>>>();
+  for (const entry of files) {
+    outcomes.set(
+      entry.name,
+      await exercise(cmsBytes(join(entry.parentPath, entry.name)), certificates),
+    );
+  }
+  for (const [name, { checks }] of outcomes) {
+    if (name.endsWith('.eml')) continue;
+    assert.ok(
+      checks.every((check) => check.kind !== 'valid'),
+      name,
+    );
+  }
+  for (const name of [
+    'no_ct_attr.cms',
+    'no_md_attr.cms',
+    'ct_multiple_attr.cms',
+    'bad_signtime_attr.cms',
+  ]) {
+    const outcome = outcomes.get(name);
+    assert.equal(outcome?.read.kind, 'signed', name);
+    assert.deepEqual(
+      outcome?.checks.map((check) => check.kind),
+      ['invalid'],
+      name,
+    );
+  }
+});
+
+const rfc9216 = vectors('smime/rfc9216');
+
+test('RFC 9216: Alice signs and Bob opens with openssl as the other side', {
+  skip: rfc9216 === null && 'needs ../shared/vectors/smime/rfc9216',
+}, async () => {
+  const names = readdirSync(rfc9216 ?? '');
+  const find = (start: string): string =>
+    join(rfc9216 ?? '', names.find((name) => name.startsWith(start)) ?? '');
+  const alice = loadIdentity(find('4.1.'), find('4.2.'), 'rsa-sha256');
+  const bob = loadIdentity(find('5.3.'), find('5.4.'), 'rsa-sha256');
+  const bytes = await readContent(
+    signedData(content(MESSAGE), [await signer(content(MESSAGE), alice)], [alice.certificate.der]),
+  );
+  assert.deepEqual(
+    pipe(bytes, 'cms', '-verify', '-binary', '-inform', 'DER', '-CAfile', find('3.1.')),
+    MESSAGE,
+  );
+  const enveloped = pipe(
+    bytes,
+    'cms',
+    '-encrypt',
+    '-binary',
+    '-outform',
+    'DER',
+    '-stream',
+    '-aes-256-cbc',
+    '-recip',
+    bob.certFile,
+  );
+  const read = await readCms(content(enveloped), LIMITS);
+  assert.equal(read.kind, 'enveloped');
+  if (read.kind !== 'enveloped') return;
+  const [recipient] = read.value.recipients;
+  assert.ok(recipient);
+  const opened = await decryptContent(read.value, unwrap(recipient, bob));
+  assert.deepEqual(opened.kind === 'ok' ? await readContent(opened.content) : null, bytes);
+});
+
+test('limits are met with limit-exceeded, not with memory', async () => {
+  const bytes = await readContent(emptySignedData(content(MESSAGE)));
+  const tight = await readCms(content(bytes), { ...LIMITS, maxBytes: 10 });
+  assert.ok(tight.kind === 'malformed' && tight.fault === 'limit-exceeded');
+  const parts = await signer(content(MESSAGE), rsa);
+  const many = await readContent(
+    signedData(
+      content(MESSAGE),
+      [parts, parts, parts],
+      [rsa.certificate.der, p256.certificate.der],
+    ),
+  );
+  for (const limits of [{ maxSigners: 2 }, { maxCertificates: 1 }]) {
+    const read = await readCms(content(many), { ...LIMITS, ...limits });
+    assert.ok(read.kind === 'malformed' && read.fault === 'limit-exceeded');
+  }
+  const enveloped = await readContent(
+    envelopedData(content(MESSAGE), [rsa.certificate, p256.certificate], {
+      content: 'aes128-cbc',
+      keyTransport: 'auto',
+    }),
+  );
+  const read = await readCms(content(enveloped), { ...LIMITS, maxRecipients: 1 });
+  assert.ok(read.kind === 'malformed' && read.fault === 'limit-exceeded');
+});
+
+test('other content types are named, bare data is given, rubbish is malformed', async () => {
+  const other = der.sequence(der.oid(OID.compressedData), der.explicit(0, der.null()));
+  assert.deepEqual(await readCms(content(other), LIMITS), {
+    kind: 'unsupported',
+    contentType: OID.compressedData,
+  });
+  const data = await readCms(
+    content(der.sequence(der.oid(OID.data), der.explicit(0, der.octetString(MESSAGE)))),
+    LIMITS,
+  );
+  assert.ok(data.kind === 'data');
+  assert.deepEqual(await readContent(data.content), MESSAGE);
+  for (const bytes of [
+    Buffer.alloc(0),
+    MESSAGE,
+    der.set(der.oid(OID.data)),
+    der.sequence(der.oid(OID.signedData)),
+    Buffer.concat([other, Buffer.of(0)]),
+  ]) {
+    const read = await readCms(content(bytes), LIMITS);
+    assert.ok(read.kind === 'malformed' && read.fault === 'message-malformed');
+  }
+});
+
+test('RFC 5652 4: an eContent in many small pieces is read in order', async () => {
+  const chunks = Array.from({ length: 50_000 }, (_, i) => der.octetString(Buffer.from(`${i}\r\n`)));
+  const string = Buffer.concat([Buffer.of(0x24, 0x80), ...chunks, Buffer.alloc(2)]);
+  const bytes = der.sequence(
+    der.oid(OID.signedData),
+    der.explicit(
+      0,
+      der.sequence(
+        der.integer(1),
+        der.set(),
+        der.sequence(der.oid(OID.data), der.explicit(0, string)),
+        der.set(),
+      ),
+    ),
+  );
+  const { eContent, read } = await exercise(bytes, []);
+  assert.equal(read.kind, 'signed');
+  assert.equal(eContent?.toString(), Array.from({ length: 50_000 }, (_, i) => `${i}\r\n`).join(''));
+});
+
+test('truncated or changed bytes never throw, and are never valid with other content', async () => {
+  const own = await readContent(
+    signedData(content(MESSAGE), [await signer(content(MESSAGE), p256)], [p256.certificate.der]),
+  );
+  const streamed = pipe(
+    MESSAGE,
+    'cms',
+    '-sign',
+    '-binary',
+    '-nodetach',
+    '-stream',
+    '-outform',
+    'DER',
+    '-signer',
+    rsa.certFile,
+    '-inkey',
+    rsa.keyFile,
+  );
+  const sealed = await readContent(
+    envelopedData(bufferContent(MESSAGE), [rsa.certificate, p256.certificate], {
+      content: 'aes128-cbc',
+      keyTransport: 'auto',
+    }),
+  );
+  const certificates = [rsa.certificate, p256.certificate];
+  const seed = fc.record({
+    base: fc.constantFrom(own, streamed, sealed),
+    cut: fc.option(fc.nat(), { freq: 3 }),
+    flips: fc.array(fc.tuple(fc.nat(), fc.integer({ min: 1, max: 255 })), { maxLength: 3 }),
+  });
+  await fc.assert(
+    fc.asyncProperty(seed, async ({ base, cut, flips }) => {
+      const bytes = Buffer.from(cut === null ? base : base.subarray(0, cut % base.length));
+      for (const [at, bits] of flips) {
+        if (bytes.length > 0) bytes[at % bytes.length] = (bytes[at % bytes.length] ?? 0) ^ bits;
+      }
+      const { checks, eContent } = await exercise(bytes, certificates);
+      if (checks.some((check) => check.kind === 'valid')) assert.deepEqual(eContent, MESSAGE);
+    }),
+    { numRuns: 2500 },
+  );
+});

@@ -1,0 +1,138 @@
+import { isIP } from 'node:net';
+import type { FaultId } from '@sallyport/faults';
+import type { MailRoute, NonEmpty } from '@sallyport/lookup';
+import type { Domain } from '@sallyport/mail';
+import { isMandatory, type TlsRule } from './tls-rule.ts';
+
+/** One row of the routes table. */
+export interface RouteRow {
+  /** A domain, or `*` for the smart host that takes everything else. */
+  readonly domain: string;
+  readonly nextHops: readonly { readonly host: string; readonly port: number }[];
+  readonly tlsRule: TlsRule;
+  /** The partner row names this hop as trusted: the route's TLS rule stands for the partner's. */
+  readonly trustedHop: boolean;
+}
+
+/** One place to connect to, with the TLS rule that holds on that way. */
+export interface NextHop {
+  readonly host: string;
+  readonly port: number;
+  readonly address: string;
+  readonly tlsRule: TlsRule;
+  /** What `secure` without `match` compares with. */
+  readonly nexthopDomain: string;
+}
+
+export type Route =
+  | {
+      readonly kind: 'hops';
+      /** In the order to try. */
+      readonly hops: NonEmpty<NextHop>;
+      readonly via: 'route' | 'smart-host' | 'mx' | 'implicit-mx';
+    }
+  | { readonly kind: 'fault'; readonly fault: FaultId; readonly reason: string };
+
+/** What is known of a host name's addresses. */
+export type HostAddresses =
+  | { readonly kind: 'addresses'; readonly addresses: readonly string[] }
+  | { readonly kind: 'none' }
+  | { readonly kind: 'failure'; readonly reason: string };
+
+export interface RouteRequest {
+  readonly domain: Domain;
+  readonly routes: readonly RouteRow[];
+  /** The policy's rule for the recipient domain; null for a domain of ours. */
+  readonly partnerRule: TlsRule | null;
+  /** Port of hosts found by MX. */
+  readonly mxPort: number;
+  readonly mxLookup: (domain: Domain) => Promise<MailRoute>;
+  readonly addressLookup: (host: string) => Promise<HostAddresses>;
+}
+
+const MAX_HOPS = 20;
+
+/** Where mail for a domain goes next: the routes table first, then MX (RFC 5321 section 5.1). */
+export async function resolveRoute(request: RouteRequest): Promise<Route> {
+  const exact = request.routes.find((row) => row.domain === request.domain);
+  if (exact !== undefined) return tableRoute(request, exact, 'route');
+  const smart = request.routes.find((row) => row.domain === '*');
+  if (smart !== undefined) return tableRoute(request, smart, 'smart-host');
+  return mxRoute(request);
+}
+
+/**
+ * Never weaker than the partner's rule (design, rule 5): a route relaxes a mandatory level only
+ * where it is named as trusted.
+ */
+function ruleOnRoute(request: RouteRequest, row: RouteRow): TlsRule {
+  const { partnerRule } = request;
+  if (partnerRule === null || row.trustedHop || !isMandatory(partnerRule)) return row.tlsRule;
+  return partnerRule;
+}
+
+async function tableRoute(
+  request: RouteRequest,
+  row: RouteRow,
+  via: 'route' | 'smart-host',
+): Promise<Route> {
+  const tlsRule = ruleOnRoute(request, row);
+  const hops: NextHop[] = [];
+  let failure: Route | null = null;
+  for (const { host, port } of row.nextHops) {
+    const found = await addressesOf(host, request);
+    if (found.kind !== 'addresses') {
+      const why = found.kind === 'failure' ? found.reason : 'no address';
+      failure ??= { kind: 'fault', fault: 'dns-failure', reason: `next hop ${host}: ${why}` };
+      continue;
+    }
+    const nexthopDomain = tlsRule === row.tlsRule ? host : request.domain;
+    for (const address of found.addresses)
+      hops.push({ host, port, address, tlsRule, nexthopDomain });
+  }
+  return ordered(hops, via) ?? failure ?? noHop(request.domain);
+}
+
+async function addressesOf(host: string, request: RouteRequest): Promise<HostAddresses> {
+  if (isIP(host) !== 0) return { kind: 'addresses', addresses: [host] };
+  return request.addressLookup(host);
+}
+
+async function mxRoute(request: RouteRequest): Promise<Route> {
+  const { domain } = request;
+  const answer = await request.mxLookup(domain);
+  switch (answer.kind) {
+    case 'failure':
+      return { kind: 'fault', fault: 'dns-failure', reason: answer.reason };
+    case 'domain-unknown':
+      return { kind: 'fault', fault: 'domain-unknown', reason: answer.reason };
+    case 'null-mx':
+      // RFC 7505 section 3: no attempt is made, and the implicit MX is not used
+      return { kind: 'fault', fault: 'null-mx', reason: `${domain} has a null MX` };
+    case 'mx': {
+      const tlsRule = request.partnerRule ?? { level: 'may' };
+      const hops = answer.hosts.flatMap((host) =>
+        host.addresses.map(({ address }) => ({
+          host: host.name,
+          port: request.mxPort,
+          address,
+          tlsRule,
+          nexthopDomain: domain,
+        })),
+      );
+      return ordered(hops, answer.implicit ? 'implicit-mx' : 'mx') ?? noHop(domain);
+    }
+  }
+}
+
+function ordered(
+  hops: readonly NextHop[],
+  via: 'route' | 'smart-host' | 'mx' | 'implicit-mx',
+): Route | null {
+  const [first, ...others] = hops.slice(0, MAX_HOPS);
+  return first === undefined ? null : { kind: 'hops', hops: [first, ...others], via };
+}
+
+function noHop(domain: Domain): Route {
+  return { kind: 'fault', fault: 'dns-failure', reason: `no next hop of ${domain} has an address` };
+}

@@ -1,0 +1,315 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { GatewayConfig } from '@sallyport/config';
+import { type GatewayLayout, layoutOf } from './layout.ts';
+import { baseDnOf } from './provision.ts';
+import type { ProcessSpec } from './supervisor.ts';
+
+/** The processes of one gateway, in the order in which they start. */
+export const ROLES = [
+  'recorder',
+  'keyholder',
+  'worker-outward',
+  'worker-inward',
+  'worker-advise',
+  'egress',
+  'directory',
+  'ingress',
+] as const;
+export type Role = (typeof ROLES)[number];
+
+const DECRYPTION_FLOOR_MS = 100;
+const OUTWARD_CONCURRENCY = 16;
+/** The directory announces at most so many naming contexts. */
+const MAX_CONTEXTS = 8;
+
+/** What each process of a gateway gets to know and to touch (design, section 2). */
+export function processSpecs(config: GatewayConfig, roles: readonly Role[]): ProcessSpec[] {
+  const layout = layoutOf(config.gateway);
+  const specs: Record<Role, ProcessSpec | null> = {
+    recorder: recorderSpec(layout),
+    keyholder: keyholderSpec(layout),
+    'worker-outward': outwardSpec(config, layout),
+    'worker-inward': inwardSpec(config, layout),
+    'worker-advise': adviseSpec(config, layout),
+    egress: egressSpec(config, layout),
+    directory: directorySpec(config, layout),
+    ingress: ingressSpec(config, layout),
+  };
+  return ROLES.filter((role) => roles.includes(role)).flatMap((role) => specs[role] ?? []);
+}
+
+function recorderSpec(layout: GatewayLayout): ProcessSpec {
+  return {
+    name: 'recorder',
+    module: '@sallyport/recorder',
+    options: {
+      folder: layout.audit,
+      privateKeyFile: layout.logKey,
+      socket: layout.sockets.recorder,
+    },
+    readable: [layout.logKey],
+    writable: [layout.audit, layout.sockets.recorder],
+  };
+}
+
+function keyholderSpec(layout: GatewayLayout): ProcessSpec {
+  const { recorder, keyholderOutward, keyholderInward } = layout.sockets;
+  return {
+    name: 'keyholder',
+    module: '@sallyport/keyholder',
+    options: {
+      keyFolder: layout.keys,
+      rejectionSecretFile: join(layout.keys, 'rejection-secret'),
+      recorderSocket: recorder,
+      sockets: { outward: keyholderOutward, inward: keyholderInward },
+    },
+    readable: [layout.keys, recorder],
+    writable: [keyholderOutward, keyholderInward],
+  };
+}
+
+function commonWorker(config: GatewayConfig, layout: GatewayLayout) {
+  return {
+    gatewayName: config.gateway.name,
+    policyFolder: layout.policy,
+    domains: config.domains.map(({ name, recipients }) => ({
+      name,
+      recipients:
+        recipients.kind === 'call-forward'
+          ? { kind: 'call-forward' as const, nextHops: routeOf(config, name) }
+          : recipients,
+    })),
+    dns: dnsOf(config),
+    allowPrivateAddresses: config.lookup.allowPrivateAddresses,
+  };
+}
+
+function routeOf(config: GatewayConfig, domain: string) {
+  return config.routes.find((route) => route.domain === domain)?.nextHops ?? [];
+}
+
+function dnsOf(config: GatewayConfig) {
+  const { servers, trusted } = config.dns;
+  return { servers: servers.length > 0 ? servers : systemResolvers(), trusted };
+}
+
+/** The resolvers of /etc/resolv.conf; the local host where it names none (resolv.conf(5)). */
+function systemResolvers(): { host: string; port: number }[] {
+  const text = readFileSync('/etc/resolv.conf', 'utf8');
+  const found = [...text.matchAll(/^\s*nameserver\s+([0-9a-fA-F:.]+)/gm)].map((match) => ({
+    host: match[1] ?? '',
+    port: 53,
+  }));
+  return found.length > 0 ? found : [{ host: '127.0.0.1', port: 53 }];
+}
+
+function mailWorker(config: GatewayConfig, layout: GatewayLayout) {
+  return {
+    ...commonWorker(config, layout),
+    recorderSocket: layout.sockets.recorder,
+    spool: {
+      folder: layout.spool,
+      workerPublicKeyFile: layout.spoolKeys.workerPublic,
+      egressPublicKeyFile: layout.spoolKeys.egressPublic,
+      workerPrivateKeyFile: layout.spoolKeys.workerPrivate,
+    },
+    indexFolder: layout.index,
+    scanner:
+      config.scanner === undefined
+        ? null
+        : { clamd: config.scanner.clamd, timeoutMs: config.scanner.timeout },
+  };
+}
+
+function workerFiles(config: GatewayConfig, layout: GatewayLayout): string[] {
+  const lists = config.domains.flatMap(({ recipients }) =>
+    recipients.kind === 'list' ? [recipients.file] : [],
+  );
+  return [
+    layout.policy,
+    layout.spool,
+    layout.spoolKeys.workerPublic,
+    layout.spoolKeys.egressPublic,
+    layout.spoolKeys.workerPrivate,
+    ...lists,
+  ];
+}
+
+function spoolFolders(layout: GatewayLayout, ...names: string[]): string[] {
+  return names.map((name) => join(layout.spool, name));
+}
+
+function outwardSpec(config: GatewayConfig, layout: GatewayLayout): ProcessSpec {
+  return {
+    name: 'worker-outward',
+    module: '@sallyport/worker',
+    options: {
+      role: 'outward',
+      ...mailWorker(config, layout),
+      listen: layout.sockets.outward,
+      keyholderSocket: layout.sockets.keyholderOutward,
+      egressSocket: layout.sockets.egress,
+      concurrency: OUTWARD_CONCURRENCY,
+      queue: queueOf(config),
+      retry: {
+        firstMs: config.retry.first,
+        longestMs: config.retry.longest,
+        delayWarningMs: config.retry.delayWarning,
+        expiryMs: config.retry.expiry,
+      },
+      holdExpiryMs: config.hold.expiry,
+    },
+    readable: workerFiles(config, layout),
+    writable: [
+      ...spoolFolders(layout, 'tmp', 'incoming', 'outgoing', 'hold', 'corrupt'),
+      layout.index,
+      layout.sockets.outward,
+    ],
+  };
+}
+
+function queueOf(config: GatewayConfig) {
+  return config.queue.driver === 'redis'
+    ? { driver: 'redis' as const, url: readFileSync(config.queue.urlFile, 'utf8').trim() }
+    : { driver: 'embedded' as const };
+}
+
+function inwardSpec(config: GatewayConfig, layout: GatewayLayout): ProcessSpec | null {
+  if (config.ingress.partner === undefined) return null;
+  return {
+    name: 'worker-inward',
+    module: '@sallyport/worker',
+    options: {
+      role: 'inward',
+      ...mailWorker(config, layout),
+      listen: layout.sockets.inward,
+      keyholderSocket: layout.sockets.keyholderInward,
+      decryptionFloorMs: DECRYPTION_FLOOR_MS,
+    },
+    readable: workerFiles(config, layout),
+    writable: [...spoolFolders(layout, 'tmp'), layout.index, layout.sockets.inward],
+  };
+}
+
+function adviseSpec(config: GatewayConfig, layout: GatewayLayout): ProcessSpec {
+  return {
+    name: 'worker-advise',
+    module: '@sallyport/worker',
+    options: { role: 'advise', ...commonWorker(config, layout), listen: layout.sockets.advise },
+    readable: [layout.policy],
+    writable: [layout.sockets.advise],
+  };
+}
+
+function egressSpec(config: GatewayConfig, layout: GatewayLayout): ProcessSpec {
+  const clientTls = config.egress.tls;
+  return {
+    name: 'egress',
+    module: '@sallyport/egress',
+    options: {},
+    readable: [
+      layout.policy,
+      layout.spool,
+      layout.spoolKeys.workerPublic,
+      layout.spoolKeys.egressPublic,
+      layout.spoolKeys.egressPrivate,
+      ...(clientTls === undefined ? [] : [clientTls.certificateFile, clientTls.keyFile]),
+    ],
+    writable: [
+      ...spoolFolders(layout, 'tmp', 'incoming', 'outgoing', 'corrupt'),
+      layout.sockets.egress,
+    ],
+  };
+}
+
+function directorySpec(config: GatewayConfig, layout: GatewayLayout): ProcessSpec | null {
+  const { directory } = config;
+  if (directory === undefined) return null;
+  const listen = [
+    ...directory.listen.map((one) => ({ ...one, tls: false })),
+    ...directory.listenTls.map((one) => ({ ...one, tls: true })),
+  ];
+  return {
+    name: 'directory',
+    module: '@sallyport/directory',
+    options: {
+      listen,
+      entriesFile: layout.published,
+      baseDn: config.domains.slice(0, MAX_CONTEXTS).map((domain) => baseDnOf(domain.name)),
+      ...(directory.tls === undefined
+        ? {}
+        : { tlsCertificateFile: directory.tls.certificateFile, tlsKeyFile: directory.tls.keyFile }),
+    },
+    readable: [
+      layout.published,
+      ...(directory.tls === undefined
+        ? []
+        : [directory.tls.certificateFile, directory.tls.keyFile]),
+    ],
+    writable: [],
+  };
+}
+
+function ingressSpec(config: GatewayConfig, layout: GatewayLayout): ProcessSpec {
+  const { ingress } = config;
+  const { submission } = ingress;
+  return {
+    name: 'ingress',
+    module: '@sallyport/ingress',
+    options: {
+      name: config.gateway.name,
+      domains: config.domains.map((domain) => domain.name),
+      listeners: listenersOf(config),
+      tls: { keyFile: ingress.tls.keyFile, certificateFile: ingress.tls.certificateFile },
+      login: submission === undefined ? null : { passwordFile: submission.passwordFile },
+      spool: { folder: layout.spool, workerKeyFile: layout.spoolKeys.workerPublic },
+      sockets: {
+        recorder: layout.sockets.recorder,
+        inward: ingress.partner === undefined ? null : layout.sockets.inward,
+        outwardHints: layout.sockets.outward,
+        egressHints: layout.sockets.egress,
+      },
+      judgeDeadlineMs: ingress.verdictTimeout,
+    },
+    readable: [
+      layout.spool,
+      layout.spoolKeys.workerPublic,
+      ingress.tls.keyFile,
+      ingress.tls.certificateFile,
+      ...(submission === undefined ? [] : [submission.passwordFile]),
+    ],
+    writable: spoolFolders(layout, 'tmp', 'incoming', 'outgoing', 'hold'),
+  };
+}
+
+function listenersOf(config: GatewayConfig) {
+  const { ingress } = config;
+  const common = {
+    maxMessageBytes: ingress.maxSizeBytes,
+    maxRecipients: ingress.maxRecipients,
+    maxConnections: ingress.maxConnections,
+    deadlines: { commandMs: ingress.commandTimeout, sessionMs: ingress.sessionTimeout },
+  };
+  const partner = (ingress.partner?.listen ?? []).map((listen) => ({
+    kind: 'partner',
+    ...listen,
+    ...common,
+    tls: 'offered',
+    greetingDelayMs: ingress.greetingDelay,
+  }));
+  const relay = (ingress.relay?.listen ?? []).map((listen) => ({
+    kind: 'relay',
+    ...listen,
+    ...common,
+    tls: 'offered',
+    clients: ingress.relay?.allow,
+    lineEnds: ingress.relay?.lineEnds,
+    maxLineOctets: ingress.relay?.maxLineBytes,
+  }));
+  const submission = [
+    ...(ingress.submission?.listen ?? []).map((listen) => ({ listen, tls: 'required' })),
+    ...(ingress.submission?.listenTls ?? []).map((listen) => ({ listen, tls: 'implicit' })),
+  ].map(({ listen, tls }) => ({ kind: 'submission', ...listen, ...common, tls }));
+  return [...partner, ...relay, ...submission];
+}

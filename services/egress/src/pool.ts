@@ -1,0 +1,132 @@
+import type { Logger } from '@sallyport/log';
+import {
+  openSession,
+  type SessionFault,
+  type SmtpClientSettings,
+  type SmtpSession,
+  type SmtpTarget,
+  tlsRuleKey,
+} from '@sallyport/transport';
+
+export interface PoolOptions {
+  readonly settings: SmtpClientSettings;
+  /** How long a connection may wait for its next message. */
+  readonly idleMs: number;
+  /** Transactions of one connection. */
+  readonly maxUses: number;
+  /** Connections that wait at once. */
+  readonly maxIdle: number;
+  readonly logger: Logger;
+}
+
+/** A session on loan from the pool. */
+export interface Loan {
+  readonly kind: 'loan';
+  readonly session: SmtpSession;
+  readonly isReused: boolean;
+  /** Gives it back; one that is not reusable is ended. */
+  release(options: { readonly isReusable: boolean }): void;
+}
+
+interface Idle {
+  readonly session: SmtpSession;
+  readonly uses: number;
+  readonly timer: NodeJS.Timeout;
+}
+
+/**
+ * Keeps connections for the next message to the same host under the same TLS rule. The rule is a
+ * part of the key (TR-7): what was opened for one domain's rule never serves another's.
+ */
+export class SessionPool {
+  readonly #options: PoolOptions;
+  readonly #idle = new Map<string, Idle[]>();
+  #idleCount = 0;
+  #isClosed = false;
+
+  constructor(options: PoolOptions) {
+    this.#options = options;
+  }
+
+  /** A session that has passed the target's rule: a kept one, or a new one. */
+  async acquire(
+    target: SmtpTarget,
+    { fresh }: { readonly fresh: boolean },
+  ): Promise<Loan | SessionFault> {
+    const kept = fresh ? null : this.#takeKept(target);
+    if (kept !== null) return this.#loan(kept.session, { uses: kept.uses, isReused: true });
+    const opening = await openSession(target, this.#options.settings);
+    if (opening.kind === 'fault') return opening;
+    return this.#loan(opening.session, { uses: 0, isReused: false });
+  }
+
+  /** Ends all that wait. */
+  close(): void {
+    this.#isClosed = true;
+    for (const list of [...this.#idle.values()]) for (const idle of [...list]) this.#end(idle);
+  }
+
+  #loan(session: SmtpSession, given: { uses: number; isReused: boolean }): Loan {
+    return {
+      kind: 'loan',
+      session,
+      isReused: given.isReused,
+      release: ({ isReusable }) => {
+        const uses = given.uses + 1;
+        const { maxUses, maxIdle } = this.#options;
+        const hasRoom = this.#idleCount < maxIdle && !this.#isClosed;
+        if (isReusable && uses < maxUses && hasRoom && session.wire.isQuiet) {
+          this.#keep(session, uses);
+        } else this.#quit(session);
+      },
+    };
+  }
+
+  #keep(session: SmtpSession, uses: number): void {
+    const timer = setTimeout(() => this.#end(idle), this.#options.idleMs);
+    const idle: Idle = { session, uses, timer };
+    const key = keyOf(session.target);
+    const list = this.#idle.get(key);
+    if (list === undefined) this.#idle.set(key, [idle]);
+    else list.push(idle);
+    this.#idleCount += 1;
+  }
+
+  #takeKept(target: SmtpTarget): Idle | null {
+    const list = this.#idle.get(keyOf(target)) ?? [];
+    for (let idle = list.at(-1); idle !== undefined; idle = list.at(-1)) {
+      this.#forget(idle);
+      // A server that spoke unasked is out of step: its next reply would answer the wrong command.
+      if (idle.session.wire.isQuiet) return idle;
+      idle.session.wire.destroy();
+    }
+    return null;
+  }
+
+  #forget(idle: Idle): boolean {
+    clearTimeout(idle.timer);
+    const key = keyOf(idle.session.target);
+    const list = this.#idle.get(key);
+    const at = list?.indexOf(idle) ?? -1;
+    if (list === undefined || at < 0) return false;
+    list.splice(at, 1);
+    if (list.length === 0) this.#idle.delete(key);
+    this.#idleCount -= 1;
+    return true;
+  }
+
+  #end(idle: Idle): void {
+    if (this.#forget(idle)) this.#quit(idle.session);
+  }
+
+  #quit(session: SmtpSession): void {
+    session.wire.quit(this.#options.settings.timeouts.quitMs).catch((cause: unknown) => {
+      this.#options.logger.error('session.quit-failed', { cause });
+    });
+  }
+}
+
+function keyOf(target: SmtpTarget): string {
+  const rule = tlsRuleKey(target.tlsRule, target.nexthopDomain);
+  return `${target.host} ${target.address} ${target.port} ${rule}`;
+}

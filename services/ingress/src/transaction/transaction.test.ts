@@ -1,0 +1,407 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { IpcUnavailable } from '@sallyport/ipc';
+import { newQueueId, systemClock } from '@sallyport/mail';
+import { hashPassword } from '../auth/hasher.ts';
+import type { Login } from '../auth/password-file.ts';
+import type { InwardPort, Judgement } from '../ports.ts';
+import { MemoryPorts, RawClient, testIngress, testTls } from '../testing.ts';
+
+const RELAY = {
+  kind: 'relay' as const,
+  host: '127.0.0.1',
+  port: 0,
+  clients: ['127.0.0.0/8'],
+};
+const PARTNER = {
+  kind: 'partner',
+  host: '127.0.0.1',
+  port: 0,
+  tls: 'none',
+  greetingDelayMs: 0,
+} as const;
+
+async function open(port: number): Promise<RawClient> {
+  const client = await RawClient.connect(port);
+  await client.reply();
+  await client.command('EHLO inner.acme.example');
+  return client;
+}
+
+/** Sends one message and gives the reply to its data. */
+async function send(
+  client: RawClient,
+  of: { from?: string; to?: string[]; text?: string } = {},
+): Promise<string> {
+  assert.match(await client.command(`MAIL FROM:<${of.from ?? 'ann@acme.example'}>`), /^250/);
+  for (const to of of.to ?? ['bob@bravo.example']) {
+    assert.match(await client.command(`RCPT TO:<${to}>`), /^250/);
+  }
+  assert.match(await client.command('DATA'), /^354/);
+  return client.command(`${of.text ?? 'Subject: x\r\n\r\nhello'}\r\n.`);
+}
+
+test('RFC 5321 4.2.5: 250 comes after file, record and commit; the hint comes last', async () => {
+  const memory = new MemoryPorts();
+  await using running = await testIngress({ memory, listener: RELAY });
+  const client = await open(running.port);
+  assert.match(await send(client), /^250 2\.0\.0 queued as [0-9a-z]{20}$/);
+  assert.deepEqual(memory.steps, [
+    'create',
+    'record accepted', // both at once, and both before the rename
+    'finish',
+    'commit incoming',
+    'hint incoming',
+  ]);
+  const [id = ''] = memory.folders.incoming.keys();
+  assert.match(
+    memory.body('incoming', id),
+    new RegExp(
+      `^Received: from inner\\.acme\\.example \\(\\[127\\.0\\.0\\.1\\]\\)\r\n\tby gw\\.acme\\.example with ESMTP id ${id};\r\n\t[A-Z][a-z]{2}, \\d+ [A-Z][a-z]{2} \\d{4} \\d\\d:\\d\\d:\\d\\d \\+0000\r\nSubject: x\r\n\r\nhello\r\n$`,
+    ),
+  );
+  client.end();
+});
+
+test('DS-G1, RFC 3461: evidence, client and DSN parameters are in the queue file header', async () => {
+  const memory = new MemoryPorts();
+  await using running = await testIngress({ memory, listener: RELAY });
+  const client = await open(running.port);
+  await client.command('MAIL FROM:<ann@acme.example> RET=HDRS ENVID=e1 BODY=8BITMIME SMTPUTF8');
+  await client.command(
+    'RCPT TO:<bob@bravo.example> NOTIFY=FAILURE,DELAY ORCPT=rfc822;bob@x.example',
+  );
+  await client.command('RCPT TO:<bob@bravo.example>');
+  await client.command('RCPT TO:<eve@bravo.example>');
+  await client.command('DATA');
+  assert.match(await client.command('x\r\n.'), /^250/);
+  const [file] = memory.folders.incoming.values();
+  assert.ok(file !== undefined);
+  const { id: _id, createdAt: _at, client: facts, ...header } = file.header;
+  assert.deepEqual(header, {
+    version: 1,
+    origin: 'outward',
+    reversePath: 'ann@acme.example',
+    forwardPaths: [
+      { path: 'bob@bravo.example', notify: ['FAILURE', 'DELAY'], orcpt: 'rfc822;bob@x.example' },
+      { path: 'eve@bravo.example' },
+    ],
+    evidence: 'client-address',
+    dsn: { ret: 'HDRS', envid: 'e1' },
+    smtpUtf8: true,
+    eightBit: true,
+    requireTls: false,
+    extra: {},
+  });
+  assert.equal(facts?.listener, 'relay');
+  assert.equal(facts.address, '127.0.0.1');
+  client.end();
+});
+
+test('recorder, disk or folder away: 451 or 452, never 250, and nothing stays', async () => {
+  const full = Object.assign(new Error('planted'), { code: 'ENOSPC' });
+  const cases: [string, Error, string][] = [
+    ['record accepted', new Error('planted'), '451 4.3.0 local error in processing'],
+    ['finish', new Error('planted'), '451 4.3.0 local error in processing'],
+    ['finish', full, '452 4.3.1 insufficient system storage'],
+    ['write', full, '452 4.3.1 insufficient system storage'],
+    ['write', new Error('planted'), '451 4.3.0 local error in processing'],
+    ['commit incoming', new Error('planted'), '451 4.3.0 local error in processing'],
+  ];
+  for (const [step, failure, expected] of cases) {
+    const memory = new MemoryPorts();
+    memory.failing.set(step, failure);
+    await using running = await testIngress({ memory, listener: RELAY });
+    const client = await open(running.port);
+    assert.equal(await send(client), expected, step);
+    assert.equal(memory.folders.tmp.size + memory.folders.incoming.size, 0, step);
+    assert.ok(!memory.steps.includes('hint incoming'), step);
+    memory.failing.clear();
+    assert.match(await send(client), /^250/, 'the session goes on');
+    client.end();
+  }
+});
+
+test('no room is said at MAIL, a file that cannot be made at DATA', async () => {
+  const memory = new MemoryPorts();
+  await using running = await testIngress({ memory, listener: RELAY });
+  const client = await open(running.port);
+  memory.failing.set('room', new Error('planted'));
+  assert.equal(
+    await client.command('MAIL FROM:<ann@acme.example> SIZE=5'),
+    '452 4.3.1 insufficient system storage',
+  );
+  memory.failing.clear();
+  memory.failing.set('create', new Error('planted'));
+  await client.command('MAIL FROM:<ann@acme.example>');
+  await client.command('RCPT TO:<bob@bravo.example>');
+  assert.equal(await client.command('DATA'), '451 4.3.0 local error in processing');
+  client.end();
+});
+
+test('RFC 5321 6.3: a message with more than 50 Received fields is a loop', async () => {
+  const memory = new MemoryPorts();
+  await using running = await testIngress({ memory, listener: RELAY });
+  const client = await open(running.port);
+  const fields = (count: number) => 'rEceived: x\r\n\ty\r\n'.repeat(count);
+  assert.match(await send(client, { text: `${fields(50)}\r\n${fields(9)}` }), /^250/);
+  assert.equal(await send(client, { text: `${fields(51)}\r\n` }), '554 5.4.6 too many hops');
+  assert.equal(memory.folders.tmp.size, 0);
+  client.end();
+});
+
+test('a stranger at the relay port gets 550, another reverse-path 553, an authority name 550', async () => {
+  const memory = new MemoryPorts();
+  await using running = await testIngress({
+    memory,
+    listener: { ...RELAY, clients: ['192.0.2.1', '2001:db8::/32'] },
+  });
+  const stranger = await open(running.port);
+  assert.equal(await stranger.command('MAIL FROM:<ann@acme.example>'), '550 5.7.1 relaying denied');
+  stranger.end();
+  await using inner = await testIngress({ memory, listener: RELAY });
+  const client = await open(inner.port);
+  const refused = '553 5.7.1 reverse-path not allowed for this client';
+  assert.equal(await client.command('MAIL FROM:<ann@other.example>'), refused);
+  assert.equal(await client.command('MAIL FROM:<ann@sub.acme.example>'), refused);
+  assert.match(await client.command('MAIL FROM:<>'), /^250/);
+  const reserved = '550 5.1.1 address is reserved';
+  assert.equal(await client.command('RCPT TO:<Domain-Signing-Authority@acme.example>'), reserved);
+  assert.match(await client.command('RCPT TO:<domain-signing-authority@bravo.example>'), /^250/);
+  assert.deepEqual(
+    memory.events.map(({ kind }) => kind),
+    ['refused', 'refused', 'refused', 'refused'],
+  );
+  client.end();
+});
+
+test('a client that vanishes inside DATA, or before its reply, leaves nothing in the spool', async () => {
+  for (const when of ['in DATA', 'at the record'] as const) {
+    const memory = new MemoryPorts();
+    const gone = Promise.withResolvers<void>();
+    const left = Promise.withResolvers<void>();
+    memory.onStep = async (step) => {
+      if (step === 'record accepted') {
+        client.end();
+        gone.resolve();
+        await new Promise((resolve) => setTimeout(resolve, 30)); // the server sees the end meanwhile
+      }
+      if (step === 'abort') left.resolve();
+    };
+    await using running = await testIngress({ memory, listener: RELAY });
+    const client = await open(running.port);
+    await client.command('MAIL FROM:<ann@acme.example>');
+    await client.command('RCPT TO:<bob@bravo.example>');
+    await client.command('DATA');
+    client.send(when === 'in DATA' ? 'half' : 'x\r\n.\r\n');
+    if (when === 'in DATA') client.socket.end();
+    await left.promise;
+    assert.equal(memory.folders.tmp.size + memory.folders.incoming.size, 0, when);
+    assert.ok(!memory.steps.includes('commit incoming'), when);
+  }
+});
+
+const verdicts = (judge: InwardPort['judge']): InwardPort & { cancelled: string[] } => {
+  const cancelled: string[] = [];
+  return {
+    cancelled,
+    demands: ({ reversePath }) =>
+      Promise.resolve(
+        reversePath.startsWith('bad')
+          ? { kind: 'refuse', fault: 'starttls-required' }
+          : { kind: 'ok' },
+      ),
+    recipient: ({ forwardPath }) =>
+      forwardPath.startsWith('nobody') || forwardPath.startsWith('postmaster')
+        ? Promise.resolve({ kind: 'refuse', fault: 'recipient-unknown' })
+        : Promise.resolve({ kind: 'ok', ruleKey: forwardPath.startsWith('other') ? 'b' : 'a' }),
+    judge,
+    cancel: ({ queueId }) => {
+      cancelled.push(queueId);
+      return Promise.resolve();
+    },
+  };
+};
+
+/** A verdict that accepts with one result in each folder. */
+const accepting =
+  (memory: MemoryPorts): InwardPort['judge'] =>
+  (request) => {
+    const [file] = memory.folders.tmp.values();
+    const results = (['outgoing', 'hold'] as const).map((folder) => {
+      const id = newQueueId(systemClock.now());
+      if (file !== undefined) memory.addResult(id, file.header);
+      return { id, folder };
+    });
+    assert.equal(memory.folders.tmp.get(request.queueId)?.isFinished, true);
+    return Promise.resolve({ kind: 'accept', results, sentence: 'fine' });
+  };
+
+const inbound = { from: 'bob@bravo.example', to: ['ann@acme.example'] };
+
+test('inward: accepted, judged, renamed, committed on record, then 250 and the hint', async () => {
+  const memory = new MemoryPorts();
+  memory.inward = verdicts(accepting(memory));
+  await using running = await testIngress({ memory, listener: PARTNER });
+  const client = await open(running.port);
+  assert.match(await send(client, inbound), /^250 2\.0\.0 queued as /);
+  assert.deepEqual(memory.steps, [
+    'create',
+    'record accepted',
+    'finish',
+    'commit outgoing',
+    'commit hold',
+    'record committed',
+    'hint outgoing',
+  ]);
+  const sizes = Object.values(memory.folders).map(({ size }) => size);
+  assert.deepEqual(sizes, [0, 0, 1, 1], 'tmp, incoming, outgoing, hold');
+  client.end();
+});
+
+test('inward: refuse and defer leave nothing and say the fault', async () => {
+  const cases: [Judgement, string][] = [
+    [
+      { kind: 'refuse', fault: 'signature-required', sentence: 'no signature' },
+      '550 5.7.1 a valid signature of the sending domain is required',
+    ],
+    [{ kind: 'defer', fault: 'scanner-unavailable' }, '451 4.3.0 content cannot be checked now'],
+  ];
+  for (const [judgement, expected] of cases) {
+    const memory = new MemoryPorts();
+    memory.inward = verdicts(() => Promise.resolve(judgement));
+    await using running = await testIngress({ memory, listener: PARTNER });
+    const client = await open(running.port);
+    assert.equal(await send(client, inbound), expected);
+    assert.equal(memory.folders.tmp.size, 0);
+    assert.equal(memory.events.at(-1)?.kind, 'refused');
+    client.end();
+  }
+});
+
+test('inward: no verdict, a late one, a rename or a record that fails is 451 and leaves nothing', async () => {
+  const late = () => Promise.reject(new IpcUnavailable('deadline', 'planted'));
+  const lost = () => Promise.reject(new IpcUnavailable('lost', 'planted'));
+  const cases: [string, InwardPort['judge'] | null, string | null, string][] = [
+    ['late', late, null, '451 4.3.0 message could not be judged in time'],
+    ['lost', lost, null, '451 4.3.0 local error in processing'],
+    ['second rename', null, 'commit hold', '451 4.3.0 local error in processing'],
+    ['record committed', null, 'record committed', '451 4.3.0 local error in processing'],
+    ['record accepted', null, 'record accepted', '451 4.3.0 local error in processing'],
+  ];
+  for (const [name, judge, failing, expected] of cases) {
+    const memory = new MemoryPorts();
+    const inward = verdicts(judge ?? accepting(memory));
+    memory.inward = inward;
+    if (failing !== null) memory.failing.set(failing, new Error('planted'));
+    await using running = await testIngress({ memory, listener: PARTNER });
+    const client = await open(running.port);
+    assert.equal(await send(client, inbound), expected, name);
+    for (const folder of Object.values(memory.folders)) assert.equal(folder.size, 0, name);
+    assert.ok(!memory.steps.includes('hint outgoing'), name);
+    if (failing !== 'record accepted') assert.ok(inward.cancelled.length > 0, name);
+    client.end();
+  }
+});
+
+test('inward: a client that leaves before the verdict cancels the work', async () => {
+  const memory = new MemoryPorts();
+  const asked = Promise.withResolvers<void>();
+  const inward = verdicts((_request, { signal }) => {
+    asked.resolve();
+    const { promise, reject } = Promise.withResolvers<Judgement>();
+    signal.addEventListener('abort', () => reject(new IpcUnavailable('aborted', 'planted')));
+    return promise;
+  });
+  memory.inward = inward;
+  const recorded = Promise.withResolvers<void>();
+  memory.onStep = (step) => (step.startsWith('record abandoned') ? recorded.resolve() : undefined);
+  await using running = await testIngress({ memory, listener: PARTNER });
+  const client = await open(running.port);
+  await client.command('MAIL FROM:<bob@bravo.example>');
+  await client.command('RCPT TO:<ann@acme.example>');
+  await client.command('DATA');
+  client.send('x\r\n.\r\n');
+  await asked.promise;
+  client.end();
+  await recorded.promise;
+  assert.equal(memory.folders.tmp.size, 0);
+  assert.equal(inward.cancelled.length, 1);
+});
+
+test('inward: own domains only, authority names reserved, postmaster always, one rule a transaction', async () => {
+  const memory = new MemoryPorts();
+  memory.inward = verdicts(() => Promise.reject(new Error('not asked')));
+  await using running = await testIngress({ memory, listener: PARTNER });
+  const client = await open(running.port);
+  assert.match(await client.command('MAIL FROM:<bad@bravo.example>'), /^530 5\.7\.0/);
+  await client.command('MAIL FROM:<bob@bravo.example>');
+  const script: [string, string][] = [
+    ['bob@bravo.example', '550 5.7.1 relaying denied'],
+    ['review-authority@acme.example', '550 5.1.1 address is reserved'],
+    ['nobody@acme.example', '550 5.1.1 no such recipient here'],
+    ['ann@acme.example', '250 2.1.5 recipient OK'],
+    ['other@acme.example', '452 4.5.3 send this recipient in a transaction of its own'],
+    ['sue@acme.example', '250 2.1.5 recipient OK'],
+  ];
+  for (const [to, expected] of script)
+    assert.equal(await client.command(`RCPT TO:<${to}>`), expected);
+  await client.command('RSET');
+  await client.command('MAIL FROM:<>');
+  assert.match(await client.command('RCPT TO:<postmaster>'), /^250/);
+  client.end();
+});
+
+test('inward: worker away is 451 at MAIL and at RCPT', async () => {
+  const memory = new MemoryPorts();
+  const away = () => Promise.reject(new IpcUnavailable('connect', 'planted'));
+  const inward = verdicts(away);
+  memory.inward = { ...inward, recipient: away };
+  await using running = await testIngress({ memory, listener: PARTNER });
+  const client = await open(running.port);
+  await client.command('MAIL FROM:<bob@bravo.example>');
+  const reply = await client.command('RCPT TO:<ann@acme.example>');
+  assert.equal(reply, '451 4.4.3 recipient cannot be checked now');
+  inward.demands = away;
+  memory.inward.demands = away;
+  await client.command('RSET');
+  assert.match(await client.command('MAIL FROM:<bob@bravo.example>'), /^451 4\.3\.0/);
+  client.end();
+});
+
+test('submission: a login sends as its own addresses only, and its name is in no trace field', async () => {
+  const hash = await hashPassword('secret', { memoryKib: 1_024, passes: 1, parallelism: 1 });
+  const ann: Login = { login: 'ann-login', hash, mayUse: ['ann@acme.example'] };
+  const logins = new Map([['ann-login', ann]]);
+  const memory = new MemoryPorts();
+  const tls = testTls();
+  await using running = await testIngress({
+    memory,
+    tls,
+    logins: { logins, refreshed: () => Promise.resolve(logins) },
+    listener: { kind: 'submission', host: '127.0.0.1', port: 0, tls: 'implicit' },
+  });
+  const client = await RawClient.connectTls(running.port, tls.cert);
+  await client.reply();
+  await client.command('EHLO pc');
+  const response = Buffer.from('\0ann-login\0secret').toString('base64');
+  assert.match(await client.command(`AUTH PLAIN ${response}`), /^235/);
+  assert.match(await client.command('MAIL FROM:<sue@acme.example>'), /^553 5\.7\.1/);
+  assert.match(await send(client), /^250/);
+  const [[id = '', file] = []] = memory.folders.incoming;
+  assert.equal(file?.header.evidence, 'login');
+  assert.equal(file.header.client?.login, 'ann-login');
+  const body = memory.body('incoming', id);
+  assert.match(body, /\(TLSv1\.3 TLS_[A-Z0-9_]+\)\r\n\tby gw\.acme\.example with ESMTPSA id /);
+  assert.doesNotMatch(body, /ann-login|bob@bravo/);
+  logins.clear();
+  assert.match(await client.command('MAIL FROM:<ann@acme.example>'), /^553/, 'login was removed');
+  client.end();
+});
+
+test('at start tmp is emptied: nobody had a reply for it', async () => {
+  const memory = new MemoryPorts();
+  memory.addResult(newQueueId(systemClock.now()), {} as never);
+  await using _running = await testIngress({ memory, listener: RELAY });
+  assert.equal(memory.folders.tmp.size, 0);
+});

@@ -1,0 +1,66 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import process from 'node:process';
+
+/** A Debian package and a file by which to tell that it is there. */
+interface Peer {
+  readonly packageName: string;
+  readonly file: string;
+}
+
+/** Everything that the tests talk to, by the name of its Debian package. */
+export const PEERS: readonly Peer[] = [
+  { packageName: 'postfix', file: '/usr/sbin/postfix' },
+  { packageName: 'slapd', file: '/usr/sbin/slapd' },
+  { packageName: 'ldap-utils', file: '/usr/bin/ldapsearch' },
+  { packageName: 'redis-server', file: '/usr/bin/redis-server' },
+  { packageName: 'nsd', file: '/usr/sbin/nsd' },
+  { packageName: 'unbound', file: '/usr/sbin/unbound' },
+  { packageName: 'bind9-dnsutils', file: '/usr/bin/dig' },
+  { packageName: 'ldnsutils', file: '/usr/bin/ldns-signzone' },
+  { packageName: 'clamav-daemon', file: '/usr/sbin/clamd' },
+  { packageName: 'openssl', file: '/usr/bin/openssl' },
+  { packageName: 'gpgsm', file: '/usr/bin/gpgsm' },
+  { packageName: 'gpg-agent', file: '/usr/bin/gpg-agent' },
+  { packageName: 'libnss3-tools', file: '/usr/bin/cmsutil' },
+  { packageName: 'swaks', file: '/usr/bin/swaks' },
+  { packageName: 'libnet-ssleay-perl', file: '/usr/share/doc/libnet-ssleay-perl/copyright' },
+  { packageName: 'gcc', file: '/usr/bin/gcc' },
+  { packageName: 'libssl-dev', file: '/usr/include/openssl/cms.h' },
+  { packageName: 'libc6-dev', file: '/usr/include/stdio.h' },
+];
+
+/** The packages that are not installed. */
+export function missingPeers(): readonly string[] {
+  return PEERS.filter((peer) => !existsSync(peer.file)).map((peer) => peer.packageName);
+}
+
+/**
+ * A reason to skip a test that needs these packages; false if all are there. In CI a missing peer
+ * is a failure, so nothing is skipped there.
+ */
+export function skipWithout(...packageNames: readonly string[]): string | false {
+  const missing = missingPeers().filter((name) => packageNames.includes(name));
+  if (missing.length === 0 || process.env['CI'] === 'true') return false;
+  return `needs the Debian packages ${missing.join(', ')}`;
+}
+
+/** Installs what is missing, if this is Debian and we are root; says so otherwise. */
+export function installPeers(): void {
+  const missing = missingPeers();
+  if (missing.length === 0) return;
+  const isDebian = existsSync('/etc/debian_version') && existsSync('/usr/bin/apt-get');
+  if (!isDebian || process.getuid?.() !== 0) {
+    process.stderr.write(`Tests that need ${missing.join(', ')} will be skipped.\n`);
+    return;
+  }
+  process.stderr.write(`Installing ${missing.join(', ')} …\n`);
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+  const apt = (...args: string[]): number | null =>
+    spawnSync('apt-get', args, { env, stdio: ['ignore', 'ignore', 'inherit'] }).status;
+  apt('update', '-qq');
+  // Servers are started by the tests alone: a policy that denies starts keeps the machine quiet.
+  if (apt('install', '-y', '-qq', '--no-install-recommends', ...missing) !== 0) {
+    process.stderr.write(`apt-get could not install all of ${missing.join(', ')}.\n`);
+  }
+}
