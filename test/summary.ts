@@ -5,7 +5,8 @@ import type { TestEvent } from 'node:test/reporters';
 export default async function* summary(source: AsyncIterable<TestEvent>): AsyncGenerator<string> {
   for await (const event of source) {
     if (event.type !== 'test:summary' || event.data.file !== undefined) continue;
-    const { passed, failed, cancelled, skipped, todo } = event.data.counts;
-    yield `\n${passed} passed, ${failed + cancelled} failed, ${skipped + todo} skipped\n`;
+    const { tests, passed, skipped, todo } = event.data.counts;
+    const failed = tests - passed - skipped - todo;
+    yield `\n${passed} passed, ${failed} failed, ${skipped + todo} skipped\n`;
   }
 }

@@ -28,6 +28,15 @@ const SINGLE_VALUED: ReadonlySet<string> = new Set([
   OID.cmsAlgorithmProtection,
 ]);
 
+const ALWAYS_SIGNED: ReadonlySet<string> = new Set([
+  OID.contentType,
+  OID.messageDigest,
+  OID.signingTime,
+  OID.signatureType,
+  OID.signingCertificate,
+  OID.signingCertificateV2,
+]);
+
 type AttributeFields = Pick<
   SignerInfoView,
   | 'attributes'
@@ -73,6 +82,12 @@ export function readAttributes(signedAttrs: Buffer | null): AttributeFields {
     ),
     malformedAttributes,
   };
+}
+
+/** Attributes that MUST be signed, found among the unsigned ones (RFC 5652 section 11, RFC 3183 section 3.1.2). */
+export function misplacedAttributes(unsigned: DerReader): string[] {
+  const oids = unsigned.all(MAX_ATTRIBUTES).map((tlv) => unsigned.inside(tlv).oid());
+  return oids.filter((oid) => ALWAYS_SIGNED.has(oid));
 }
 
 function readAttribute(

@@ -127,7 +127,8 @@ function checkAttributes(view: SignerInfoView, contentType: string): SignerCheck
   const [duplicate] = view.duplicateAttributes;
   if (duplicate !== undefined) return invalid(`signed attribute ${duplicate} is there twice`);
   const [malformed] = view.malformedAttributes;
-  if (malformed !== undefined) return invalid(`signed attribute ${malformed} is malformed`);
+  if (malformed !== undefined)
+    return invalid(`signed attribute ${malformed} is malformed or not signed`);
   const signedType = singleValue(view, OID.contentType, 6);
   if (signedType === null) return invalid('the content type is not signed');
   const oid = new DerReader(signedType);

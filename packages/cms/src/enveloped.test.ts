@@ -230,7 +230,7 @@ test('RFC 8551 2.3, 2.7: what openssl encrypts opens here, streamed or not', asy
     MESSAGE,
     'cms',
     '-encrypt',
-      '-aes-256-cbc',
+    '-aes-256-cbc',
     '-binary',
     '-outform',
     'DER',

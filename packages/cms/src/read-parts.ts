@@ -1,4 +1,4 @@
-import { DerReader, type ReadOptions, type Tlv } from '@sallyport/der';
+import { DerReader, type Tlv } from '@sallyport/der';
 import type { CertificateReference } from './views.ts';
 
 /** A count over the caller's limits. Made a `limit-exceeded` at the border of `readCms`. */
@@ -26,13 +26,8 @@ export function isAbsentOrNull(parameters: Tlv | null): boolean {
   return parameters === null || isNull(parameters);
 }
 
-export function isNull(tlv: Tlv): boolean {
+function isNull(tlv: Tlv): boolean {
   return tlv.tagClass === 'universal' && tlv.tag === 5 && tlv.value.length === 0;
-}
-
-/** A reader of the content of an element outside any other. */
-export function readerOf(tlv: Tlv, options: ReadOptions = {}): DerReader {
-  return new DerReader(tlv, options);
 }
 
 /** issuerAndSerialNumber (RFC 5652 section 10.2.4); the reader stands inside the SEQUENCE. */

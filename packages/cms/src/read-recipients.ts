@@ -1,4 +1,5 @@
 import { DerReader, OID, type Tlv } from '@sallyport/der';
+import { never } from '@sallyport/mail';
 import {
   CURVES,
   type CurveName,
@@ -181,6 +182,6 @@ export function encryptedKeyFor(
     case 'unsupported':
       return null;
     default:
-      return null;
+      return never(view);
   }
 }

@@ -1,7 +1,7 @@
 import { DerError, type DerReader, der, octetStringContent, type Tlv } from '@sallyport/der';
 import type { Content } from '@sallyport/mail';
 import { digestByOid } from './algorithms.ts';
-import { readAttributes } from './attributes.ts';
+import { misplacedAttributes, readAttributes } from './attributes.ts';
 import { slicesContent } from './pieces.ts';
 import { LimitError, readAlgorithm, readCertificateReference } from './read-parts.ts';
 import type { CmsLimits, SignedDataView, SignerInfoView } from './views.ts';
@@ -70,9 +70,10 @@ function readSignerInfo(reader: DerReader): SignerInfoView {
   const attributeSet = reader.optional('context', 0);
   const signature = readAlgorithm(reader);
   const signatureBytes = reader.octetString();
-  reader.optional('context', 1); // unsigned attributes prove nothing
+  const unsigned = reader.optional('context', 1);
   reader.end();
   const signedAttrs = attributeSet === null ? null : signedForm(attributeSet);
+  const attributes = readAttributes(signedAttrs);
   return {
     sid,
     digestAlgorithm: digestByOid(digest.oid),
@@ -81,7 +82,11 @@ function readSignerInfo(reader: DerReader): SignerInfoView {
     signatureParameters: signature.parameters?.bytes ?? null,
     signedAttrs,
     signature: signatureBytes,
-    ...readAttributes(signedAttrs),
+    ...attributes,
+    malformedAttributes: [
+      ...attributes.malformedAttributes,
+      ...(unsigned === null ? [] : misplacedAttributes(reader.inside(unsigned))),
+    ],
   };
 }
 

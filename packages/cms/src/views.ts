@@ -82,7 +82,7 @@ export interface SignerInfoView {
   readonly attributes: ReadonlyMap<string, readonly Buffer[]>;
   /** Attributes that come twice, or hold two values where one is allowed. */
   readonly duplicateAttributes: readonly string[];
-  /** Known attributes whose value cannot be read. */
+  /** Known attributes whose value cannot be read, or that stand among the unsigned ones. */
   readonly malformedAttributes: readonly string[];
   readonly signature: Buffer;
   readonly signingTime: Date | null;

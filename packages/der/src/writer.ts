@@ -21,21 +21,35 @@ export function derLength(length: number): number {
 export function derHeader(tagByte: number, length: number): Buffer {
   if (!Number.isSafeInteger(length) || length < 0) throw new RangeError(`bad length ${length}`);
   const header = Buffer.allocUnsafe(derHeaderLength(length));
-  header[0] = tagByte;
-  if (length < 0x80) {
-    header[1] = length;
-    return header;
-  }
-  header[1] = 0x80 | (header.length - 2);
-  for (let i = header.length - 1, rest = length; i > 1; i -= 1, rest = Math.floor(rest / 256)) {
-    header[i] = rest % 256;
-  }
+  writeHeader(header, tagByte, length);
   return header;
 }
 
+function writeHeader(into: Buffer, tagByte: number, length: number): void {
+  into[0] = tagByte;
+  if (length < 0x80) {
+    into[1] = length;
+    return;
+  }
+  const end = derHeaderLength(length);
+  into[1] = 0x80 | (end - 2);
+  for (let i = end - 1, rest = length; i > 1; i -= 1, rest = Math.floor(rest / 256)) {
+    into[i] = rest % 256;
+  }
+}
+
 function element(tagByte: number, parts: readonly Buffer[]): Buffer {
-  const length = parts.reduce((sum, part) => sum + part.length, 0);
-  return Buffer.concat([derHeader(tagByte, length), ...parts]);
+  let length = 0;
+  for (const part of parts) length += part.length;
+  const header = derHeaderLength(length);
+  const bytes = Buffer.allocUnsafe(header + length);
+  writeHeader(bytes, tagByte, length);
+  let offset = header;
+  for (const part of parts) {
+    bytes.set(part, offset);
+    offset += part.length;
+  }
+  return bytes;
 }
 
 function sorted(parts: readonly Buffer[]): Buffer[] {
@@ -87,6 +101,19 @@ function contextTag(tag: number): number {
   return 0x80 | tag;
 }
 
+const MAX_CACHED_OIDS = 1024;
+const oidCache = new Map<string, Buffer>();
+
+/** The same few OIDs are written in every message, and each costs BigInt arithmetic. */
+function oidElement(text: string): Buffer {
+  const known = oidCache.get(text);
+  // a copy, so that nobody can change what the next caller gets
+  if (known !== undefined) return Buffer.from(known);
+  const made = element(0x06, [oidContent(text)]);
+  if (oidCache.size < MAX_CACHED_OIDS) oidCache.set(text, Buffer.from(made));
+  return made;
+}
+
 /** DER, one function per type; each returns the whole element. They throw RangeError for what cannot be said. */
 export const der = {
   sequence: (...parts: readonly Buffer[]): Buffer => element(0x30, parts),
@@ -99,7 +126,7 @@ export const der = {
   /** INTEGER from content octets that came from another INTEGER, kept as they are. */
   integerContent: (content: Buffer): Buffer => element(0x02, [content]),
   enumerated: (value: number): Buffer => element(0x0a, [integerOctets(value)]),
-  oid: (text: string): Buffer => element(0x06, [oidContent(text)]),
+  oid: oidElement,
   octetString: (bytes: Buffer): Buffer => element(0x04, [bytes]),
   bitString: (bytes: Buffer, unusedBits = 0): Buffer =>
     element(0x03, [Buffer.of(unusedBits), bytes]),

@@ -1,4 +1,12 @@
-import type { CmsLimits, EnvelopedDataView, SignedDataView, SignerInfoView } from '@sallyport/cms';
+import type {
+  CmsLimits,
+  CurveName,
+  EnvelopedDataView,
+  KdfHash,
+  OaepHash,
+  SignedDataView,
+  SignerInfoView,
+} from '@sallyport/cms';
 import type { FaultId } from '@sallyport/faults';
 import type { Content } from '@sallyport/mail';
 import type { Entity, MimeLimits } from '@sallyport/mime';
@@ -89,17 +97,17 @@ export interface UnwrapRequest {
           | { readonly kind: 'pkcs1v15' }
           | {
               readonly kind: 'oaep';
-              readonly hash: string;
-              readonly mgf1Hash: string;
+              readonly hash: OaepHash;
+              readonly mgf1Hash: OaepHash;
               readonly label: Buffer;
             };
         readonly encryptedKey: Buffer;
       }
     | {
         readonly kind: 'kari';
-        readonly curve: string;
+        readonly curve: CurveName;
         readonly originatorPublicKey: Buffer;
-        readonly kdfHash: string;
+        readonly kdfHash: KdfHash;
         readonly ukm: Buffer | null;
         readonly wrap: 'aes128' | 'aes192' | 'aes256';
         readonly encryptedKey: Buffer;

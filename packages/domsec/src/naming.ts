@@ -129,22 +129,20 @@ function checkAddresses(
 /** DS-N10: a DN is compared with the subject of the originator's own certificate, or not at all. */
 function checkSubject(
   form: (signer: Certificate, originator: Certificate) => FormCheck,
-  input: MappingInput,
+  { certificate, originators, options }: MappingInput,
 ): FormCheck {
-  const { certificate, originators, options } = input;
-  let matched: FormCheck = { kind: 'absent' };
-  for (const [index, originator] of originators.entries()) {
-    const own = (options.originatorCertificates ?? []).filter(({ certificate: candidate }) =>
-      candidate.mailboxes.some((mailbox) => sameMailbox(mailbox, originator)),
-    );
-    const checks = own.map((candidate) => form(certificate, candidate.certificate));
-    const failed = checks.find((check) => check.kind === 'fail');
-    if (failed !== undefined) return failed;
-    const passed = checks.find((check) => check.kind === 'pass');
-    const isOneOfAll = index === 0 || matched.kind === 'pass';
-    matched = passed !== undefined && isOneOfAll ? passed : { kind: 'absent' };
-  }
-  return matched;
+  const perOriginator = originators.map((originator) =>
+    (options.originatorCertificates ?? [])
+      .map((own) => own.certificate)
+      .filter((own) => own.mailboxes.some((mailbox) => sameMailbox(mailbox, originator)))
+      .map((own) => form(certificate, own))
+      .filter((check) => check.kind !== 'absent'),
+  );
+  const failed = perOriginator.flat().find((check) => check.kind === 'fail');
+  if (failed !== undefined) return failed;
+  // Several originators: a form speaks only if it speaks for every one.
+  if (perOriginator.some((checks) => checks.length === 0)) return { kind: 'absent' };
+  return perOriginator.flat()[0] ?? { kind: 'absent' };
 }
 
 interface MappingInput {

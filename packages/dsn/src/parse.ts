@@ -36,14 +36,15 @@ const ACTIONS = ['failed', 'delayed', 'delivered', 'relayed', 'expanded'] as con
 /**
  * Reads a delivery status notification (RFC 3464, RFC 6533). Only the first 1 MiB is looked at.
  *
- * @returns `not-a-dsn` for anything without a part of status fields; bad bytes never throw.
+ * @returns `not-a-dsn` for anything without status fields; bad bytes never throw.
  * @throws what the content's own read throws.
  */
 export async function parseDsn(content: Content): Promise<ParseDsn> {
-  const found: Found = { status: null, messageId: null };
+  const found: Found = { status: null, messageId: null, loose: null };
   search(await firstBytes(content), found, 0);
-  if (found.status === null) return { kind: 'not-a-dsn' };
-  const groups = found.status.split(/\r?\n(?:[ \t]*\r?\n)+/).map(readFields);
+  const status = found.status ?? found.loose;
+  if (status === null) return { kind: 'not-a-dsn' };
+  const groups = status.split(/\r?\n(?:[ \t]*\r?\n)+/).map(readFields);
   const filled = groups.filter((fields) => fields.length > 0);
   const message = filled.find((fields) => firstValue(fields, 'final-recipient') === null) ?? [];
   const recipients = filled.filter(isRecipientGroup).slice(0, MAX_RECIPIENTS).map(recipient);
@@ -70,6 +71,8 @@ async function firstBytes(content: Content): Promise<Buffer> {
 interface Found {
   status: string | null;
   messageId: string | null;
+  /** Status fields outside of a part of their own; second choice. */
+  loose: string | null;
 }
 
 function search(bytes: Buffer, found: Found, depth: number): void {
@@ -91,7 +94,14 @@ function search(bytes: Buffer, found: Found, depth: number): void {
       found.messageId ??= messageIdOf(part.body);
       break;
     default:
+      found.loose ??= looseStatus(part.body);
   }
+}
+
+/** Status fields in a part that does not say what it is: some systems write them so. */
+function looseStatus(body: Buffer): string | null {
+  const text = body.toString('latin1');
+  return /^Final-Recipient[ \t]*:/im.test(text) ? text : null;
 }
 
 function messageIdOf(returned: Buffer): string | null {

@@ -155,16 +155,20 @@ test('a directory on a private address is never connected to (SSRF)', async () =
   assert.equal(connections, 0);
 });
 
+/** A SearchResultEntry whose one attribute has these vals. */
+function searchEntry(vals: Buffer): Buffer {
+  const attribute = der.sequence(der.octetString(Buffer.from('namingContexts')), vals);
+  const body = [der.octetString(Buffer.alloc(0)), der.sequence(attribute)];
+  const entry = { tagClass: 'application', tag: 4, constructed: true } as const;
+  return der.sequence(der.integer(2), der.tagged(entry, ...body));
+}
+
 test('hostile directories end in "unavailable", in bounded time', async (t) => {
   const huge = der.sequence(der.integer(2), der.octetString(Buffer.alloc(2 * 1024 * 1024)));
   // a SearchResultEntry whose value claims to be longer than the message: ldapts would never end
-  const overlong = Buffer.from(
-    '30290201026424040030203020040c6e616d696e67436f6e746578747331100420414141414141414141414141',
-    'hex',
-  );
-  const manyTiny = Buffer.concat(
-    Array.from({ length: 20_000 }, () => Buffer.from('30050201007301ff'.slice(0, 14), 'hex')),
-  );
+  const overlong = searchEntry(Buffer.from('311204104141414141414141414141414141', 'hex'));
+  const tiny = der.sequence(der.integer(2), Buffer.from('7300', 'hex'));
+  const manyTiny = Buffer.concat(Array.from({ length: 20_000 }, () => tiny));
   const cases: Readonly<Record<string, (socket: Socket) => void>> = {
     'no LDAP at all': (socket) => void socket.write('220 mx.example ESMTP\r\n'),
     'a message of 2 MiB': (socket) => void socket.write(huge),

@@ -18,7 +18,9 @@ const MAX_LINE = 998; // RFC 5322 section 2.1.1
 export async function checkCanonical(content: Content): Promise<CanonicalCheck> {
   let previous = 0;
   for await (const chunk of content.open()) {
-    for (const octet of chunk) {
+    // Counted, not `for of`: four times as fast over typed arrays.
+    for (let at = 0; at < chunk.length; at += 1) {
+      const octet = chunk[at] ?? 0;
       if (previous === CR && octet !== LF) return { kind: 'bare', what: 'cr' };
       if (octet === LF && previous !== CR) return { kind: 'bare', what: 'lf' };
       previous = octet;
@@ -64,7 +66,8 @@ async function* mended(content: Content): AsyncGenerator<Mended> {
 function countAdded(bytes: Buffer, before: number): number {
   let previous = before;
   let added = 0;
-  for (const octet of bytes) {
+  for (let at = 0; at < bytes.length; at += 1) {
+    const octet = bytes[at] ?? 0;
     if ((octet === LF) !== (previous === CR)) added += 1;
     previous = octet;
   }
@@ -89,7 +92,8 @@ export async function isSevenBitSafe(content: Content): Promise<boolean> {
   let previous = 0;
   let column = 0;
   for await (const chunk of content.open()) {
-    for (const octet of chunk) {
+    for (let at = 0; at < chunk.length; at += 1) {
+      const octet = chunk[at] ?? 0;
       if (isForbidden(octet, previous)) return false;
       previous = octet;
       column = octet === LF ? 0 : column + 1;

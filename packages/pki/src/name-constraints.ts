@@ -10,6 +10,8 @@ export const MAX_NAME_COMPARISONS = 100_000;
 /** How a name stands to a subtree; `unclear` is a name that cannot be read, so it fails both ways. */
 type Match = 'in' | 'out' | 'unclear';
 
+type Side = 'permitted' | 'excluded';
+
 function matchDns(name: string, base: string): Match {
   const clean = cleanDnsName(name);
   if (clean === null) return 'unclear';
@@ -27,8 +29,13 @@ function matchExcludedDns(name: string, base: string): Match {
   return matchDns(subtree, name.slice(2)) === 'in' ? 'in' : 'out';
 }
 
+/** Mail systems, and `sameMailbox`, pass over case: an excluded mailbox is excluded in every case. */
+function sameLocalPart(one: string, other: string, side: Side): boolean {
+  return side === 'permitted' ? one === other : one.toLowerCase() === other.toLowerCase();
+}
+
 /** RFC 5280 section 4.2.1.10: a mailbox, a host, or a domain with a leading period. */
-function matchMail(text: string, base: string): Match {
+function matchMail(text: string, base: string, side: Side): Match {
   const mailbox = parseMailbox(text);
   if (mailbox === null) return 'unclear';
   if (base === '') return 'in';
@@ -36,7 +43,9 @@ function matchMail(text: string, base: string): Match {
   const domain: Domain | null = parseDomain(base.slice(at + 1).replace(/^\./, ''));
   if (domain === null) return 'unclear';
   if (at > 0) {
-    return mailbox.domain === domain && mailbox.localPart === base.slice(0, at) ? 'in' : 'out';
+    return mailbox.domain === domain && sameLocalPart(mailbox.localPart, base.slice(0, at), side)
+      ? 'in'
+      : 'out';
   }
   if (base.startsWith('.')) return mailbox.domain.endsWith(`.${domain}`) ? 'in' : 'out';
   return mailbox.domain === domain ? 'in' : 'out';
@@ -67,12 +76,12 @@ function formOf(name: GeneralName): string {
   return name.kind === 'other' ? name.form : name.kind;
 }
 
-function match(name: GeneralName, base: GeneralName, side: 'permitted' | 'excluded'): Match {
+function match(name: GeneralName, base: GeneralName, side: Side): Match {
   if (name.kind === 'dns' && base.kind === 'dns') {
     return (side === 'excluded' ? matchExcludedDns : matchDns)(name.value, base.value);
   }
   if ((name.kind === 'rfc822' || name.kind === 'smtp-utf8') && base.kind === 'rfc822') {
-    return matchMail(name.value, base.value);
+    return matchMail(name.value, base.value, side);
   }
   if (name.kind === 'ip' && base.kind === 'ip') return matchIp(name.octets, base.octets);
   if (name.kind === 'uri' && base.kind === 'uri') return matchUri(name.value, base.value);
@@ -85,13 +94,13 @@ function match(name: GeneralName, base: GeneralName, side: 'permitted' | 'exclud
 
 /** Every name that constraints speak about, the subject's own included. */
 export function constrainedNames(certificate: UntrustedCertificate): GeneralName[] {
-  const { subjectName, subjectAltNames, rfc822Names, smtpUtf8Names } = certificate;
+  const { subjectName, subjectAltNames, rfc822Names } = certificate;
   const names: GeneralName[] = [...subjectAltNames];
   if (subjectName.rdns.length > 0) names.push({ kind: 'directory', name: subjectName });
   const hasMailInSan = subjectAltNames.some(
     (name) => name.kind === 'rfc822' || name.kind === 'smtp-utf8',
   );
-  if (!hasMailInSan && smtpUtf8Names.length === 0) {
+  if (!hasMailInSan) {
     for (const value of rfc822Names) names.push({ kind: 'rfc822', value });
   }
   return names;

@@ -1,3 +1,4 @@
+import { checkSignature } from './algorithms.ts';
 import type { UntrustedCertificate } from './certificate.ts';
 import { formatName } from './distinguished-name.ts';
 import {
@@ -95,6 +96,37 @@ export function checkIssuer(certificate: UntrustedCertificate, purpose: Purpose)
     return { code: 'extended-key-usage', reason };
   }
   return null;
+}
+
+/** RFC 5280 section 6.1.3 (a)(1): the signature, over the bytes as they came. */
+export function checkIssuedBy(
+  subject: UntrustedCertificate,
+  issuer: UntrustedCertificate,
+): PathFault | null {
+  const key = issuer.checkKey();
+  if (key.kind !== 'ok') return { code: 'weak-key', reason: `${called(issuer)}: ${key.reason}` };
+  const check = checkSignature({
+    algorithm: subject.signatureAlgorithm,
+    key: key.key,
+    signed: subject.tbs,
+    signature: subject.signature,
+  });
+  switch (check.kind) {
+    case 'valid':
+      return null;
+    case 'invalid': {
+      const reason = `the signature of ${called(subject)} does not verify with the key of ${called(issuer)}`;
+      return { code: 'bad-signature', reason };
+    }
+    case 'weak': {
+      const reason = `${called(subject)} is signed with ${check.algorithm}, which can be forged`;
+      return { code: 'weak-signature', reason };
+    }
+    case 'unsupported': {
+      const reason = `${called(subject)} is signed with the unknown algorithm ${check.algorithm}`;
+      return { code: 'unsupported-signature', reason };
+    }
+  }
 }
 
 /** What holds for the end entity alone. */

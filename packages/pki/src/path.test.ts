@@ -97,7 +97,7 @@ test('a ValidatedCertificate cannot be made by imitation', () => {
   assert.ok(result.kind === 'valid');
   assert.ok(ValidatedCertificate.isValidated(result.certificate));
   const fake = Object.create(ValidatedCertificate.prototype) as ValidatedCertificate;
-  assert.ok(!ValidatedCertificate.isValidated(fake));
+  assert.equal(Boolean(ValidatedCertificate.isValidated(fake)), false);
   assert.throws(() => fake.certificate);
 });
 
@@ -193,6 +193,20 @@ test('RFC 5280 4.2.1.10: mail and host names outside the permitted subtrees are 
     'may be the secret one',
   );
   assert.equal(check({ dnsNames: ['notbravo.example'] }), 'name-constraints');
+});
+
+test('an excluded mailbox is excluded in every case of its letters; a permitted one only as written', () => {
+  const check = (nameConstraints: CertificateRequest['nameConstraints'], email: string) => {
+    const bound = make('Bound', root, { ...CA, ...(nameConstraints && { nameConstraints }) });
+    const certificate = make('X', bound, { emails: [email] }).certificate;
+    return codeOf(validate({ leaf: certificate, intermediates: [bound.certificate] }));
+  };
+  const excluded = { excluded: { emails: ['boss@bravo.example'] } };
+  assert.equal(check(excluded, 'BOSS@bravo.example'), 'name-constraints');
+  assert.equal(check(excluded, 'clerk@bravo.example'), 'valid');
+  const permitted = { permitted: { emails: ['boss@bravo.example'] } };
+  assert.equal(check(permitted, 'BOSS@bravo.example'), 'name-constraints');
+  assert.equal(check(permitted, 'boss@bravo.example'), 'valid');
 });
 
 test('CA loops and crowds of look-alike CAs end in a refusal, within the step budget', () => {

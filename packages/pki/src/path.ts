@@ -1,11 +1,11 @@
 import type { FaultId } from '@sallyport/faults';
-import { checkSignature } from './algorithms.ts';
 import type { UntrustedCertificate } from './certificate.ts';
 import { formatName } from './distinguished-name.ts';
 import {
   called,
   checkEndEntity,
   checkEveryCertificate,
+  checkIssuedBy,
   checkIssuer,
   checkWholePath,
   isSelfIssued,
@@ -223,39 +223,9 @@ class Search {
     const memo = `${subject.fingerprint} ${issuer.spki.toString('base64')}`;
     const known = this.#signatures.get(memo);
     if (known !== undefined) return known;
-    const fault = signatureFault(subject, issuer);
+    const fault = checkIssuedBy(subject, issuer);
     this.#signatures.set(memo, fault);
     return fault;
-  }
-}
-
-function signatureFault(
-  subject: UntrustedCertificate,
-  issuer: UntrustedCertificate,
-): PathFault | null {
-  const key = issuer.checkKey();
-  if (key.kind !== 'ok') return { code: 'weak-key', reason: `${called(issuer)}: ${key.reason}` };
-  const check = checkSignature({
-    algorithm: subject.signatureAlgorithm,
-    key: key.key,
-    signed: subject.tbs,
-    signature: subject.signature,
-  });
-  switch (check.kind) {
-    case 'valid':
-      return null;
-    case 'invalid': {
-      const reason = `the signature of ${called(subject)} does not verify with the key of ${called(issuer)}`;
-      return { code: 'bad-signature', reason };
-    }
-    case 'weak': {
-      const reason = `${called(subject)} is signed with ${check.algorithm}, which can be forged`;
-      return { code: 'weak-signature', reason };
-    }
-    case 'unsupported': {
-      const reason = `${called(subject)} is signed with the unknown algorithm ${check.algorithm}`;
-      return { code: 'unsupported-signature', reason };
-    }
   }
 }
 

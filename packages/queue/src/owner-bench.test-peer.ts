@@ -24,6 +24,7 @@ export class Bench implements AsyncDisposable {
   readonly runs: { job: JobRef; at: number }[] = [];
   readonly active: JobRef[] = [];
   mostActive = 0;
+  readonly #doubled: QueueId[] = [];
   #waiters: (() => void)[] = [];
   schedule: JobSchedule;
 
@@ -47,7 +48,8 @@ export class Bench implements AsyncDisposable {
   /** A handler that notes each run before it does what the test wants. */
   handler(work: (job: JobRef, run: number) => Promise<JobOutcome> | JobOutcome): JobHandler {
     return async (job: JobRef): Promise<JobOutcome> => {
-      assert.ok(!this.active.some((other) => other.id === job.id), `${job.id} runs twice at once`);
+      // An assertion here would only be one more surprise to the schedule: told at the end.
+      if (this.active.some((other) => other.id === job.id)) this.#doubled.push(job.id);
       this.runs.push({ job, at: Date.now() });
       this.active.push(job);
       this.mostActive = Math.max(this.mostActive, this.active.length);
@@ -90,6 +92,7 @@ export class Bench implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.schedule.close();
+    assert.deepEqual(this.#doubled, [], 'a job ran twice at once');
   }
 
   #changed(): void {

@@ -35,7 +35,7 @@ async function takeAndHang(url = '', name = ''): Promise<void> {
 
 if (process.argv[2] === 'hang') await takeAndHang(...process.argv.slice(3));
 
-describe('redis schedule when things break', { skip: REDIS_MISSING }, () => {
+describe('redis schedule when things break', { skip: REDIS_MISSING, timeout: 60_000 }, () => {
   let server: RedisServer;
   before(async () => {
     server = await startRedis();

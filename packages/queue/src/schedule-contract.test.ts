@@ -6,20 +6,21 @@ import { BACK_OFF, Bench, type Driver, done, logTo } from './owner-bench.test-pe
 import { REDIS_MISSING, type RedisServer, startRedis } from './redis-server.test-peer.ts';
 
 const HOUR_MS = 3_600_000;
+const DEADLINE_MS = 60_000;
 
 /** What both drivers promise. `makeDriver` gives an empty one each time. */
 function scheduleContract(makeDriver: () => Driver): void {
   test('a job that is added twice runs once, at its first due time', async () => {
     await using bench = new Bench(makeDriver());
     const id = await bench.put(80);
-    const added = Date.now();
+    const dueAt = bench.spool.get(id)?.dueAt.getTime() ?? Infinity;
     await bench.schedule.add({ id, dueAt: new Date(0), destination: null });
     bench.schedule.start(bench.handler(done), { concurrency: 2 });
     await bench.until(() => bench.runs.length === 1);
     const last = await bench.put(50);
     await bench.until(() => bench.runsOf(last).length === 1);
     assert.equal(bench.runsOf(id).length, 1);
-    assert.ok((bench.runsOf(id)[0] ?? 0) >= added + 70);
+    assert.ok((bench.runsOf(id)[0] ?? 0) >= dueAt - 2);
   });
 
   test('jobs run in the order they fall due', async () => {
@@ -113,9 +114,11 @@ function scheduleContract(makeDriver: () => Driver): void {
     bench.schedule.start(bench.handler(done), { concurrency: 5, perDestination });
     await bench.until(() => bench.runs.length === 5);
     const times = bench.runs.map((run) => run.at);
+    // A start may be noted late on a busy machine, so single gaps get more room than the whole.
     for (let i = 1; i < times.length; i += 1) {
-      assert.ok((times[i] ?? 0) - (times[i - 1] ?? 0) >= 45, times.join(' '));
+      assert.ok((times[i] ?? 0) - (times[i - 1] ?? 0) >= 25, times.join(' '));
     }
+    assert.ok((times.at(-1) ?? 0) - (times[0] ?? 0) >= 175, times.join(' '));
   });
 
   test('a paused destination starts nothing until it is resumed, others go on', async () => {
@@ -244,7 +247,7 @@ function scheduleContract(makeDriver: () => Driver): void {
   });
 }
 
-describe('embedded schedule', () => {
+describe('embedded schedule', { timeout: DEADLINE_MS }, () => {
   scheduleContract(() => {
     const lines: string[] = [];
     const logger = logTo(lines);
@@ -253,7 +256,7 @@ describe('embedded schedule', () => {
   });
 });
 
-describe('redis schedule', { skip: REDIS_MISSING }, () => {
+describe('redis schedule', { skip: REDIS_MISSING, timeout: DEADLINE_MS }, () => {
   let server: RedisServer;
   let count = 0;
   before(async () => {

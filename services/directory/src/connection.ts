@@ -54,6 +54,7 @@ export class LdapConnection {
       ports.limits.sessionSeconds * 1_000,
     );
     socket.once('close', () => clearTimeout(whole));
+    socket.setNoDelay(true); // entry and result are two writes
     this.#listen(socket);
   }
 

@@ -120,10 +120,13 @@ test('an intent to sign what was never accepted is refused, before and after a r
 
 test('a report of ours counts as accepted; an unwrap needs no accepted record', async () => {
   const { options, client } = await setup();
-  const recorder = await startRecorder({ options, logger, clock });
+  let recorder = await startRecorder({ options, logger, clock });
   const dsnId = id();
   const dsn = { kind: 'dsn-created', queueId: id(), dsnId, action: 'failed' };
   await client.call('record', { event: dsn, durable: false });
+  await client.call('record', { event: intent(dsnId), durable: true });
+  await recorder.close('test');
+  recorder = await startRecorder({ options, logger, clock });
   await client.call('record', { event: intent(dsnId), durable: true });
   const unwrap = { ...intent(id()), operation: 'unwrap' };
   await client.call('record', { event: unwrap, durable: true });

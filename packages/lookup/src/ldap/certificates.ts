@@ -26,9 +26,7 @@ export async function searchCertificates(
   { baseDn, name }: { readonly baseDn: string; readonly name: string },
 ): Promise<CertificateSearch> {
   const holdsCertificate = new OrFilter({
-    filters: CERTIFICATE_ATTRIBUTES.map(
-      (attribute) => new PresenceFilter({ attribute }),
-    ),
+    filters: CERTIFICATE_ATTRIBUTES.map((attribute) => new PresenceFilter({ attribute })),
   });
   const found = await session.search({
     baseDn,

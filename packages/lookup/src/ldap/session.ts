@@ -70,7 +70,7 @@ export class LdapSession implements AsyncDisposable {
   static async open(target: LdapTarget, signal: AbortSignal): Promise<LdapSession> {
     const timeout = AbortSignal.any([signal, AbortSignal.timeout(target.connectTimeoutMs)]);
     const socket = await connected(
-      connect({ host: target.address, port: target.port }),
+      connect({ host: target.address, port: target.port, noDelay: true }),
       'connect',
       timeout,
     );

@@ -60,9 +60,9 @@ function keyholderSpec(layout: GatewayLayout): ProcessSpec {
     module: '@sallyport/keyholder',
     options: {
       keyFolder: layout.keys,
-      rejectionSecretFile: join(layout.keys, 'rejection-secret'),
       recorderSocket: recorder,
-      sockets: { outward: keyholderOutward, inward: keyholderInward },
+      outwardSocket: keyholderOutward,
+      inwardSocket: keyholderInward,
     },
     readable: [layout.keys, recorder],
     writable: [keyholderOutward, keyholderInward],

@@ -38,6 +38,8 @@ export class Wire {
   #isEnded = false;
   #isClogged = false;
   #isSkippingLine = false;
+  /** Takes our readers off the socket. */
+  #detach: () => void = () => undefined;
 
   constructor(socket: Socket, owner: WireOwner) {
     this.#socket = socket;
@@ -120,9 +122,8 @@ export class Wire {
   release(then: (socket: Socket) => void): void {
     const socket = this.#socket;
     this.#pending = EMPTY;
-    socket.removeAllListeners('data');
-    socket.removeAllListeners('end');
-    socket.removeAllListeners('drain');
+    // Only our own listeners: the socket's inner ones stay, TLS builds on them.
+    this.#detach();
     socket.pause();
     const text = this.#out;
     this.#out = '';
@@ -131,21 +132,24 @@ export class Wire {
 
   /** Goes on over another socket, the TLS one. */
   replace(socket: Socket): void {
-    this.#socket.removeAllListeners('close');
-    this.#socket = socket;
+    this.#socket = socket; // what the bare socket still tells does not count any more
     this.#attach(socket);
   }
 
   #attach(socket: Socket): void {
     socket.setNoDelay(true);
-    socket.on('data', (chunk: Buffer) => this.#take(socket, chunk));
-    socket.on('drain', () => {
-      this.#isClogged = false;
-      this.#owner.onReadable();
-    });
+    const onData = (chunk: Buffer) => this.#take(socket, chunk);
+    const onEnd = () => this.#gone(socket);
+    const onDrain = () => this.#unclog();
+    socket.on('data', onData).on('end', onEnd).on('drain', onDrain);
+    this.#detach = () => socket.off('data', onData).off('end', onEnd).off('drain', onDrain);
     socket.on('error', () => this.#gone(socket)); // a lost client is no surprise
-    socket.on('end', () => this.#gone(socket));
     socket.on('close', () => this.#gone(socket));
+  }
+
+  #unclog(): void {
+    this.#isClogged = false;
+    this.#owner.onReadable();
   }
 
   #take(socket: Socket, chunk: Buffer): void {

@@ -73,9 +73,7 @@ export async function createInwardPorts(
 
 async function correlates(message: OpenedMessage, sent: HashIndex): Promise<boolean> {
   const report = await parseDsn(message.content.content);
-  if (report === null || claimedOriginators(message).malformed) return false;
-  for (const messageId of report.messageIds) {
-    if (await sent.has(Buffer.from(messageId))) return true;
-  }
-  return false;
+  if (report.kind !== 'dsn' || claimedOriginators(message).malformed) return false;
+  const { originalMessageId } = report.value;
+  return originalMessageId !== null && (await sent.has(Buffer.from(originalMessageId)));
 }

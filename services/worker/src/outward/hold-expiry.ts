@@ -1,4 +1,4 @@
-import type { OutwardPorts } from './handle.ts';
+import type { OutwardPorts } from './job.ts';
 import { reportToAuthor } from './reports.ts';
 
 /** Returns held messages that nobody released in time; one from outside is dropped with a record. */

@@ -1,10 +1,12 @@
-import { formatDsn } from '@sallyport/dsn';
+import { type DsnRecipient, formatDsn } from '@sallyport/dsn';
 import { enhancedCode, type FaultId, faultOf } from '@sallyport/faults';
 import {
   bufferContent,
   type Clock,
   type Content,
+  type Domain,
   isNullPath,
+  type Mailbox,
   newQueueId,
   parseMailbox,
   parseReversePath,
@@ -20,6 +22,7 @@ export interface ReportPorts {
   readonly recorder: Recorder;
   readonly clock: Clock;
   readonly gatewayName: string;
+  readonly ownDomains: ReadonlySet<string>;
   /** Tells the schedule that there is a new message in `incoming`. */
   readonly added: (id: QueueId) => Promise<void>;
 }
@@ -110,6 +113,8 @@ async function formatReport(input: FormatInput): Promise<Content> {
   const { header, content, report, wanted, id, now, to, ports } = input;
   const status = enhancedCode(report.fault, report.action === 'failed' ? 'permanent' : 'transient');
   const full = header.dsn.ret === 'FULL' && content.sizeBytes <= MAX_RETURNED_BYTES;
+  const [first, ...others] = wanted.flatMap((one) => dsnRecipient(one, report, status, now));
+  if (first === undefined) throw new Error('a report without recipients');
   return formatDsn({
     reportingMta: ports.gatewayName,
     arrivalDate: new Date(header.createdAt),
@@ -119,27 +124,42 @@ async function formatReport(input: FormatInput): Promise<Content> {
       ...(full ? { content: bufferContent(await readContent(content)) } : {}),
     },
     ret: full ? 'full' : 'hdrs',
-    recipients: wanted.flatMap((recipient) => {
-      const finalRecipient = parseMailbox(recipient.path);
-      if (finalRecipient === null) return [];
-      return [
-        {
-          finalRecipient,
-          ...(recipient.orcpt === undefined ? {} : { originalRecipient: recipient.orcpt }),
-          action: report.action,
-          status,
-          lastAttempt: now,
-          ...(report.willRetryUntil === undefined ? {} : { willRetryUntil: report.willRetryUntil }),
-          sentence: report.sentence,
-          advice: faultOf(report.fault).advice,
-        },
-      ];
-    }),
+    recipients: [first, ...others],
     to,
+    from: { display: 'Mail gateway', mailbox: postmasterFor(to, ports.ownDomains) },
     messageId: `<${id}@${ports.gatewayName}>`,
     date: now,
     queueId: header.id,
   });
+}
+
+function dsnRecipient(
+  recipient: Report['recipients'][number],
+  report: Report,
+  status: string,
+  now: Date,
+): DsnRecipient[] {
+  const finalRecipient = parseMailbox(recipient.path);
+  if (finalRecipient === null) return [];
+  return [
+    {
+      finalRecipient,
+      ...(recipient.orcpt === undefined ? {} : { originalRecipient: recipient.orcpt }),
+      action: report.action,
+      status,
+      lastAttempt: now,
+      ...(report.willRetryUntil === undefined ? {} : { willRetryUntil: report.willRetryUntil }),
+      sentence: report.sentence,
+      advice: faultOf(report.fault).advice,
+    },
+  ];
+}
+
+/** Reports to our own people come from their own domain, others from our first one. */
+function postmasterFor(to: Mailbox, ownDomains: ReadonlySet<string>): Mailbox {
+  const [first] = ownDomains;
+  const domain = ownDomains.has(to.domain) ? to.domain : ((first ?? to.domain) as Domain);
+  return { localPart: 'postmaster', domain };
 }
 
 async function headerBytes(content: Content): Promise<Buffer> {

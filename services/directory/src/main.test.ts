@@ -1,0 +1,317 @@
+import assert from 'node:assert/strict';
+import { type ChildProcess, fork, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm, utimes, writeFile } from 'node:fs/promises';
+import { connect, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { DerReader, der, elementLength } from '@sallyport/der';
+
+const BASE = 'dc=bravo,dc=example';
+const noLdapsearch = existsSync('/usr/bin/ldapsearch')
+  ? false
+  : 'package ldap-utils is not installed';
+
+const text = (value: string): Buffer => der.octetString(Buffer.from(value));
+const app = (tag: number, ...parts: Buffer[]): Buffer =>
+  der.tagged({ tagClass: 'application', tag, constructed: true }, ...parts);
+const message = (id: number, operation: Buffer, ...rest: Buffer[]): Buffer =>
+  der.sequence(der.integer(id), operation, ...rest);
+const equals = (attribute: string, value: string): Buffer =>
+  der.implicit(3, der.sequence(text(attribute), text(value)));
+const search = (filter: Buffer, baseDn = BASE): Buffer =>
+  app(
+    3,
+    text(baseDn),
+    der.enumerated(2),
+    der.enumerated(0),
+    der.integer(0),
+    der.integer(0),
+    der.boolean(false),
+    filter,
+    der.sequence(),
+  );
+const bind = (name: string, password: string, version = 3): Buffer =>
+  app(0, der.integer(version), text(name), der.implicit(0, text(password)));
+const extended = (oid: string): Buffer => app(23, der.implicit(0, text(oid)));
+
+interface Response {
+  readonly id: number;
+  readonly tag: number;
+  /** Null for an entry. */
+  readonly code: number | null;
+  readonly bytes: Buffer;
+}
+
+/** Everything that is answered until we or the directory end the connection. */
+async function talk(port: number, sent: Buffer, expected: number): Promise<Response[]> {
+  const socket = connect({ host: '127.0.0.1', port });
+  const responses: Response[] = [];
+  let pending: Buffer = Buffer.alloc(0);
+  socket.on('error', () => undefined);
+  socket.on('data', (chunk: Buffer) => {
+    pending = Buffer.concat([pending, chunk]);
+    for (;;) {
+      const length = pending.length < 2 ? null : elementLength(pending);
+      if (length === null || pending.length < length) return;
+      responses.push(parseResponse(pending.subarray(0, length)));
+      pending = pending.subarray(length);
+      if (responses.length >= expected) socket.destroy();
+    }
+  });
+  socket.write(sent);
+  await once(socket, 'close');
+  return responses;
+}
+
+function parseResponse(bytes: Buffer): Response {
+  const reader = new DerReader(bytes).sequence();
+  const id = reader.smallInteger();
+  const operation = reader.next();
+  const code = operation.tag === 4 ? null : reader.inside(operation).enumerated();
+  return { id, tag: operation.tag, code, bytes };
+}
+
+const codes = (responses: readonly Response[]) => responses.map(({ tag, code }) => [tag, code]);
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  assert.ok(typeof address === 'object' && address !== null);
+  server.close();
+  await once(server, 'close');
+  return address.port;
+}
+
+const entriesOf = (...mails: string[]): string =>
+  JSON.stringify({
+    entries: mails.map((mail) => ({
+      cn: mail,
+      mail: [mail],
+      userCertificate: [Buffer.from(`certificate of ${mail}`).toString('base64')],
+    })),
+  });
+
+interface Running {
+  readonly folder: string;
+  readonly port: number;
+  readonly child: ChildProcess;
+  stop(): Promise<void>;
+}
+
+async function start(limits: Record<string, number> = {}): Promise<Running> {
+  const folder = await mkdtemp(join(tmpdir(), 'sallyport-directory-'));
+  const port = await freePort();
+  const options = {
+    listen: [{ host: '127.0.0.1', port, tls: false }],
+    entriesFile: join(folder, 'entries.json'),
+    baseDn: [BASE],
+    limits,
+  };
+  await writeFile(options.entriesFile, entriesOf('bob@bravo.example', 'carol@bravo.example'));
+  await writeFile(join(folder, 'options.json'), JSON.stringify(options));
+  const child = fork(new URL('./main.ts', import.meta.url), [join(folder, 'options.json')], {
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+  });
+  const [said] = (await once(child, 'message')) as [unknown];
+  assert.equal(said, 'ready');
+  const stop = async (): Promise<void> => {
+    const ended = once(child, 'exit');
+    child.kill('SIGTERM');
+    assert.deepEqual(await ended, [0, null]);
+    await rm(folder, { recursive: true, force: true });
+  };
+  return { folder, port, child, stop };
+}
+
+describe('the directory', () => {
+  let running: Running;
+  before(async () => {
+    running = await start();
+  });
+  after(() => running.stop());
+
+  test('RFC 4511 4.4.1: malformed BER ends the session with a notice of disconnection', async () => {
+    const cases = {
+      'another protocol': Buffer.from('GET / HTTP/1.0\r\n\r\n'),
+      'an indefinite length': Buffer.from('30800201010000', 'hex'),
+      'a message of more than 16 KiB': Buffer.from('3082ffff', 'hex'),
+      'no operation': der.sequence(der.integer(1)),
+      'an unknown operation': message(1, app(30)),
+      'a filter that is none': message(1, search(text('x'))),
+    };
+    for (const [name, bytes] of Object.entries(cases)) {
+      const responses = await talk(running.port, bytes, 9);
+      assert.deepEqual(codes(responses), [[24, 2]], name);
+      assert.equal(responses[0]?.id, 0);
+      assert.ok(responses[0]?.bytes.includes('1.3.6.1.4.1.1466.20036'));
+    }
+  });
+
+  test('RFC 4513 5.1: only anonymous bind, and only version 3', async () => {
+    const sent = Buffer.concat([
+      message(1, bind('cn=admin', 'secret')),
+      message(2, bind('cn=admin', '')),
+      message(3, bind('', '', 2)),
+      message(4, app(0, der.integer(3), text(''), der.explicit(3, text('EXTERNAL')))),
+      message(5, bind('', '')),
+    ]);
+    const responses = await talk(running.port, sent, 5);
+    assert.deepEqual(codes(responses), [
+      [1, 49],
+      [1, 53],
+      [1, 2],
+      [1, 7],
+      [1, 0],
+    ]);
+    assert.deepEqual(
+      responses.map(({ id }) => id),
+      [1, 2, 3, 4, 5],
+    );
+  });
+
+  test('the directory is read-only, and knows no other extension', async () => {
+    const sent = Buffer.concat([
+      message(1, app(8, text('cn=x'), der.sequence())),
+      message(
+        2,
+        der.tagged({ tagClass: 'application', tag: 10, constructed: false }, Buffer.from('cn=x')),
+      ),
+      message(3, extended('1.3.6.1.4.1.4203.1.11.3')),
+      message(4, extended('1.3.6.1.4.1.1466.20037')),
+    ]);
+    const responses = await talk(running.port, sent, 4);
+    assert.deepEqual(codes(responses), [
+      [9, 53],
+      [11, 53],
+      [24, 2],
+      [24, 52],
+    ]);
+  });
+
+  test('RFC 4511 4.1.11: a critical control that we do not know refuses the operation', async () => {
+    const control = (critical: boolean) =>
+      der.implicit(0, der.sequence(der.sequence(text('1.2.3'), der.boolean(critical))));
+    const find = search(equals('mail', 'bob@bravo.example'));
+    const refused = await talk(running.port, message(1, find, control(true)), 1);
+    assert.deepEqual(codes(refused), [[5, 12]]);
+    const ignored = await talk(running.port, message(1, find, control(false)), 2);
+    assert.deepEqual(codes(ignored), [
+      [4, null],
+      [5, 0],
+    ]);
+  });
+
+  test('CD-8: presence, substring and other bases find nothing; an exact address finds its entry', async () => {
+    const nothing = [
+      search(der.implicit(7, text('mail'))),
+      search(der.implicit(4, der.sequence(text('mail'), der.sequence(der.implicit(0, text('b')))))),
+      search(equals('mail', 'bob@bravo.example*')),
+    ];
+    for (const request of nothing) {
+      assert.deepEqual(codes(await talk(running.port, message(1, request), 1)), [[5, 0]]);
+    }
+    const elsewhere = search(equals('mail', 'bob@bravo.example'), 'dc=other');
+    assert.deepEqual(codes(await talk(running.port, message(1, elsewhere), 1)), [[5, 32]]);
+    const found = await talk(
+      running.port,
+      message(1, search(equals('mail', 'BOB@Bravo.Example'))),
+      2,
+    );
+    assert.deepEqual(codes(found), [
+      [4, null],
+      [5, 0],
+    ]);
+    assert.ok(found[0]?.bytes.includes('certificate of bob@bravo.example'));
+  });
+
+  test('RFC 4511 4.3, 4.11: unbind closes, abandon is silent, one octet at a time is taken', async () => {
+    const abandon = der.tagged(
+      { tagClass: 'application', tag: 16, constructed: false },
+      Buffer.of(1),
+    );
+    const unbind = der.tagged({ tagClass: 'application', tag: 2, constructed: false });
+    const sent = Buffer.concat([
+      message(2, abandon),
+      message(3, search(equals('mail', 'bob@bravo.example'))),
+      message(4, unbind),
+      message(5, bind('', '')),
+    ]);
+    const responses = await talk(running.port, sent, 99);
+    assert.deepEqual(
+      responses.map(({ id }) => id),
+      [3, 3],
+    );
+    const socket = connect({ host: '127.0.0.1', port: running.port, noDelay: true });
+    for (const octet of message(7, bind('', ''))) socket.write(Buffer.of(octet));
+    const [chunk] = (await once(socket, 'data')) as [Buffer];
+    assert.deepEqual(codes([parseResponse(chunk)]), [[1, 0]]);
+    socket.destroy();
+  });
+
+  test('a change of the entries file counts without a restart; a broken file changes nothing', async () => {
+    const file = join(running.folder, 'entries.json');
+    const find = message(1, search(equals('mail', 'dan@bravo.example')));
+    const until = async (expected: number): Promise<void> => {
+      for (;;) {
+        const responses = await talk(
+          running.port,
+          Buffer.concat([find, message(2, bind('', ''))]),
+          2,
+        );
+        if (responses.filter(({ tag }) => tag === 4).length === expected) return;
+      }
+    };
+    await writeFile(file, entriesOf('bob@bravo.example', 'dan@bravo.example'));
+    await utimes(file, new Date(), new Date(Date.now() + 5_000));
+    await Promise.race([until(1), once(running.child, 'exit')]);
+    await writeFile(file, '{');
+    await new Promise((resolve) => setTimeout(resolve, 600));
+    await until(1);
+    await writeFile(file, entriesOf('bob@bravo.example', 'carol@bravo.example'));
+  });
+
+  test('ldapsearch reads the rootDSE and a certificate', { skip: noLdapsearch }, () => {
+    const run = (...args: string[]) =>
+      spawnSync(
+        '/usr/bin/ldapsearch',
+        ['-x', '-LLL', '-o', 'ldif-wrap=no', '-H', `ldap://127.0.0.1:${running.port}`, ...args],
+        { timeout: 10_000, encoding: 'utf8' },
+      );
+    const root = run('-s', 'base', '-b', '', '(objectClass=*)', 'namingContexts');
+    assert.match(root.stdout, /namingContexts: dc=bravo,dc=example/);
+    const filter = '(&(mail=bob@bravo.example)(|(userCertificate;binary=*)(userCertificate=*)))';
+    const found = run('-b', BASE, filter, 'userCertificate;binary');
+    const value = /userCertificate;binary:: (\S+)/.exec(found.stdout)?.[1] ?? '';
+    assert.equal(Buffer.from(value, 'base64').toString(), 'certificate of bob@bravo.example');
+    assert.doesNotMatch(found.stdout, /^(cn|mail):/m);
+    assert.equal(run('-b', BASE, '(mail=*)').stdout, '');
+  });
+});
+
+test('searches and connections of one client are bounded', async () => {
+  const running = await start({ searchesPerMinute: 3, connectionsPerClient: 1 });
+  const find = search(equals('mail', 'bob@bravo.example'));
+  const sent = Buffer.concat([1, 2, 3, 4].map((id) => message(id, find)));
+  const responses = await talk(running.port, sent, 7);
+  assert.deepEqual(codes(responses).at(-1), [5, 51]);
+  const first = connect({ host: '127.0.0.1', port: running.port });
+  first.write(message(1, bind('', '')));
+  await once(first, 'data');
+  assert.deepEqual(codes(await talk(running.port, message(1, bind('', '')), 9)), [[24, 51]]);
+  first.destroy();
+  await running.stop();
+});
+
+test('SIGINT is ignored, and the directory ends when its parent goes', async () => {
+  const running = await start();
+  running.child.kill('SIGINT');
+  assert.deepEqual(codes(await talk(running.port, message(1, bind('', '')), 1)), [[1, 0]]);
+  const ended = once(running.child, 'exit');
+  running.child.disconnect();
+  assert.deepEqual(await ended, [0, null]);
+  await rm(running.folder, { recursive: true, force: true });
+});

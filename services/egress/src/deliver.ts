@@ -1,0 +1,213 @@
+import type { Logger } from '@sallyport/log';
+import {
+  type Clock,
+  type Content,
+  type Domain,
+  formatMailbox,
+  formatReversePath,
+  parseMailbox,
+  parseReversePath,
+  type QueueId,
+} from '@sallyport/mail';
+import type { JobOutcome, RetrySchedule } from '@sallyport/queue';
+import type { QueueFileHeader } from '@sallyport/spool';
+import type { SmtpTimeouts } from '@sallyport/transport';
+import { attempt } from './attempt.ts';
+import { type DeliveryState, isComplete, parseState, waitingOf } from './delivery-state.ts';
+import { type FlushPorts, flush } from './flush.ts';
+import { type ContentFacts, inspectContent } from './inspect.ts';
+import type { SessionPool } from './pool.ts';
+import { type LocatedRoute, RecorderUnavailable, type RouteLocator } from './ports.ts';
+import { settle, type Tried } from './settle.ts';
+import type { TransactionRecipient } from './transaction.ts';
+import type { OutcomeFault } from './transaction-types.ts';
+
+export interface DeliverPorts extends FlushPorts {
+  readonly routes: RouteLocator;
+  readonly pool: SessionPool;
+  readonly timeouts: SmtpTimeouts;
+  readonly schedule: RetrySchedule;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** The destinations that an operator stopped. */
+  readonly pausedDestinations: () => Promise<ReadonlySet<string>>;
+}
+
+const RECORDER_REST_MS = 15_000;
+const PAUSED_REST_MS = 60_000;
+
+/** Works on one message of `outgoing`: the job of its id. */
+export async function deliver(id: QueueId, ports: DeliverPorts): Promise<JobOutcome> {
+  try {
+    return await deliverRecorded(id, ports);
+  } catch (error) {
+    if (!(error instanceof RecorderUnavailable)) throw error;
+    ports.logger.warn('delivery.waits', { queueId: id, fault: 'recorder-unavailable' });
+    return { kind: 'again', at: new Date(ports.clock.now().getTime() + RECORDER_REST_MS) };
+  }
+}
+
+async function deliverRecorded(id: QueueId, ports: DeliverPorts): Promise<JobOutcome> {
+  // Nothing leaves that could not be recorded.
+  await ports.recorder.ping();
+  const read = await ports.files.read(id);
+  if (read.kind === 'gone') return { kind: 'done' };
+  if (read.kind === 'corrupt') {
+    await ports.recorder.record(
+      { kind: 'corrupt-found', queueId: id, folder: 'outgoing', reason: read.reason },
+      { durable: true },
+    );
+    await ports.files.quarantine(id, read.reason);
+    return { kind: 'done' };
+  }
+  const message = { header: read.header, content: read.content };
+  let state = parseState(await ports.files.readState(id), read.header);
+  if (state.outbox.length + state.reports.length > 0) {
+    state = await flush(message, state, ports);
+    await ports.files.writeState(id, state);
+  }
+  if (isComplete(state)) return finish(id, ports);
+  const notDue = dueLater(state, ports.clock.now());
+  if (notDue !== null) return notDue;
+  const tried = await tryWaiting(message, state, ports);
+  if (tried.length === 0) {
+    return { kind: 'again', at: new Date(ports.clock.now().getTime() + PAUSED_REST_MS) };
+  }
+  const { header } = message;
+  const now = ports.clock.now();
+  const settled = settle({ header, state, tried, now, schedule: ports.schedule });
+  return conclude(message, settled, ports);
+}
+
+function dueLater(state: DeliveryState, now: Date): JobOutcome | null {
+  if (state.nextAttemptAt === null) return null;
+  const at = new Date(state.nextAttemptAt);
+  return at > now ? { kind: 'again', at } : null;
+}
+
+async function finish(id: QueueId, ports: DeliverPorts): Promise<JobOutcome> {
+  await ports.files.remove(id);
+  return { kind: 'done' };
+}
+
+/**
+ * Puts an attempt's outcome on disk and tells the recorder. A message that is relayed whole skips
+ * its state file: until its removal a crash costs at most one extra copy.
+ */
+async function conclude(
+  message: { readonly header: QueueFileHeader; readonly content: Content },
+  settled: DeliveryState,
+  ports: DeliverPorts,
+): Promise<JobOutcome> {
+  const { id } = message.header;
+  const isWhole = waitingOf(settled).length === 0 && settled.reports.length === 0;
+  if (!isWhole) await ports.files.writeState(id, settled);
+  let flushed: DeliveryState;
+  try {
+    flushed = await flush(message, settled, ports);
+  } catch (error) {
+    if (isWhole) await ports.files.writeState(id, settled);
+    throw error;
+  }
+  if (isComplete(flushed)) return finish(id, ports);
+  await ports.files.writeState(id, flushed);
+  const at = new Date(flushed.nextAttemptAt ?? ports.clock.now());
+  return { kind: 'again', at, destination: destinationOf(message.header, flushed) };
+}
+
+/** The domain of the first recipient that waits: what the job's destination is. */
+export function destinationOf(header: QueueFileHeader, state: DeliveryState): string | null {
+  const [first] = waitingOf(state);
+  const path = first === undefined ? undefined : header.forwardPaths[first]?.path;
+  return path === undefined ? null : (parseMailbox(path)?.domain ?? null);
+}
+
+async function tryWaiting(
+  message: { readonly header: QueueFileHeader; readonly content: Content },
+  state: DeliveryState,
+  ports: DeliverPorts,
+): Promise<readonly Tried[]> {
+  const paused = await ports.pausedDestinations();
+  const groups = groupByDomain(message.header, waitingOf(state));
+  const facts = await inspectContent(message.content);
+  const tried = await Promise.all(
+    [...groups].map(async ([domain, indexes]) => {
+      if (domain === null) return indexes.map((index) => impossible(index, 'mailbox-syntax'));
+      if (paused.has(domain)) return [];
+      if (facts.hasBareLineEnd) return indexes.map((index) => impossible(index, 'bare-line-end'));
+      return tryDomain({ ...message, facts, domain, indexes }, ports);
+    }),
+  );
+  return tried.flat();
+}
+
+function groupByDomain(
+  header: QueueFileHeader,
+  waiting: readonly number[],
+): Map<Domain | null, number[]> {
+  const groups = new Map<Domain | null, number[]>();
+  for (const index of waiting) {
+    const mailbox = parseMailbox(header.forwardPaths[index]?.path ?? '');
+    const domain = mailbox?.domain ?? null;
+    const group = groups.get(domain);
+    if (group === undefined) groups.set(domain, [index]);
+    else group.push(index);
+  }
+  return groups;
+}
+
+interface DomainWork {
+  readonly header: QueueFileHeader;
+  readonly content: Content;
+  readonly facts: ContentFacts;
+  readonly domain: Domain;
+  readonly indexes: readonly number[];
+}
+
+async function tryDomain(work: DomainWork, ports: DeliverPorts): Promise<Tried[]> {
+  const { header, content, facts, domain, indexes } = work;
+  const reversePath = parseReversePath(header.reversePath);
+  if (reversePath === null) return indexes.map((index) => impossible(index, 'mailbox-syntax'));
+  const located = await ports.routes.locate(domain);
+  const results = await attempt(
+    {
+      domain,
+      located,
+      header,
+      reversePath: formatReversePath(reversePath),
+      recipients: indexes.flatMap((index) => recipientOf(header, index)),
+      content,
+      facts,
+    },
+    ports,
+  );
+  return indexes.flatMap((index, at) => {
+    const result = results[at];
+    return result === undefined ? [] : [{ index, result, located }];
+  });
+}
+
+function recipientOf(header: QueueFileHeader, index: number): TransactionRecipient[] {
+  const recipient = header.forwardPaths[index];
+  const mailbox = parseMailbox(recipient?.path ?? '');
+  if (recipient === undefined || mailbox === null) return [];
+  const { notify, orcpt } = recipient;
+  return [{ path: formatMailbox(mailbox), notify, orcpt }];
+}
+
+const NO_ROUTE: LocatedRoute = {
+  route: { kind: 'fault', fault: 'internal', reason: 'no route is looked for' },
+  tlsRule: { level: 'none' },
+  rule: 'none',
+  policyVersion: 0,
+};
+
+function impossible(index: number, fault: 'mailbox-syntax' | 'bare-line-end'): Tried {
+  const sentence =
+    fault === 'bare-line-end'
+      ? 'the message has a CR or LF that stands alone and cannot be sent as it is'
+      : 'the envelope holds an address that cannot be sent';
+  const outcome: OutcomeFault = { kind: 'failed', fault, sentence, reply: null };
+  const result = { outcome, mx: null, tls: null, tlsSentence: 'no connection' };
+  return { index, result, located: NO_ROUTE };
+}

@@ -1,0 +1,148 @@
+import { protectedSizeEstimate } from '@sallyport/domsec';
+import { type Mailbox, never, parseMailbox } from '@sallyport/mail';
+import {
+  type AppliedPartner,
+  decideOutward,
+  type FilterFacts,
+  type OutwardDecision,
+  outwardRuleFor,
+} from '@sallyport/policy';
+import type { ActivePolicy } from '@sallyport/policy-store/read';
+import { locateForRecipient } from './certificates.ts';
+import type { MessageFacts } from './facts.ts';
+import type { ForwardEntry, Job, OutwardPorts } from './job.ts';
+import { type Treatment, treatmentKey } from './protect.ts';
+
+interface Decided {
+  readonly recipient: ForwardEntry;
+  readonly decision: OutwardDecision;
+}
+
+interface DecideAllInput {
+  readonly job: Job;
+  readonly pending: readonly ForwardEntry[];
+  readonly facts: MessageFacts;
+  readonly filter: FilterFacts;
+}
+
+/** Decides for each recipient; those of one domain share the lookup. */
+export async function decideAll(input: DecideAllInput, ports: OutwardPorts): Promise<Decided[]> {
+  const byDomain = new Map<string, Promise<OutwardDecision>>();
+  return await Promise.all(
+    input.pending.map(async (recipient) => {
+      const mailbox = parseMailbox(recipient.path);
+      if (mailbox === null) {
+        const sentence = 'Returned: the recipient address is not valid.';
+        return {
+          recipient,
+          decision: { kind: 'refuse', fault: 'mailbox-syntax', rule: 'format', sentence },
+        };
+      }
+      const known = byDomain.get(mailbox.domain) ?? decideOne(mailbox, input, ports);
+      byDomain.set(mailbox.domain, known);
+      return { recipient, decision: await known };
+    }),
+  );
+}
+
+async function decideOne(
+  recipient: Mailbox,
+  input: DecideAllInput,
+  ports: OutwardPorts,
+): Promise<OutwardDecision> {
+  const { job, facts, filter } = input;
+  const applied = appliedFor(recipient, job.active, ports.ownDomains);
+  const now = ports.clock.now();
+  const located = await locateForRecipient(recipient, applied, ports.lookup, now);
+  for (const step of located.trace) {
+    ports.logger.info('lookup.step', { queueId: job.header.id, ...step });
+  }
+  const { outbound } = applied;
+  const profile = outbound.sign === 'none' ? 'none' : outbound.profile;
+  const encrypted = located.facts.kind === 'found';
+  return decideOutward(
+    {
+      originator: facts.originator,
+      innerSignatures: facts.innerSignatures,
+      certificate: located.facts,
+      filter,
+      waitedMs: now.getTime() - Date.parse(job.header.createdAt),
+      protectedBytes: protectedSizeEstimate(job.content.sizeBytes, { profile, encrypted }),
+      nextHopLimitBytes: await ports.nextHopLimit(recipient.domain),
+      released: job.state.released,
+      now,
+    },
+    applied,
+  );
+}
+
+/** Mail for our own people goes to the inner MTA as it is; only the filter looks at it. */
+function appliedFor(
+  recipient: Mailbox,
+  active: ActivePolicy,
+  ownDomains: ReadonlySet<string>,
+): AppliedPartner {
+  const applied = outwardRuleFor(active.policy, recipient.domain);
+  if (!ownDomains.has(recipient.domain)) return applied;
+  return {
+    rule: 'own-domain',
+    outbound: { ...active.policy.default.outbound, sign: 'none', encrypt: 'none' },
+    trust: active.policy.default.trust,
+    agreement: undefined,
+    domains: [],
+  };
+}
+
+/** Recipients for whom the decision is the same. */
+export interface Group<D> {
+  readonly decision: D;
+  readonly recipients: readonly ForwardEntry[];
+}
+
+export type Held = Extract<OutwardDecision, { kind: 'hold' }>;
+export type Refused = Extract<OutwardDecision, { kind: 'refuse' }>;
+export type Waiting = Extract<OutwardDecision, { kind: 'wait' }>;
+
+export interface Groups {
+  readonly treatments: readonly Group<Treatment>[];
+  readonly held: readonly Group<Held>[];
+  readonly refused: readonly Group<Refused>[];
+  readonly waiting: readonly Group<Waiting>[];
+}
+
+/** One message for each treatment: what differs for two recipients is never in one message. */
+export function groupByTreatment(decided: readonly Decided[]): Groups {
+  const groups = new Map<string, { decision: OutwardDecision; recipients: ForwardEntry[] }>();
+  for (const { recipient, decision } of decided) {
+    const key = groupKey(decision);
+    const group = groups.get(key) ?? { decision, recipients: [] };
+    group.recipients.push(recipient);
+    groups.set(key, group);
+  }
+  const treatments: Group<Treatment>[] = [];
+  const held: Group<Held>[] = [];
+  const refused: Group<Refused>[] = [];
+  const waiting: Group<Waiting>[] = [];
+  for (const { decision, recipients } of groups.values()) {
+    if (decision.kind === 'hold') held.push({ decision, recipients });
+    else if (decision.kind === 'refuse') refused.push({ decision, recipients });
+    else if (decision.kind === 'wait') waiting.push({ decision, recipients });
+    else treatments.push({ decision, recipients });
+  }
+  return { treatments, held, refused, waiting };
+}
+
+function groupKey(decision: OutwardDecision): string {
+  switch (decision.kind) {
+    case 'hold':
+    case 'refuse':
+    case 'wait':
+      return `${decision.kind}:${decision.fault}:${decision.rule}`;
+    case 'protect':
+    case 'sign-only':
+    case 'pass':
+      return treatmentKey(decision);
+    default:
+      return never(decision);
+  }
+}

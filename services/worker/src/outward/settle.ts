@@ -1,0 +1,145 @@
+import type { FaultId } from '@sallyport/faults';
+import { childQueueId } from '@sallyport/mail';
+import type { OutwardDecision } from '@sallyport/policy';
+import type { QueueFileHeader } from '@sallyport/spool';
+import { writeQueueFile } from '../shared/spool-client.ts';
+import type { Group, Held } from './decide-recipients.ts';
+import type { ForwardEntry, Job, OutwardPorts } from './job.ts';
+import { type Protector, type Treatment, treatmentKey } from './protect.ts';
+import { reportToAuthor } from './reports.ts';
+
+/** Protects the message for a group and puts it into `outgoing`. */
+export async function sendOn(
+  job: Job,
+  group: Group<Treatment>,
+  protector: Protector,
+  ports: OutwardPorts,
+): Promise<void> {
+  const { decision, recipients } = group;
+  await recordDecision(job, decision, recipients.length, ports);
+  // The id follows from what it is: after a crash the same work lands in the same file.
+  const label = `${treatmentKey(decision)}|${recipients.map((one) => one.path).join('|')}`;
+  const id = childQueueId(job.header.id, label);
+  const content = await protector.protect(decision);
+  const { policyVersion, ...extra } = { ...job.header.extra, policyVersion: job.active.version };
+  const header: QueueFileHeader = {
+    ...job.header,
+    id,
+    forwardPaths: [...recipients],
+    extra: {
+      ...extra,
+      policyVersion,
+      acceptedAs: job.acceptedAs,
+      rule: decision.rule,
+      treatment: decision.kind,
+    },
+  };
+  await writeQueueFile(ports.spool, header, content, 'egress');
+  await ports.spool.commit(id, 'tmp', 'outgoing');
+  await ports.recorder.record(
+    {
+      kind: 'protected',
+      queueId: job.header.id,
+      outputs: [{ id, folder: 'outgoing' }],
+      profile: decision.kind === 'pass' ? null : decision.profile,
+      signed: decision.kind === 'sign-only' || (decision.kind === 'protect' && decision.sign),
+      encryption: decision.kind === 'protect' ? 'domain' : 'none',
+      ...(decision.kind === 'protect'
+        ? { certificates: [decision.encryptTo.certificate.fingerprint] }
+        : {}),
+      sentence: decision.sentence,
+      rule: decision.rule.slice(0, 128),
+    },
+    false,
+  );
+  ports.relay(id);
+}
+
+/** Keeps the hash of a Message-ID: a report about it needs no partner signature. */
+export async function rememberSent(
+  messageIds: readonly string[],
+  ports: OutwardPorts,
+): Promise<void> {
+  const [messageId] = messageIds;
+  if (messageId !== undefined) await ports.sent.add(Buffer.from(messageId.trim()), Buffer.alloc(1));
+}
+
+async function recordDecision(
+  job: Job,
+  decision: OutwardDecision,
+  recipients: number,
+  ports: OutwardPorts,
+): Promise<void> {
+  await ports.recorder.record(
+    {
+      kind: 'decided',
+      queueId: job.header.id,
+      decision: decision.kind,
+      recipients,
+      ...('fault' in decision ? { fault: decision.fault } : {}),
+      sentence: decision.sentence.slice(0, 2_000),
+      rule: decision.rule.slice(0, 128),
+      policyVersion: job.active.version,
+    },
+    false,
+  );
+}
+
+/** Puts the message for a group into `hold`. */
+export async function settleHeld(job: Job, group: Group<Held>, ports: OutwardPorts): Promise<void> {
+  const { decision, recipients } = group;
+  await recordDecision(job, decision, recipients.length, ports);
+  const label = `hold|${decision.fault}|${recipients.map((one) => one.path).join('|')}`;
+  const id = childQueueId(job.header.id, label);
+  const hold = {
+    fault: decision.fault,
+    sentence: decision.sentence,
+    rule: decision.rule,
+    heldAt: ports.clock.now().toISOString(),
+  };
+  const header: QueueFileHeader = {
+    ...job.header,
+    id,
+    forwardPaths: [...recipients],
+    extra: { ...job.header.extra, acceptedAs: job.acceptedAs, hold },
+  };
+  await writeQueueFile(ports.spool, header, job.content, 'worker');
+  await ports.spool.commit(id, 'tmp', 'hold');
+  await ports.recorder.record(
+    {
+      kind: 'held',
+      queueId: job.header.id,
+      heldId: id,
+      fault: decision.fault,
+      sentence: decision.sentence.slice(0, 2_000),
+    },
+    true,
+  );
+}
+
+/** Returns the message to its author for these recipients. */
+export async function settleRefused(
+  job: Job,
+  recipients: readonly ForwardEntry[],
+  decision: { readonly fault: FaultId; readonly sentence: string; readonly rule: string },
+  ports: OutwardPorts,
+): Promise<void> {
+  await ports.recorder.record(
+    {
+      kind: 'refused',
+      queueId: job.header.id,
+      fault: decision.fault,
+      stage: 'decide',
+      sentence: decision.sentence.slice(0, 2_000),
+      rule: decision.rule.slice(0, 128),
+    },
+    true,
+  );
+  const { fault, sentence } = decision;
+  await reportToAuthor(
+    job.header,
+    job.content,
+    { action: 'failed', fault, sentence, recipients },
+    ports,
+  );
+}

@@ -1,0 +1,62 @@
+import type { FaultId } from '@sallyport/faults';
+import type { Content } from '@sallyport/mail';
+import { nextAttempt } from '@sallyport/queue';
+import type { QueueFileHeader } from '@sallyport/spool';
+import { DONE, type JobResult, type OutwardPorts } from './job.ts';
+import { reportToAuthor } from './reports.ts';
+import type { OutwardState } from './state.ts';
+
+export interface Wait {
+  readonly fault: FaultId;
+  readonly sentence: string;
+  /** How long at most; null leaves it to the retry schedule. */
+  readonly waitMs: number | null;
+}
+
+/** Keeps the message for another try, warns of the delay once, and returns it when its time is up. */
+export async function waitLonger(
+  message: { readonly header: QueueFileHeader; readonly content: Content },
+  state: OutwardState,
+  wait: Wait,
+  ports: OutwardPorts,
+): Promise<JobResult> {
+  const { header, content } = message;
+  const now = ports.clock.now();
+  const createdAt = new Date(header.createdAt);
+  const attempts = state.attempts + 1;
+  const next = nextAttempt({ attempts, createdAt, now, schedule: ports.retry });
+  const recipients = header.forwardPaths.filter((one) => !state.settled.includes(one.path));
+  const { fault, sentence } = wait;
+  if (next.kind === 'expired') {
+    await ports.recorder.record({ kind: 'expired', queueId: header.id, fault, sentence }, true);
+    await reportToAuthor(
+      header,
+      content,
+      { action: 'failed', fault: 'expired', sentence, recipients },
+      ports,
+    );
+    await ports.spool.remove('incoming', header.id);
+    return DONE;
+  }
+  const soonest = wait.waitMs === null ? Number.POSITIVE_INFINITY : now.getTime() + wait.waitMs;
+  const at = new Date(Math.min(next.at.getTime(), soonest));
+  const warn = next.isWarningDue && !state.delayWarned;
+  await ports.spool.writeState('incoming', header.id, {
+    ...state,
+    attempts,
+    nextAttemptAt: at.toISOString(),
+    fault,
+    sentence,
+    delayWarned: state.delayWarned || warn,
+  });
+  if (warn) {
+    const willRetryUntil = new Date(createdAt.getTime() + ports.retry.expireAfterMs);
+    await reportToAuthor(
+      header,
+      content,
+      { action: 'delayed', fault, sentence, recipients, willRetryUntil },
+      ports,
+    );
+  }
+  return { kind: 'again', at };
+}
