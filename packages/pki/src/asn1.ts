@@ -53,7 +53,7 @@ export function isUniversal(tlv: Tlv | undefined, tag: number): tlv is Tlv {
   return tlv !== undefined && tlv.tagClass === 'universal' && tlv.tag === tag;
 }
 
-export function isContext(tlv: Tlv | undefined, tag: number): tlv is Tlv {
+function isContext(tlv: Tlv | undefined, tag: number): tlv is Tlv {
   return tlv !== undefined && tlv.tagClass === 'context' && tlv.tag === tag;
 }
 

@@ -17,7 +17,7 @@ export interface SubjectRequest {
 }
 
 /** Subtrees of RFC 5280 section 4.2.1.10: hosts, mail domains, and address ranges as `192.0.2.0/24`. */
-export interface SubtreesRequest {
+interface SubtreesRequest {
   readonly dnsNames?: readonly string[];
   readonly emails?: readonly string[];
   readonly ips?: readonly string[];

@@ -41,14 +41,14 @@ export function keyUsageBit(usage: KeyUsage): number {
 }
 
 /** One extension as it stands in the certificate. */
-export interface RawExtension {
+interface RawExtension {
   readonly oid: string;
   readonly critical: boolean;
   readonly value: Buffer;
 }
 
 /** RFC 5280 section 4.2.1.11; null where the field is absent. */
-export interface PolicyConstraints {
+interface PolicyConstraints {
   readonly requireExplicitPolicy: number | null;
   readonly inhibitPolicyMapping: number | null;
 }

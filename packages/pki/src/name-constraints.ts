@@ -93,7 +93,7 @@ function match(name: GeneralName, base: GeneralName, side: Side): Match {
 }
 
 /** Every name that constraints speak about, the subject's own included. */
-export function constrainedNames(certificate: UntrustedCertificate): GeneralName[] {
+function constrainedNames(certificate: UntrustedCertificate): GeneralName[] {
   const { subjectName, subjectAltNames, rfc822Names } = certificate;
   const names: GeneralName[] = [...subjectAltNames];
   if (subjectName.rdns.length > 0) names.push({ kind: 'directory', name: subjectName });

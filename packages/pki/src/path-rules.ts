@@ -46,7 +46,7 @@ export function called(certificate: UntrustedCertificate): string {
 }
 
 /** RFC 5280 section 4.1.2.5: both ends of the period are within it. */
-export function checkValidity(certificate: UntrustedCertificate, time: Date): PathFault | null {
+function checkValidity(certificate: UntrustedCertificate, time: Date): PathFault | null {
   const { notBefore, notAfter } = certificate;
   if (time.getTime() < notBefore.getTime()) {
     const reason = `${called(certificate)} is not valid before ${notBefore.toISOString()}`;

@@ -1,7 +1,7 @@
 import { MAX_CERTIFICATE_BYTES, type ParsedCertificate, parseCertificate } from './certificate.ts';
 
 /** The most certificates that one PEM text may hold. */
-export const MAX_PEM_CERTIFICATES = 1000;
+const MAX_PEM_CERTIFICATES = 1000;
 const MAX_PEM_CHARACTERS = 16 * 1024 * 1024;
 const BLOCK = /-----BEGIN (?:X509 )?CERTIFICATE-----([^-]*)-----END (?:X509 )?CERTIFICATE-----/g;
 const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/;

@@ -3,10 +3,11 @@ import { type ChildProcess, fork, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm, utimes, writeFile } from 'node:fs/promises';
-import { connect, createServer } from 'node:net';
+import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { DerReader, der, elementLength } from '@sallyport/der';
 
 const BASE = 'dc=bravo,dc=example';
@@ -130,7 +131,7 @@ async function start(limits: Record<string, number> = {}): Promise<Running> {
 describe('the directory', () => {
   let running: Running;
   before(async () => {
-    running = await start();
+    running = await start({ searchesPerMinute: 10_000 });
   });
   after(() => running.stop());
 
@@ -263,13 +264,14 @@ describe('the directory', () => {
           2,
         );
         if (responses.filter(({ tag }) => tag === 4).length === expected) return;
+        await delay(50); // it looks at the file twice a second
       }
     };
     await writeFile(file, entriesOf('bob@bravo.example', 'dan@bravo.example'));
     await utimes(file, new Date(), new Date(Date.now() + 5_000));
     await Promise.race([until(1), once(running.child, 'exit')]);
     await writeFile(file, '{');
-    await new Promise((resolve) => setTimeout(resolve, 600));
+    await delay(600);
     await until(1);
     await writeFile(file, entriesOf('bob@bravo.example', 'carol@bravo.example'));
   });
@@ -292,15 +294,25 @@ describe('the directory', () => {
   });
 });
 
+/** A connection that was let in; the one before it may still be counted for a moment. */
+async function openConnection(port: number): Promise<Socket> {
+  for (;;) {
+    const socket = connect({ host: '127.0.0.1', port });
+    socket.on('error', () => undefined);
+    socket.write(message(1, bind('', '')));
+    const [chunk] = (await once(socket, 'data')) as [Buffer];
+    if (parseResponse(chunk).code === 0) return socket;
+    socket.destroy();
+  }
+}
+
 test('searches and connections of one client are bounded', async () => {
   const running = await start({ searchesPerMinute: 3, connectionsPerClient: 1 });
   const find = search(equals('mail', 'bob@bravo.example'));
   const sent = Buffer.concat([1, 2, 3, 4].map((id) => message(id, find)));
   const responses = await talk(running.port, sent, 7);
   assert.deepEqual(codes(responses).at(-1), [5, 51]);
-  const first = connect({ host: '127.0.0.1', port: running.port });
-  first.write(message(1, bind('', '')));
-  await once(first, 'data');
+  const first = await openConnection(running.port);
   assert.deepEqual(codes(await talk(running.port, message(1, bind('', '')), 9)), [[24, 51]]);
   first.destroy();
   await running.stop();

@@ -53,7 +53,7 @@ export class OutwardTransactions extends BaseTransactions {
       file.fault === null ? this.recordDurably(acceptedEvent(event)) : false,
     ]);
     const early = fault ?? (isRecorded ? null : 'recorder-unavailable');
-    if (early !== null) {
+    if (early !== null || message.gone.aborted) {
       await file.abort();
       if (isRecorded) this.abandoned(header.id, early ?? 'client has gone before its reply');
       else this.#refuse(message, early ?? 'internal');

@@ -1,0 +1,210 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Domain } from '@sallyport/mail';
+import fc from 'fast-check';
+import { decideInward, type InwardFacts } from './decide-inward.ts';
+import { inwardRuleFor } from './inward-rule.ts';
+import { parsePolicyDocument } from './schema.ts';
+import type { VerdictFacts } from './verdict.ts';
+
+const NOW = new Date('2026-11-21T12:00:00Z');
+const BRAVO = 'bravo.example' as Domain;
+const OTHER = 'other.example' as Domain;
+
+function rule(inbound: object) {
+  const parsed = parsePolicyDocument({ partners: [{ name: 'B', domains: [BRAVO], inbound }] });
+  assert.equal(parsed.kind, 'ok', JSON.stringify(parsed));
+  return inwardRuleFor(parsed.policy, { reversePath: BRAVO, claimed: [BRAVO] });
+}
+
+const GOOD: VerdictFacts = {
+  signature: 'valid',
+  signatureType: 'domain',
+  mapping: 'ok',
+  encryption: 'domain',
+  scope: 'whole',
+  integrity: true,
+  fault: null,
+};
+
+const FACTS: InwardFacts = {
+  verdict: GOOD,
+  filter: { kind: 'clean', scanned: true },
+  tls: 'encrypted',
+  clientNameOk: true,
+  correlatedReport: false,
+  released: false,
+  now: NOW,
+};
+
+const anyVerdict: fc.Arbitrary<VerdictFacts> = fc.record({
+  signature: fc.constantFrom('valid', 'invalid', 'none', 'unverifiable'),
+  signatureType: fc.constantFrom('domain', 'originator', 'review', 'additional-attributes', null),
+  mapping: fc.constantFrom('ok', 'mismatch', 'exception', null),
+  encryption: fc.constantFrom('domain', 'user', 'none'),
+  scope: fc.constantFrom('whole', 'partial'),
+  integrity: fc.boolean(),
+  fault: fc.constantFrom('message-integrity', 'signer-not-trusted', 'decryption-failed', null),
+});
+
+const anyFacts: fc.Arbitrary<InwardFacts> = fc.record({
+  verdict: anyVerdict,
+  filter: fc.constantFrom(
+    { kind: 'clean', scanned: true } as const,
+    { kind: 'refuse', reason: 'r' } as const,
+    { kind: 'hold', reason: 'r' } as const,
+    { kind: 'unavailable', whenDown: 'wait', reason: 'r' } as const,
+  ),
+  tls: fc.constantFrom('none', 'encrypted', 'not-observable'),
+  clientNameOk: fc.boolean(),
+  correlatedReport: fc.constant(false),
+  released: fc.boolean(),
+  now: fc.constant(NOW),
+});
+
+test('domain-required delivers nothing unflagged but a whole message with a valid, mapped domain signature', () => {
+  const strict = rule({
+    signature: 'domain-required',
+    encryption: 'required',
+    otherwise: 'refuse',
+  });
+  fc.assert(
+    fc.property(anyFacts, (facts) => {
+      const decision = decideInward(facts, strict);
+      if (decision.kind !== 'deliver' || decision.flagged) return;
+      const { verdict } = facts;
+      assert.equal(verdict.signature, 'valid');
+      assert.equal(verdict.signatureType, 'domain');
+      assert.notEqual(verdict.mapping, 'mismatch');
+      assert.equal(verdict.scope, 'whole');
+      assert.notEqual(verdict.encryption, 'none');
+    }),
+    { numRuns: 1_000 },
+  );
+});
+
+test('RFC 8551 section 6: opened content without proof of integrity is never delivered, under any rule', () => {
+  const rules = ['domain-required', 'any-required', 'when-present'].flatMap((signature) =>
+    ['refuse', 'hold', 'flag'].map((otherwise) => rule({ signature, otherwise })),
+  );
+  fc.assert(
+    fc.property(anyFacts, fc.constantFrom(...rules), (facts, given) => {
+      const verdict = { ...facts.verdict, encryption: 'domain', integrity: false } as const;
+      const decision = decideInward({ ...facts, verdict }, given);
+      assert.ok(decision.kind === 'hold' || decision.kind === 'refuse', decision.kind);
+      assert.equal(decision.fault, 'decryption-failed');
+    }),
+    { numRuns: 1_000 },
+  );
+});
+
+test('every cause of a failed decryption gets the same decision and text', () => {
+  const strict = rule({});
+  const base = { ...GOOD, integrity: false };
+  const causes: VerdictFacts[] = [
+    { ...base, fault: 'decryption-failed', signature: 'none', signatureType: null, mapping: null },
+    { ...base, signature: 'invalid', fault: 'message-integrity' },
+    { ...base, signature: 'unverifiable', fault: 'signer-not-trusted' },
+    { ...base, mapping: 'mismatch', fault: 'signer-mismatch' },
+  ];
+  const filters = [FACTS.filter, { kind: 'refuse', reason: 'EICAR' } as const];
+  const decisions = causes.flatMap((verdict) =>
+    filters.map((filter) => JSON.stringify(decideInward({ ...FACTS, verdict, filter }, strict))),
+  );
+  assert.equal(new Set(decisions).size, 1, decisions.join('\n'));
+});
+
+test('where unsigned encrypted mail is taken, CBC without valid signature is held, never refused', () => {
+  const verdict = { ...GOOD, integrity: false, signature: 'none', signatureType: null } as const;
+  const decision = decideInward({ ...FACTS, verdict }, rule({ signature: 'when-present' }));
+  assert.equal(decision.kind, 'hold');
+});
+
+test('DS-V6: a review signature does not satisfy any-required', () => {
+  const verdict = { ...GOOD, signatureType: 'review' } as const;
+  const decision = decideInward({ ...FACTS, verdict }, rule({ signature: 'any-required' }));
+  assert.deepEqual(
+    [decision.kind, decision.kind === 'refuse' && decision.fault],
+    ['refuse', 'signature-required'],
+  );
+});
+
+test('the strictest demand of every partner that the message claims applies', () => {
+  const parsed = parsePolicyDocument({
+    partners: [
+      {
+        name: 'A',
+        domains: [OTHER],
+        inbound: { signature: 'when-present', encryption: 'when-present', otherwise: 'flag' },
+      },
+      {
+        name: 'B',
+        domains: ['*.bravo.example'],
+        inbound: { signature: 'when-present', encryption: 'required', otherwise: 'flag' },
+      },
+      {
+        name: 'C',
+        domains: ['gw.bravo.example'],
+        inbound: { signature: 'domain-required', encryption: 'when-present', otherwise: 'refuse' },
+      },
+    ],
+  });
+  assert.equal(parsed.kind, 'ok');
+  const match = {
+    reversePath: OTHER,
+    claimed: ['x.bravo.example', 'gw.bravo.example'] as Domain[],
+  };
+  const { inbound, rule: name } = inwardRuleFor(parsed.policy, match);
+  assert.deepEqual(
+    [inbound.signature, inbound.encryption, inbound.otherwise],
+    ['domain-required', 'required', 'refuse'],
+  );
+  assert.deepEqual(name.split('+').sort(), ['partner:A', 'partner:B', 'partner:C']);
+});
+
+test('an exact name beats a wildcard', () => {
+  const parsed = parsePolicyDocument({
+    partners: [
+      { name: 'Wide', domains: ['*.bravo.example'] },
+      { name: 'Exact', domains: ['gw.bravo.example'] },
+    ],
+  });
+  assert.equal(parsed.kind, 'ok');
+  const match = { reversePath: null, claimed: ['gw.bravo.example'] as Domain[] };
+  assert.equal(inwardRuleFor(parsed.policy, match).rule, 'partner:Exact');
+});
+
+test('a report that belongs to a message of ours passes without signature, not without clean content', () => {
+  const verdict = {
+    ...GOOD,
+    signature: 'none',
+    signatureType: null,
+    mapping: null,
+    encryption: 'none',
+  } as const;
+  const report = { ...FACTS, verdict, correlatedReport: true };
+  const given = rule({ encryption: 'when-present' });
+  assert.equal(decideInward(report, given).kind, 'deliver');
+  assert.equal(decideInward({ ...report, correlatedReport: false }, given).kind, 'refuse');
+  const filter = { kind: 'refuse', reason: 'EICAR' } as const;
+  assert.equal(decideInward({ ...report, filter }, given).kind, 'refuse');
+});
+
+test('unknown policy keys and half-meant settings are refused with their path', () => {
+  const bad = parsePolicyDocument({
+    partners: [
+      {
+        name: 'B',
+        domains: [BRAVO],
+        outbound: { encrypt: 'required', lookupFailure: {} },
+        nonsense: 1,
+      },
+    ],
+  });
+  assert.equal(bad.kind, 'invalid');
+  const unsigned = parsePolicyDocument({
+    partners: [{ name: 'B', domains: [BRAVO], outbound: { sign: 'none', encrypt: 'required' } }],
+  });
+  assert.equal(unsigned.kind, 'invalid');
+  assert.match(JSON.stringify(unsigned), /partners\.0\.outbound\.signNoneReason/);
+});

@@ -1,0 +1,214 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Domain } from '@sallyport/mail';
+import {
+  generateKeyPairPem,
+  issueDomainAuthority,
+  makeRoot,
+  parseCertificate,
+  type ValidatedCertificate,
+  validatePath,
+} from '@sallyport/pki';
+import fc from 'fast-check';
+import { type CertificateFacts, decideOutward, type OutwardFacts } from './decide-outward.ts';
+import { type AppliedPartner, outwardRuleFor } from './match.ts';
+import { parsePolicyDocument } from './schema.ts';
+
+const NOW = new Date('2026-11-21T12:00:00Z');
+const DOMAIN = 'bravo.example' as Domain;
+
+function validated(): ValidatedCertificate {
+  const ca = generateKeyPairPem('ec-p256');
+  const period = { notBefore: new Date(NOW.getTime() - 1_000), days: 30 };
+  const root = parseCertificate(
+    makeRoot({ ...period, privateKey: ca.privateKeyPem, commonName: 'CA', domains: [DOMAIN] }),
+  );
+  assert.equal(root.kind, 'certificate');
+  const leaf = parseCertificate(
+    issueDomainAuthority({
+      ...period,
+      name: 'domain-confidentiality-authority',
+      domain: DOMAIN,
+      spki: generateKeyPairPem('ec-p256').spki,
+      issuer: { certificate: root.value, privateKey: ca.privateKeyPem },
+    }),
+  );
+  assert.equal(leaf.kind, 'certificate');
+  const path = validatePath({
+    leaf: leaf.value,
+    intermediates: [],
+    anchors: [root.value],
+    time: NOW,
+    purpose: 'email-encrypt',
+  });
+  assert.equal(path.kind, 'valid', path.kind === 'invalid' ? path.reason : '');
+  return path.certificate;
+}
+
+const certificate = validated();
+
+function applied(outbound: object, agreement?: object): AppliedPartner {
+  const parsed = parsePolicyDocument({
+    partners: [
+      {
+        name: 'Bravo',
+        domains: [DOMAIN],
+        outbound,
+        ...(agreement === undefined ? {} : { agreement }),
+      },
+    ],
+  });
+  assert.equal(parsed.kind, 'ok', JSON.stringify(parsed));
+  return outwardRuleFor(parsed.policy, DOMAIN);
+}
+
+const FACTS: OutwardFacts = {
+  originator: 'authenticated',
+  innerSignatures: 'none',
+  certificate: { kind: 'found', certificate, door: 'ldap-srv' },
+  filter: { kind: 'clean', scanned: true },
+  waitedMs: 0,
+  protectedBytes: 1_000,
+  nextHopLimitBytes: null,
+  released: false,
+  now: NOW,
+};
+
+const certificateFacts = fc.constantFrom<CertificateFacts>(
+  { kind: 'found', certificate, door: 'ldap-srv' },
+  { kind: 'none', unusable: null },
+  { kind: 'none', unusable: 'expired' },
+  { kind: 'none', unusable: 'mismatch' },
+  { kind: 'none', unusable: 'untrusted' },
+  { kind: 'unavailable', fault: 'directory-unreachable' },
+  { kind: 'unavailable', fault: 'dns-failure' },
+  { kind: 'not-looked-up' },
+);
+
+const anyFacts: fc.Arbitrary<OutwardFacts> = fc.record({
+  originator: fc.constantFrom('authenticated', 'unknown'),
+  innerSignatures: fc.constantFrom('none', 'valid', 'invalid', 'unverifiable'),
+  certificate: certificateFacts,
+  filter: fc.constantFrom(
+    { kind: 'clean', scanned: true } as const,
+    { kind: 'clean', scanned: false } as const,
+    { kind: 'hold', reason: 'r' } as const,
+    { kind: 'refuse', reason: 'r' } as const,
+    { kind: 'unavailable', whenDown: 'wait', reason: 'r' } as const,
+    { kind: 'unavailable', whenDown: 'hold', reason: 'r' } as const,
+  ),
+  waitedMs: fc.nat(),
+  protectedBytes: fc.nat(),
+  nextHopLimitBytes: fc.option(fc.nat()),
+  released: fc.boolean(),
+  now: fc.date({ noInvalidDate: true }),
+});
+
+test('encrypt: required never yields anything that leaves unencrypted, whatever the facts', () => {
+  fc.assert(
+    fc.property(anyFacts, fc.constantFrom('hold', 'refuse'), (facts, otherwise) => {
+      const decision = decideOutward(facts, applied({ encrypt: 'required', otherwise }));
+      assert.ok(!['sign-only', 'pass'].includes(decision.kind), decision.kind);
+      assert.notEqual(decision.sentence, '');
+    }),
+    { numRuns: 500 },
+  );
+});
+
+test('sign: domain never yields anything that leaves unsigned (DS-E5)', () => {
+  fc.assert(
+    fc.property(
+      anyFacts,
+      fc.constantFrom('required', 'when-possible', 'none'),
+      (facts, encrypt) => {
+        const decision = decideOutward(facts, applied({ sign: 'domain', encrypt }));
+        assert.notEqual(decision.kind, 'pass');
+        if (decision.kind === 'protect') assert.equal(decision.sign, true);
+      },
+    ),
+    { numRuns: 500 },
+  );
+});
+
+test('DS-G1, DS-G2: no domain signature without authentic originator and valid inner signatures', () => {
+  fc.assert(
+    fc.property(anyFacts, (facts) => {
+      const decision = decideOutward(facts, applied({ encrypt: 'when-possible' }));
+      const signs = decision.kind === 'protect' || decision.kind === 'sign-only';
+      if (!signs) return;
+      assert.equal(facts.originator, 'authenticated');
+      assert.ok(facts.innerSignatures === 'none' || facts.innerSignatures === 'valid');
+    }),
+    { numRuns: 500 },
+  );
+});
+
+test('a scanner that is down waits or holds, and never passes', () => {
+  for (const whenDown of ['wait', 'hold'] as const) {
+    const filter = { kind: 'unavailable', whenDown, reason: 'no answer' } as const;
+    assert.equal(decideOutward({ ...FACTS, filter }, applied({})).kind, whenDown);
+  }
+});
+
+test('each reason for a missing certificate has its own fault', () => {
+  const faults = [null, 'untrusted', 'expired', 'mismatch'] as const;
+  const found = faults.map((unusable) => {
+    const decision = decideOutward(
+      { ...FACTS, certificate: { kind: 'none', unusable } },
+      applied({}),
+    );
+    assert.equal(decision.kind, 'hold');
+    return decision.fault;
+  });
+  assert.equal(new Set(found).size, faults.length);
+});
+
+test('a broken directory delays when-possible mail by the wait of the rule and no longer', () => {
+  const rule = applied({
+    encrypt: 'when-possible',
+    // biome-ignore lint/suspicious/noThenProperty: the word of the policy document
+    lookupFailure: { wait: '15m', then: 'send-signed' },
+  });
+  const unavailable = { kind: 'unavailable', fault: 'directory-unreachable' } as const;
+  const early = decideOutward({ ...FACTS, certificate: unavailable, waitedMs: 60_000 }, rule);
+  assert.deepEqual([early.kind, early.kind === 'wait' && early.waitMs], ['wait', 14 * 60_000]);
+  const late = decideOutward({ ...FACTS, certificate: unavailable, waitedMs: 900_000 }, rule);
+  assert.deepEqual(
+    [late.kind, late.kind === 'sign-only' && late.without],
+    ['sign-only', 'lookup-unavailable'],
+  );
+});
+
+test('an expired agreement holds', () => {
+  const agreement = { id: 'A-1', asserts: 'x', validUntil: '2026-11-20', contact: 'a@b.example' };
+  const decision = decideOutward(FACTS, applied({}, agreement));
+  assert.deepEqual(
+    [decision.kind, decision.kind === 'hold' && decision.fault],
+    ['hold', 'agreement-expired'],
+  );
+  const last = { ...agreement, validUntil: '2026-11-21' };
+  assert.equal(decideOutward(FACTS, applied({}, last)).kind, 'protect');
+});
+
+test('RFC 1870: what would be too big once protected is refused before it is encrypted', () => {
+  const decision = decideOutward(
+    { ...FACTS, protectedBytes: 101, nextHopLimitBytes: 100 },
+    applied({}),
+  );
+  assert.deepEqual(
+    [decision.kind, decision.kind === 'refuse' && decision.fault],
+    ['refuse', 'protected-too-big'],
+  );
+});
+
+test('releasing lifts the hold of the filter, not the rule for encryption', () => {
+  const held = { ...FACTS, filter: { kind: 'hold', reason: 'review' } as const };
+  assert.equal(decideOutward(held, applied({})).kind, 'hold');
+  assert.equal(decideOutward({ ...held, released: true }, applied({})).kind, 'protect');
+  const missing = {
+    ...held,
+    released: true,
+    certificate: { kind: 'none', unusable: null } as const,
+  };
+  assert.equal(decideOutward(missing, applied({})).kind, 'hold');
+});
