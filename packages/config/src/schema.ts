@@ -36,12 +36,15 @@ const domainSchema = z.strictObject({
 
 const routeTlsSchema = z.strictObject({
   level: z.enum(['none', 'may', 'encrypt', 'secure']).default('may').describe('Postfix meanings'),
+  minVersion: z.enum(['TLSv1.2', 'TLSv1.3']).default('TLSv1.2').describe('oldest TLS allowed'),
   match: z.array(z.string().min(1).max(255)).max(50).default([]).describe('names to accept'),
   anchorsFile: pathField.optional().describe('PEM file of TLS anchors; the system list if absent'),
 });
 
 const routeSchema = z.strictObject({
-  domain: domainField.describe('the recipient domain'),
+  domain: z
+    .union([z.literal('*'), domainField])
+    .describe('the recipient domain; * is the smart host for all others'),
   nextHops: z.array(hostPortField).min(1).max(10).describe('host:port, tried in order'),
   tls: routeTlsSchema.prefault({}).describe('TLS on that way'),
   trustedHop: z

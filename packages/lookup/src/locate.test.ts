@@ -195,6 +195,29 @@ test('hostile directories end in "unavailable", in bounded time', async (t) => {
   }
 });
 
+test('a directory that never answers ends with the deadline of the search', async () => {
+  const server = createServer((socket) => socket.on('error', () => undefined)).listen(
+    0,
+    '127.0.0.1',
+  );
+  await once(server, 'listening');
+  const address = server.address();
+  assert.ok(typeof address === 'object' && address !== null);
+  const mailbox = parseMailbox('bob@bravo.example');
+  assert.ok(mailbox !== null);
+  const result = await locateCertificates({
+    mailbox,
+    role: 'confidentiality',
+    doors: ['ldap-srv'],
+    pinned: [],
+    validate: () => ({ kind: 'usable' }),
+    ports: portsWith({ 'SRV _ldap._tcp.bravo.example': [srv(address.port)], ...LOOPBACK }),
+    deadlineMs: 150,
+  });
+  server.close();
+  assert.ok(result.kind === 'unavailable' && result.fault === 'directory-unreachable');
+});
+
 test('pinned certificates come first, are judged, and are never kept', async () => {
   const refused = await locate('bob@bravo.example', portsWith({}), {
     doors: ['pinned', 'ldap-srv'],

@@ -1,15 +1,26 @@
-/** The few file calls of the message path, on bare descriptors: FileHandle costs more than the call. */
-import { close, constants, fsync, open, read, writev } from 'node:fs';
+/**
+ * The few file calls of the message path. Reading is on bare descriptors, since FileHandle costs
+ * more than the call; writing is on FileHandle, since Node's permission model forbids `fsync` on a
+ * bare descriptor.
+ */
+import { constants, open, read } from 'node:fs';
+import { type FileHandle, open as openHandle } from 'node:fs/promises';
 
 export const FILE_MODE = 0o600;
 export const FOLDER_MODE = 0o700;
 
 const CREATE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
 
-export function openNew(path: string): Promise<number> {
-  return new Promise((resolve, reject) => {
-    open(path, CREATE, FILE_MODE, (error, fd) => (error === null ? resolve(fd) : reject(error)));
-  });
+export function openNew(path: string): Promise<FileHandle> {
+  return openHandle(path, CREATE, FILE_MODE);
+}
+
+export function openFolder(path: string): Promise<FileHandle> {
+  return openHandle(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+}
+
+export function openForSync(path: string): Promise<FileHandle> {
+  return openHandle(path, constants.O_RDONLY | constants.O_NOFOLLOW);
 }
 
 export function openForReading(path: string): Promise<number> {
@@ -19,32 +30,13 @@ export function openForReading(path: string): Promise<number> {
   });
 }
 
-/** Syncs the file's bytes and length, or a folder's entries. */
-export function syncDescriptor(fd: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    fsync(fd, (error) => (error === null ? resolve() : reject(error)));
-  });
-}
-
-export function closeDescriptor(fd: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    close(fd, (error) => (error === null || error === undefined ? resolve() : reject(error)));
-  });
-}
-
 /** Writes all parts at the end of what was written before. */
-export async function writeAll(fd: number, parts: readonly Uint8Array[]): Promise<void> {
+export async function writeAll(file: FileHandle, parts: readonly Uint8Array[]): Promise<void> {
   let rest = parts.filter((part) => part.length > 0);
   while (rest.length > 0) {
-    const written = await writeSome(fd, rest);
-    rest = dropBytes(rest, written);
+    const { bytesWritten } = await file.writev([...rest]);
+    rest = dropBytes(rest, bytesWritten);
   }
-}
-
-function writeSome(fd: number, parts: readonly Uint8Array[]): Promise<number> {
-  return new Promise((resolve, reject) => {
-    writev(fd, [...parts], (error, written) => (error === null ? resolve(written) : reject(error)));
-  });
 }
 
 function dropBytes(parts: readonly Uint8Array[], count: number): Uint8Array[] {

@@ -1,14 +1,14 @@
-import { closeSync, type Dirent, fstatSync, mkdirSync } from 'node:fs';
-import { link, opendir, rename, stat, statfs, unlink } from 'node:fs/promises';
+import { closeSync, type Dirent, existsSync, fstatSync, mkdirSync } from 'node:fs';
+import { type FileHandle, link, opendir, rename, stat, statfs, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BlobMove, BlobReader, BlobStore, BlobWriter } from './blob-store.ts';
 import {
   FOLDER_MODE,
   isSystemError,
   openForReading,
+  openForSync,
   openNew,
   readAt,
-  syncDescriptor,
   writeAll,
 } from './file-calls.ts';
 import { FolderSync } from './folder-sync.ts';
@@ -32,7 +32,8 @@ export class FolderBlobStore implements BlobStore {
     this.#disposable = new Set(options.disposable);
     for (const folder of options.folders) {
       const path = join(options.root, folder);
-      mkdirSync(path, { recursive: true, mode: FOLDER_MODE });
+      // A process that may not write there opens the spool all the same.
+      if (!existsSync(path)) mkdirSync(path, { recursive: true, mode: FOLDER_MODE });
       this.#syncs.set(folder, new FolderSync(path));
     }
   }
@@ -75,11 +76,11 @@ export class FolderBlobStore implements BlobStore {
   }
 
   async sync(folder: string, name: string): Promise<void> {
-    const fd = await openForReading(join(this.#root, folder, name));
+    const file = await openForSync(join(this.#root, folder, name));
     try {
-      await syncDescriptor(fd);
+      await file.sync();
     } finally {
-      closeSync(fd);
+      await file.close();
     }
   }
 
@@ -166,7 +167,7 @@ async function moveWithoutReplacing(source: string, target: string): Promise<voi
 
 class FileWriter implements BlobWriter {
   readonly #path: string;
-  #fd: number | null = null;
+  #file: FileHandle | null = null;
   #isOurs = false;
 
   constructor(path: string) {
@@ -178,29 +179,30 @@ class FileWriter implements BlobWriter {
   }
 
   async finish(options: { readonly syncNow: boolean }): Promise<void> {
-    const fd = await this.#open();
-    if (options.syncNow) await syncDescriptor(fd);
-    this.#close();
+    const file = await this.#open();
+    if (options.syncNow) await file.sync();
+    await this.#close();
   }
 
   async abort(): Promise<void> {
-    this.#close();
+    await this.#close();
     // A name that was taken before us is not ours to take back.
     if (!this.#isOurs) return;
     this.#isOurs = false;
     await unlink(this.#path).catch(() => undefined); // what stays is found by the next sweep
   }
 
-  async #open(): Promise<number> {
-    if (this.#fd === null) {
-      this.#fd = await openNew(this.#path);
+  async #open(): Promise<FileHandle> {
+    if (this.#file === null) {
+      this.#file = await openNew(this.#path);
       this.#isOurs = true;
     }
-    return this.#fd;
+    return this.#file;
   }
 
-  #close(): void {
-    if (this.#fd !== null) closeSync(this.#fd);
-    this.#fd = null;
+  async #close(): Promise<void> {
+    const file = this.#file;
+    this.#file = null;
+    await file?.close();
   }
 }

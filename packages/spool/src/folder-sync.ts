@@ -1,4 +1,5 @@
-import { closeDescriptor, openForReading, syncDescriptor } from './file-calls.ts';
+import type { FileHandle } from 'node:fs/promises';
+import { openFolder } from './file-calls.ts';
 
 /**
  * Group commit for one folder: changes that are asked to be durable while a sync runs share the next.
@@ -7,7 +8,7 @@ import { closeDescriptor, openForReading, syncDescriptor } from './file-calls.ts
  */
 export class FolderSync {
   readonly #path: string;
-  #fd: Promise<number> | null = null;
+  #folder: Promise<FileHandle> | null = null;
   #running = false;
   #next: PromiseWithResolvers<void> | null = null;
   /** Syncs made so far; for tests. */
@@ -26,9 +27,9 @@ export class FolderSync {
   }
 
   async close(): Promise<void> {
-    const fd = this.#fd;
-    this.#fd = null;
-    if (fd !== null) await closeDescriptor(await fd);
+    const folder = this.#folder;
+    this.#folder = null;
+    if (folder !== null) await (await folder).close();
   }
 
   async #run(): Promise<void> {
@@ -36,12 +37,12 @@ export class FolderSync {
     for (let round = this.#next; round !== null; round = this.#next) {
       this.#next = null;
       try {
-        this.#fd ??= openForReading(this.#path);
+        this.#folder ??= openFolder(this.#path);
         this.rounds += 1;
-        await syncDescriptor(await this.#fd);
+        await (await this.#folder).sync();
         round.resolve();
       } catch (cause) {
-        this.#fd = null; // a descriptor that failed once is not asked again
+        this.#folder = null; // a descriptor that failed once is not asked again
         round.reject(new Error('folder could not be synced', { cause }));
       }
     }

@@ -1,4 +1,4 @@
-import { FAULTS, type FaultId, faultOf, isTransient } from '@sallyport/faults';
+import { FAULTS, type FaultId, faultOf } from '@sallyport/faults';
 import { type Clock, type Content, isNullPath, parseReversePath } from '@sallyport/mail';
 import type { QueueFileHeader } from '@sallyport/spool';
 import type { DeliveryState, PlannedReport, RecipientState } from './delivery-state.ts';
@@ -112,12 +112,12 @@ function sentenceOf(recipient: RecipientState): string {
 function statusOf(recipient: RecipientState, action: Report['action']): string {
   const digit = { failed: '5', delayed: '4', relayed: '2' }[action];
   const remote = recipient.reply?.enhanced ?? null;
-  if (remote !== null && remote.startsWith(digit)) return remote;
+  if (remote?.startsWith(digit) === true) return remote;
   if (action === 'relayed') return '2.0.0';
   const fault: FaultId = recipient.fault ?? 'internal';
-  // RFC 3463 section 3.5: expired is 4.4.7 of its own; the cause stands in the sentence
-  if (recipient.status === 'expired' && isTransient(fault) && fault === 'next-hop-unreachable') {
-    return `5.${FAULTS.expired.detail}`;
+  // RFC 3463 section 3.8: what TLS lacked says more than that the time ran out (X.4.7)
+  if (recipient.status === 'expired' && !fault.startsWith('tls-')) {
+    return `${digit}.${FAULTS.expired.detail}`;
   }
   return `${digit}.${FAULTS[fault].detail}`;
 }

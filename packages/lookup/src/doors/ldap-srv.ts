@@ -105,7 +105,8 @@ async function* askServer(
       yield tell('failed', reason, `connect ${address}`);
     }
   }
-  ports.memory.markDead(labelOf(server), reason);
+  // A search that ran out of time says nothing about the server.
+  if (!query.signal.aborted) ports.memory.markDead(labelOf(server), reason);
   return 'outage';
 }
 

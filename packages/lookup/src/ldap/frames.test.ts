@@ -15,7 +15,7 @@ test('RFC 4511 5.1: other protocols, indefinite and disagreeing lengths are refu
   const cases = {
     'another protocol': Buffer.from('HTTP/1.1 200 OK'),
     'an indefinite length': Buffer.from('30800201010000', 'hex'),
-    'an indefinite length inside': Buffer.from('300530800000', 'hex'),
+    'an indefinite length inside': Buffer.from('300430800000', 'hex'),
     'a part longer than the whole': Buffer.from('3004040a4141', 'hex'),
     'a message over the limit': der.sequence(der.octetString(Buffer.alloc(MAX_FRAME_BYTES))),
     'a length of 2^40': Buffer.from('3085ffffffffff', 'hex'),

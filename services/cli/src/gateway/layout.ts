@@ -12,6 +12,8 @@ export interface GatewayLayout {
   readonly published: string;
   readonly logKey: string;
   readonly ca: string;
+  /** Egress remembers here which destinations an operator stopped. */
+  readonly pausedDestinations: string;
   readonly spoolKeys: {
     readonly workerPublic: string;
     readonly workerPrivate: string;
@@ -42,10 +44,11 @@ export function layoutOf(gateway: GatewayConfig['gateway']): GatewayLayout {
     published: join(data, 'published', 'entries.json'),
     logKey: join(data, 'recorder', 'log-key.pem'),
     ca: join(data, 'ca'),
+    pausedDestinations: join(data, 'egress-state', 'paused.json'),
     spoolKeys: {
-      workerPublic: join(data, 'spool-keys', 'worker.pub.pem'),
+      workerPublic: join(data, 'reader-keys', 'worker.pub.pem'),
       workerPrivate: join(data, 'worker', 'spool-key.pem'),
-      egressPublic: join(data, 'spool-keys', 'egress.pub.pem'),
+      egressPublic: join(data, 'reader-keys', 'egress.pub.pem'),
       egressPrivate: join(data, 'egress', 'spool-key.pem'),
     },
     sockets: {

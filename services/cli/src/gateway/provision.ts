@@ -1,5 +1,5 @@
 import { createPrivateKey, generateKeyPairSync, randomBytes } from 'node:crypto';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { KeyRecord } from '@sallyport/ipc';
 import type { Domain } from '@sallyport/mail';
 import {
@@ -165,7 +165,8 @@ export async function createTlsFiles(options: {
 
 /** The folders and the keys that are the gateway's own business: spool readers, log, rejection. */
 export async function createInnerKeys(layout: GatewayLayout): Promise<void> {
-  for (const folder of [layout.spool, layout.audit, layout.policy, layout.index]) {
+  const { spool, audit, policy, index, pausedDestinations } = layout;
+  for (const folder of [spool, audit, policy, index, dirname(pausedDestinations)]) {
     await makePrivateFolder(folder);
   }
   for (const folder of SPOOL_FOLDERS) await makePrivateFolder(join(layout.spool, folder));

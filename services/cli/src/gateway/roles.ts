@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { GatewayConfig } from '@sallyport/config';
 import { type GatewayLayout, layoutOf } from './layout.ts';
 import { baseDnOf } from './provision.ts';
@@ -152,12 +152,7 @@ function outwardSpec(config: GatewayConfig, layout: GatewayLayout): ProcessSpec 
       egressSocket: layout.sockets.egress,
       concurrency: OUTWARD_CONCURRENCY,
       queue: queueOf(config),
-      retry: {
-        firstMs: config.retry.first,
-        longestMs: config.retry.longest,
-        delayWarningMs: config.retry.delayWarning,
-        expiryMs: config.retry.expiry,
-      },
+      retry: retryOf(config),
       holdExpiryMs: config.hold.expiry,
     },
     readable: workerFiles(config, layout),
@@ -167,6 +162,28 @@ function outwardSpec(config: GatewayConfig, layout: GatewayLayout): ProcessSpec 
       layout.sockets.outward,
     ],
   };
+}
+
+function retryOf({ retry }: GatewayConfig) {
+  return {
+    firstMs: retry.first,
+    longestMs: retry.longest,
+    delayWarningMs: retry.delayWarning,
+    expiryMs: retry.expiry,
+  };
+}
+
+function routeRow({ domain, nextHops, tls, trustedHop }: GatewayConfig['routes'][number]) {
+  const { level, match, minVersion } = tls;
+  const anchors =
+    tls.anchorsFile === undefined ? 'system' : [readFileSync(tls.anchorsFile, 'utf8')];
+  const tlsRule = {
+    none: { level },
+    may: { level },
+    encrypt: { level, minVersion },
+    secure: { level, match, minVersion, anchors },
+  }[level];
+  return { domain, nextHops, tlsRule, trustedHop };
 }
 
 function queueOf(config: GatewayConfig) {
@@ -207,7 +224,30 @@ function egressSpec(config: GatewayConfig, layout: GatewayLayout): ProcessSpec {
   return {
     name: 'egress',
     module: '@sallyport/egress',
-    options: {},
+    options: {
+      gatewayName: config.gateway.name,
+      ownDomains: config.domains.map((domain) => domain.name),
+      listen: layout.sockets.egress,
+      recorderSocket: layout.sockets.recorder,
+      workerSocket: layout.sockets.outward,
+      policyFolder: layout.policy,
+      spool: {
+        folder: layout.spool,
+        privateKeyFile: layout.spoolKeys.egressPrivate,
+        workerPublicKeyFile: layout.spoolKeys.workerPublic,
+      },
+      pausedFile: layout.pausedDestinations,
+      dns: dnsOf(config),
+      routes: config.routes.map(routeRow),
+      mxPort: config.egress.port,
+      localAddress: config.egress.sourceAddress ?? null,
+      clientCertificate: clientTls ?? null,
+      concurrency: config.egress.concurrency,
+      perDestination: config.egress.perDestination,
+      timeouts: { connectMs: config.egress.connectTimeout, tlsMs: config.egress.connectTimeout },
+      retry: retryOf(config),
+      queue: queueOf(config),
+    },
     readable: [
       layout.policy,
       layout.spool,
@@ -218,6 +258,7 @@ function egressSpec(config: GatewayConfig, layout: GatewayLayout): ProcessSpec {
     ],
     writable: [
       ...spoolFolders(layout, 'tmp', 'incoming', 'outgoing', 'corrupt'),
+      dirname(layout.pausedDestinations),
       layout.sockets.egress,
     ],
   };

@@ -1,4 +1,5 @@
 import { type ChildProcess, fork } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
 import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -32,12 +33,21 @@ export function permissionFlags(spec: ProcessSpec, optionsFile: string): string[
   const read = [...codeFolders(), optionsFile, ...spec.readable, ...spec.writable];
   return [
     '--permission',
-    ...[...new Set(read)].map((path) => `--allow-fs-read=${path}`),
-    ...[...new Set(spec.writable)].map((path) => `--allow-fs-write=${path}`),
+    ...outermost(read).map((path) => `--allow-fs-read=${path}`),
+    ...outermost(spec.writable).map((path) => `--allow-fs-write=${path}`),
     '--disable-warning=SecurityWarning',
     '--disable-warning=ExperimentalWarning',
     '--v8-pool-size=1',
   ];
+}
+
+/**
+ * Paths without those that lie below another of them. Node keeps grants in a prefix tree, and a
+ * grant below a granted folder can undo the folder's own.
+ */
+function outermost(paths: readonly string[]): string[] {
+  const all = [...new Set(paths)];
+  return all.filter((path) => !all.some((other) => path.startsWith(`${other}/`)));
 }
 
 interface Running {
@@ -48,15 +58,23 @@ interface Running {
   backoffMs: number;
 }
 
-/** Starts processes in order, starts them again when they end, stops them in reverse order. */
+/** Starts processes, the last one when all others are ready, starts them again when they end, stops them in reverse order. */
 export class Supervisor {
   readonly #runtime: string;
   readonly #logger: Logger;
   readonly #running: Running[] = [];
 
-  constructor(options: { readonly runtime: string; readonly logger: Logger }) {
+  readonly #logFile: string | null;
+
+  /** What the processes log goes to our own standard error, or to the end of `logFile`. */
+  constructor(options: {
+    readonly runtime: string;
+    readonly logger: Logger;
+    readonly logFile?: string;
+  }) {
     this.#runtime = options.runtime;
     this.#logger = options.logger;
+    this.#logFile = options.logFile ?? null;
   }
 
   /**
@@ -67,17 +85,15 @@ export class Supervisor {
   async start(specs: readonly ProcessSpec[]): Promise<void> {
     await mkdir(join(this.#runtime, 'options'), { recursive: true, mode: 0o700 });
     await chmod(this.#runtime, 0o700);
-    for (const spec of specs) {
-      const entry: Running = {
-        spec,
-        child: null,
-        stopping: false,
-        startedAt: 0,
-        backoffMs: FIRST_BACKOFF_MS,
-      };
-      this.#running.push(entry);
-      await this.#spawn(entry);
-    }
+    const entries = specs.map((spec): Running => {
+      const stopping = false;
+      return { spec, child: null, stopping, startedAt: 0, backoffMs: FIRST_BACKOFF_MS };
+    });
+    this.#running.push(...entries);
+    // All but the last come up together: each connects to the others when it first needs them.
+    // The last one, ingress, opens the door to mail only when everybody is there.
+    await Promise.all(entries.slice(0, -1).map((entry) => this.#spawn(entry)));
+    for (const entry of entries.slice(-1)) await this.#spawn(entry);
   }
 
   /** Process ids by name, for those that test what a kill does. */
@@ -100,11 +116,13 @@ export class Supervisor {
     await writeFile(optionsFile, JSON.stringify(spec.options), { mode: 0o600 });
     for (const folder of spec.writable)
       await mkdir(dirname(folder), { recursive: true, mode: 0o700 });
+    const log = this.#logFile === null ? 'inherit' : openSync(this.#logFile, 'a', 0o600);
     const child = fork(fileURLToPath(import.meta.resolve(spec.module)), [optionsFile], {
       execArgv: permissionFlags(spec, optionsFile),
-      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      stdio: ['ignore', log, log, 'ipc'],
       env: { PATH: process.env['PATH'] },
     });
+    if (typeof log === 'number') closeSync(log);
     entry.child = child;
     entry.startedAt = Date.now();
     child.once('exit', (code, signal) => this.#ended(entry, { code, signal }));

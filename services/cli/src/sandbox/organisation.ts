@@ -41,7 +41,7 @@ export interface Organisation {
 
 /** Makes a whole gateway: keys, certificates, config file, published entries. */
 export async function createOrganisation(plan: OrganisationPlan, now: Date): Promise<Organisation> {
-  await mkdir(plan.folder, { recursive: true, mode: 0o700 });
+  await mkdir(join(plan.folder, 'mailboxes'), { recursive: true, mode: 0o700 });
   const configFile = join(plan.folder, 'gateway.yaml');
   await writeWhole(configFile, stringify(configOf(plan)), 0o644);
   const layout = layoutOf({

@@ -87,7 +87,7 @@ class World {
     await this.#startSandboxServices(plans);
     await Promise.all(this.#organisations.map((one) => this.#startGateway(one)));
     const seconds = ((performance.now() - started) / 1_000).toFixed(1);
-    print(`Both gateways are ready after ${seconds} s, each as seven processes of its own.\n`);
+    print(`Both gateways are ready after ${seconds} s, each as eight processes of its own.\n`);
   }
 
   async #plan(): Promise<OrganisationPlan[]> {
@@ -140,7 +140,7 @@ class World {
 
   async #startGateway(organisation: Organisation): Promise<void> {
     const { layout, config, plan } = organisation;
-    const supervisor = this.#supervisor(layout.runtime, plan.title);
+    const supervisor = this.#supervisor(layout.runtime, plan.domain);
     await supervisor.start(processSpecs(config, ROLES));
   }
 
@@ -150,7 +150,11 @@ class World {
       now: () => systemClock.now(),
       write: (line) => process.stderr.write(line),
     });
-    const supervisor = new Supervisor({ runtime, logger });
+    const supervisor = new Supervisor({
+      runtime,
+      logger,
+      logFile: join(this.#folder, `${name}.log`),
+    });
     this.#supervisors.push(supervisor);
     return supervisor;
   }
@@ -230,6 +234,7 @@ class World {
       print(`  certificate directory       ldap://127.0.0.1:${plan.ldapPort}`);
       print(`  what arrived inside         ${join(plan.folder, 'mailboxes')}`);
       print(`  config                      ${configFile}`);
+      print(`  log                         ${join(this.#folder, `${plan.domain}.log`)}`);
     }
     print(`\nDNS for both: 127.0.0.1:${this.#dnsPort}`);
     const [acme] = this.#pair();

@@ -1,0 +1,196 @@
+import type { CallResult, egressProtocol, Handlers, QueueEntry } from '@sallyport/ipc';
+import { type Clock, parseDomain, parseQueueId, type QueueId } from '@sallyport/mail';
+import type { JobSchedule, JobState } from '@sallyport/queue';
+import type { QueueFileHeader, Spool } from '@sallyport/spool';
+import { type DeliveryState, parseState, waitingOf } from './delivery-state.ts';
+import { type FlushPorts, flush } from './flush.ts';
+import { outgoingJob } from './jobs.ts';
+import type { SizeProbe } from './probe-size.ts';
+import { dropWaiting } from './settle-drop.ts';
+
+type Egress = typeof egressProtocol;
+type Done = CallResult<Egress, 'retry'>;
+
+export interface VerbPorts extends FlushPorts {
+  readonly spool: Spool;
+  readonly schedule: JobSchedule;
+  readonly probe: SizeProbe;
+  readonly clock: Clock;
+  /** Keeps the paused destinations over a restart. */
+  readonly savePaused: () => Promise<void>;
+  /** The ids that are being worked on. */
+  readonly active: ReadonlySet<QueueId>;
+}
+
+const DEFAULT_LIMIT = 100;
+
+/** The queue verbs and hints of egress. */
+export function createVerbs(ports: VerbPorts): Handlers<Egress> {
+  const { spool, schedule } = ports;
+  return {
+    hint: async ({ id: text }) => {
+      const id = parseQueueId(text);
+      const job = id === null ? null : await outgoingJob(spool, id);
+      if (job !== null) await schedule.add(job);
+      return {};
+    },
+    list: ({ state, limit }) => list(ports, state ?? null, limit ?? DEFAULT_LIMIT),
+    show: async ({ id }) => {
+      const found = await load(ports, id);
+      if (found === null) return { kind: 'unknown-id' };
+      const entry = entryOf(found, await jobStates(ports));
+      return { kind: 'entry', entry, details: detailsOf(found) };
+    },
+    release: async () => ({
+      kind: 'not-possible',
+      sentence: 'this message waits for its next attempt and is not held: use retry',
+    }),
+    retry: ({ id }) => retry(ports, id),
+    drop: ({ id, by, notify }) => drop(ports, { id, by, notify }),
+    pause: async ({ destination, by }) => {
+      await schedule.pause(destinationName(destination));
+      await ports.savePaused();
+      await recordPause(ports, 'destination-paused', { destination, by });
+      return {};
+    },
+    resume: async ({ destination, by }) => {
+      await schedule.resume(destinationName(destination));
+      await ports.savePaused();
+      await recordPause(ports, 'destination-resumed', { destination, by });
+      return {};
+    },
+    probeSize: async ({ domain: text }) => {
+      const domain = parseDomain(text);
+      return { sizeBytes: domain === null ? null : await ports.probe.probe(domain) };
+    },
+  };
+}
+
+function destinationName(text: string): string {
+  return parseDomain(text) ?? text.toLowerCase();
+}
+
+async function recordPause(
+  ports: VerbPorts,
+  kind: 'destination-paused' | 'destination-resumed',
+  what: { readonly destination: string; readonly by: string },
+): Promise<void> {
+  const destination = destinationName(what.destination);
+  await ports.recorder.record({ kind, destination, personal: { by: what.by } }, { durable: true });
+}
+
+interface Found {
+  readonly id: QueueId;
+  readonly header: QueueFileHeader;
+  readonly sizeBytes: number;
+  readonly state: DeliveryState;
+}
+
+async function load(ports: VerbPorts, text: string): Promise<Found | null> {
+  const id = parseQueueId(text);
+  if (id === null) return null;
+  const read = await ports.spool.readHeader('outgoing', id);
+  if (read.kind !== 'ok') return null;
+  const state = parseState(await ports.spool.readState('outgoing', id), read.header);
+  return { id, header: read.header, sizeBytes: read.sizeBytes, state };
+}
+
+interface JobStates {
+  readonly paused: ReadonlySet<string>;
+  readonly byId: ReadonlyMap<QueueId, JobState>;
+}
+
+async function jobStates(ports: VerbPorts): Promise<JobStates> {
+  const views = await ports.schedule.snapshot();
+  return {
+    paused: new Set(await ports.schedule.paused()),
+    byId: new Map(views.map(({ id, state }) => [id, state])),
+  };
+}
+
+async function list(
+  ports: VerbPorts,
+  wanted: QueueEntry['state'] | null,
+  limit: number,
+): Promise<{ entries: QueueEntry[]; more: boolean }> {
+  const states = await jobStates(ports);
+  const entries: QueueEntry[] = [];
+  for await (const id of ports.spool.list('outgoing')) {
+    const found = await load(ports, id);
+    if (found === null) continue;
+    const entry = entryOf(found, states);
+    if (wanted !== null && entry.state !== wanted) continue;
+    if (entries.length === limit) return { entries, more: true };
+    entries.push(entry);
+  }
+  return { entries, more: false };
+}
+
+function entryOf({ id, header, sizeBytes, state }: Found, states: JobStates): QueueEntry {
+  const waiting = waitingOf(state);
+  const paths = waiting.flatMap((at) => header.forwardPaths[at]?.path ?? []);
+  const [first = 0] = waiting;
+  const recipient = state.recipients[first];
+  const destination = (paths[0] ?? '').split('@').at(-1) ?? null;
+  const job = states.byId.get(id);
+  const isPaused = job === 'paused' || (destination !== null && states.paused.has(destination));
+  return {
+    id,
+    state: job === 'running' ? 'active' : isPaused ? 'paused' : 'waiting',
+    folder: 'outgoing',
+    createdAt: header.createdAt,
+    dueAt: state.nextAttemptAt,
+    destination,
+    reversePath: header.reversePath,
+    forwardPaths: paths,
+    sizeBytes,
+    attempts: state.attempts,
+    fault: recipient?.fault ?? null,
+    sentence: recipient?.sentence ?? 'not tried yet',
+  };
+}
+
+function detailsOf({ header, state }: Found): Record<string, unknown> {
+  return {
+    origin: header.origin,
+    rule: header.extra['rule'] ?? null,
+    policyVersion: header.extra['policyVersion'] ?? null,
+    recipients: state.recipients.map((recipient, at) => ({
+      path: header.forwardPaths[at]?.path ?? '',
+      ...recipient,
+    })),
+  };
+}
+
+async function retry(ports: VerbPorts, text: string): Promise<Done> {
+  const found = await load(ports, text);
+  if (found === null) return { kind: 'unknown-id' };
+  if (ports.active.has(found.id)) {
+    return { kind: 'not-possible', sentence: 'it is being delivered at this moment' };
+  }
+  await ports.spool.writeState('outgoing', found.id, { ...found.state, nextAttemptAt: null });
+  const job = await outgoingJob(ports.spool, found.id);
+  if (job !== null) await ports.schedule.add(job);
+  await ports.schedule.wake(found.id);
+  return { kind: 'done' };
+}
+
+async function drop(
+  ports: VerbPorts,
+  request: { readonly id: string; readonly by: string; readonly notify: boolean },
+): Promise<Done> {
+  const found = await load(ports, request.id);
+  if (found === null) return { kind: 'unknown-id' };
+  if (ports.active.has(found.id)) {
+    return { kind: 'not-possible', sentence: 'it is being delivered at this moment' };
+  }
+  const read = await ports.spool.read('outgoing', found.id);
+  if (read.kind !== 'ok') return { kind: 'unknown-id' };
+  await ports.schedule.remove(found.id);
+  const now = ports.clock.now();
+  const state = dropWaiting({ header: read.header, state: found.state, ...request, now });
+  await ports.spool.writeState('outgoing', found.id, state);
+  await flush({ header: read.header, content: read.content }, state, ports);
+  await ports.spool.remove('outgoing', found.id);
+  return { kind: 'done' };
+}
