@@ -86,11 +86,11 @@ function eventOf(group: readonly Tried[], input: EventsInput): AuditEvent | null
 }
 
 function personalOf(group: readonly Tried[], header: QueueFileHeader): Record<string, string> {
-  const paths = group.map(({ index }, at) => [
+  const paths = group.map(({ index }, at): [string, string] => [
     at === 0 ? 'forwardPath' : `forwardPath.${at}`,
     header.forwardPaths[index]?.path ?? '',
   ]);
-  return { reversePath: header.reversePath, ...Object.fromEntries(paths) };
+  return Object.fromEntries<string>([['reversePath', header.reversePath], ...paths]);
 }
 
 function domainOf(header: QueueFileHeader, index: number): string {

@@ -142,7 +142,7 @@ export class SmtpWire {
       resolve({ kind: 'failed', reason });
     };
     const timer = setTimeout(() => fail('TLS handshake timed out'), options.timeoutMs);
-    socket.once('error', (error) => fail(reasonOf(error)));
+    socket.once('error', (error: Error) => fail(reasonOf(error)));
     socket.once('close', () => fail('connection closed in the TLS handshake'));
     socket.once('secureConnect', () => {
       clearTimeout(timer);

@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import { contentType, type Entity, fieldValues } from '@sallyport/mime';
-import { MailParser } from 'mailparser';
+import { type AttachmentStream, MailParser, type MessageText } from 'mailparser';
 
 /** An attachment as a person would see it. */
 export interface Attachment {
@@ -46,10 +46,10 @@ export async function listAttachments(entity: Entity): Promise<readonly Attachme
       clearTimeout(timer);
       settle();
     };
-    parser.on('data', (data) => {
+    parser.on('data', (data: AttachmentStream | MessageText) => {
       if (data.type !== 'attachment') return;
-      found.push({ name: data.filename || '', type: data.contentType });
-      data.content.resume();
+      found.push({ name: data.filename ?? '', type: data.contentType });
+      if (data.content instanceof Readable) data.content.resume();
       data.content.once('end', () => data.release());
       if (found.length > MAX_ATTACHMENTS) finish(() => fail(new Error('too many attachments')));
     });
