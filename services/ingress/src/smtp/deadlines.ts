@@ -33,7 +33,7 @@ export function dueNow(mode: Mode, waits: Waits, deadlines: Deadlines): Due {
       return isOld || waits.inMode > deadlines.commandMs ? 'cut' : 'nothing';
     case 'data': {
       if (isOld) return 'session-timeout';
-      const isLate = waits.sinceLastByte > deadlines.dataIdleMs || false;
+      const isLate = waits.sinceLastByte > deadlines.dataIdleMs || waits.inMode > deadlines.dataMs;
       return isLate ? 'command-timeout' : 'nothing';
     }
     case 'command':

@@ -248,9 +248,12 @@ test('the greeting wait is as configured and no longer', async () => {
 /** Sends a byte every few milliseconds until the server has had enough. */
 async function drip(client: RawClient, byte: string): Promise<string[]> {
   const timer = setInterval(() => client.send(byte), 5);
-  const replies = await client.rest();
-  clearInterval(timer);
-  return replies;
+  try {
+    return await client.rest();
+  } finally {
+    clearInterval(timer);
+    client.end();
+  }
 }
 
 test('a client that drips bytes into a command is closed at the deadline of the command', async () => {

@@ -1,0 +1,36 @@
+/** What each audit event says, in one sentence. A test compares the keys with the event schema. */
+export const EVENT_NOTES: Readonly<Record<string, string>> = {
+  accepted:
+    'The gateway answers for this message from here on. Outward it is written before the 250; inward before the message is judged, so that no key is touched without it.',
+  refused: 'A command, a message or a recipient was refused, at the named stage.',
+  abandoned: 'An accepted id came to nothing: the client left, or the result could not be written.',
+  committed: 'An inward judgement became ours. Written before the 250.',
+  decided: 'What the policy decided for some recipients, with rule and policy version.',
+  protected: 'An outgoing message was made: signed, encrypted, or passed on by the rule.',
+  opened: 'A message was opened and verified; the verdict words are in the event.',
+  held: 'The message went into quarantine.',
+  released: 'A person let a held message go on.',
+  dropped: 'A person removed a message.',
+  'duplicate-ciphertext':
+    'An encrypted key came again with other content: refused unopened. An attack, or a broken sender.',
+  'corrupt-found': 'A queue file could not be read back; it lies in `corrupt`.',
+  lookup: 'A search for certificates, with the way that was tried and what came of it.',
+  relayed: 'The next hop took the message.',
+  deferred: 'The next hop could not be reached or asked to try later.',
+  failed: 'The next hop refused the message for good, or it could never be sent there.',
+  expired: 'The time to try was over.',
+  'dsn-created': 'A report to the author was made; it has a queue id of its own.',
+  'destination-paused': 'A person stopped mail to a destination.',
+  'destination-resumed': 'A person let mail to a destination go on.',
+  'key-intent': 'A private key is about to be used. Written before the key is touched.',
+  'key-outcome':
+    'What came of a key use. Written before the result leaves the keyholder. `unknown`: the process ended in between; the next start closed it.',
+  'key-generated': 'A key pair was made.',
+  'key-activated': 'A key came into use.',
+  'key-imported': 'A key pair from elsewhere was taken in.',
+  'service-started': 'A process began its work.',
+  'service-stopped': 'A process ended its work in order.',
+  'policy-activated': 'A policy version came into force, with its hash and the one before.',
+  'log-recovered': 'Lines after the last signed head were cut at start, as a crash leaves them.',
+  login: 'A person or program logged in, or was refused.',
+};

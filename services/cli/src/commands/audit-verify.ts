@@ -1,0 +1,120 @@
+import { createHash, createPublicKey, type KeyObject } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { LOG_KEY_FILE, type LogVerdict, type SignedHead, signedHeadSchema, verifyLog } from '@sallyport/audit-log';
+import { auditSegments } from '../gateway/audit-folder.ts';
+import { print, printJson } from './output.ts';
+import { readTextFile } from './read-input.ts';
+import { Complaint } from './run.ts';
+
+export interface AuditVerifyOptions {
+  readonly against?: string;
+  readonly key?: string;
+  readonly saveCheckpoint?: string;
+  readonly json?: boolean;
+}
+
+/** Verifies a log folder offline; exit code 0 only if nothing in it was touched. */
+export async function runAuditVerify(folder: string, options: AuditVerifyOptions): Promise<number> {
+  const key = await logKey(options.key ?? join(folder, LOG_KEY_FILE));
+  const checkpoint = options.against === undefined ? undefined : await readCheckpoint(options.against);
+  const verdict = await verifyLive(folder, key, checkpoint);
+  const fingerprint = fingerprintOf(key);
+  const keyFrom = options.key === undefined ? 'folder' : 'file';
+  if (options.json === true) {
+    printJson({ ok: verdict.kind === 'ok', ...verdict, keyFingerprint: fingerprint, keyFrom });
+  } else printVerdict(verdict, { fingerprint, keyFrom });
+  if (verdict.kind === 'ok') await saveCheckpoint(verdict.lastHead, options.saveCheckpoint);
+  return verdict.kind === 'ok' ? 0 : 1;
+}
+
+async function logKey(path: string): Promise<KeyObject> {
+  try {
+    const key = createPublicKey(await readTextFile(path));
+    if (key.asymmetricKeyType === 'ed25519') return key;
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : '';
+    if (code === 'ENOENT') {
+      throw new Complaint(`${path} is not there: name an audit folder, or the log key with --key.`);
+    }
+  }
+  throw new Complaint(`${path} holds no Ed25519 public key in PEM.`);
+}
+
+/** A head as `--save-checkpoint` writes it, or a head line copied out of a log. */
+async function readCheckpoint(path: string): Promise<SignedHead> {
+  try {
+    const value: unknown = JSON.parse(await readTextFile(path));
+    const head = typeof value === 'object' && value !== null && 'head' in value ? value.head : value;
+    return signedHeadSchema.parse(head);
+  } catch (error) {
+    if (error instanceof Error && 'path' in error) throw error;
+    throw new Complaint(`${path} holds no checkpoint: a signed head in JSON is needed.`);
+  }
+}
+
+const SETTLE_MS = 250;
+const MAX_READS = 5;
+
+/**
+ * A log that is being written ends in lines that the next head will cover. Such a tail is read once
+ * again: only lines that are still uncovered then are a torn tail.
+ */
+async function verifyLive(folder: string, key: KeyObject, checkpoint: SignedHead | undefined): Promise<LogVerdict> {
+  const read = async (): Promise<LogVerdict> =>
+    await verifyLog(await auditSegments(folder), key, checkpoint === undefined ? {} : { checkpoint });
+  let verdict = await read();
+  for (let reads = 1; reads < MAX_READS && isUnfinished(verdict); reads += 1) {
+    await sleep(SETTLE_MS);
+    const before = verdict;
+    verdict = await read();
+    if (isUnfinished(verdict) && isSamePlace(before, verdict)) break;
+  }
+  return verdict;
+}
+
+/** What a reader sees in the midst of a commit: no head yet, or half a line. */
+function isUnfinished(verdict: LogVerdict): boolean {
+  return verdict.kind === 'damaged' && ['torn-tail', 'bad-line'].includes(verdict.code);
+}
+
+function isSamePlace(a: LogVerdict, b: LogVerdict): boolean {
+  return a.kind === 'damaged' && b.kind === 'damaged' && a.segment === b.segment && a.line === b.line;
+}
+
+function fingerprintOf(key: KeyObject): string {
+  const spki = key.export({ type: 'spki', format: 'der' });
+  return createHash('sha256').update(spki).digest('hex');
+}
+
+function printVerdict(
+  verdict: LogVerdict,
+  key: { readonly fingerprint: string; readonly keyFrom: 'folder' | 'file' },
+): void {
+  if (verdict.kind === 'damaged') {
+    print(`DAMAGED at ${verdict.segment}, line ${verdict.line}: ${verdict.reason}.`);
+  } else {
+    print(`The log is whole: ${verdict.size} events under ${verdict.heads} signed heads.`);
+    print(`Root: ${verdict.root}`);
+    if (verdict.withheld > 0) print(`${verdict.withheld} personal values are withheld; the proofs hold without them.`);
+    if (verdict.removedLeaves > 0) print(`Of ${verdict.removedLeaves} events retention left only the root.`);
+    print(CHECKPOINT[verdict.checkpoint]);
+  }
+  print(`Log key: SHA-256 ${key.fingerprint}`);
+  if (key.keyFrom === 'folder') {
+    print('The key comes from this folder, so this proves consistency, not origin; name a key kept elsewhere with --key.');
+  }
+}
+
+const CHECKPOINT = {
+  none: 'No checkpoint was given, so an end that was cut off at a signed head would not be seen: use --against.',
+  matches: 'The checkpoint is part of this log.',
+  'not-comparable': 'The checkpoint ends inside a segment that retention removed, so it could not be compared.',
+} as const;
+
+async function saveCheckpoint(head: SignedHead | null, path: string | undefined): Promise<void> {
+  if (path === undefined) return;
+  if (head === null) throw new Complaint('The log has no signed head yet, so there is no checkpoint to save.');
+  await writeFile(path, `${JSON.stringify(head)}\n`);
+}
