@@ -15,7 +15,8 @@ type PermanentCode =
   | 550
   | 552
   | 553
-  | 554;
+  | 554
+  | 555;
 /** Subject and detail of RFC 3463 section 2; the class digit comes from `class` alone. */
 type Detail = `${number}.${number}`;
 
@@ -86,6 +87,13 @@ export const FAULTS = {
     detail: '7.0',
     text: 'too many connections',
     advice: 'Use fewer connections at once.',
+  },
+  'early-talker': {
+    class: 'transient',
+    code: 421,
+    detail: '7.0',
+    text: 'client spoke before the greeting',
+    advice: 'Correct the client: it must wait for the greeting (RFC 5321 section 3.1).',
   },
   'too-many-errors': {
     class: 'transient',
@@ -159,10 +167,17 @@ export const FAULTS = {
   },
   'parameter-unknown': {
     class: 'permanent',
-    code: 504,
+    code: 555,
     detail: '5.4',
     text: 'parameter not implemented',
     advice: 'Do without that parameter.',
+  },
+  'mechanism-unknown': {
+    class: 'permanent',
+    code: 504,
+    detail: '5.4',
+    text: 'authentication mechanism not implemented',
+    advice: 'Use PLAIN or LOGIN over TLS (RFC 4954 section 4).',
   },
   'starttls-required': {
     class: 'permanent',
@@ -567,6 +582,13 @@ export const FAULTS = {
     detail: '1.10',
     text: "the recipient's domain takes no mail",
     advice: 'Check the address (RFC 7505).',
+  },
+  'eight-bit-not-offered': {
+    class: 'permanent',
+    code: null,
+    detail: '6.3',
+    text: 'the next hop takes 7-bit mail only and the message may not be re-encoded',
+    advice: 'The author must send it 7-bit, or the partner must offer 8BITMIME (RFC 6152).',
   },
   'smtputf8-not-offered': {
     class: 'permanent',

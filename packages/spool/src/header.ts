@@ -2,7 +2,7 @@ import { parseQueueId, type QueueId } from '@sallyport/mail';
 import { z } from 'zod';
 
 /** The clear part of a queue file is never longer; a writer is refused, a reader calls it corrupt. */
-export const MAX_HEADER_BYTES = 64 * 1024;
+export const MAX_HEADER_BYTES = 512 * 1024;
 
 /** What the SMTP session knew about its client (RFC 5321 section 4.4, RFC 3848). */
 export const clientFactsSchema = z.strictObject({

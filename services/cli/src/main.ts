@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 /**
  * sallyport: the only program that people type.
  *
@@ -9,10 +8,4 @@
  */
 import { buildProgram } from './program.ts';
 
-if (Number.parseInt(process.versions.node, 10) < 24) {
-  process.stderr.write(
-    'sallyport needs Node 24 or newer; start it with npm run or npx --no sallyport.\n',
-  );
-  process.exit(1);
-}
 await buildProgram().parseAsync();

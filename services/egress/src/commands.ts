@@ -85,7 +85,7 @@ export function checkNeeds(
   }
   // RFC 6152 section 3: without 8BITMIME only a 7-bit body may be sent
   if (request.facts.isEightBit && !extensions.has('8BITMIME') && !message.maySendEightBit) {
-    return fail('next-hop-refused', `${target.host} takes 7-bit mail only (no 8BITMIME)`);
+    return fail('eight-bit-not-offered', `${target.host} takes 7-bit mail only (no 8BITMIME)`);
   }
   // RFC 8689 section 4.2.1
   if (request.requireTls && !extensions.has('REQUIRETLS')) {

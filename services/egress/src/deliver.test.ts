@@ -274,7 +274,7 @@ const refusals: [string, Script, string, string][] = [
     'waiting',
     'next-hop-lost',
   ],
-  ['a 7-bit hop', { extensions: [] }, 'failed', 'next-hop-refused'],
+  ['a 7-bit hop', { extensions: [] }, 'failed', 'eight-bit-not-offered'],
   [
     'a SIZE that is too small',
     { extensions: ['8BITMIME', 'SIZE 10'] },

@@ -4,12 +4,28 @@ const path = z.string().min(1);
 const hostPort = z.strictObject({ host: z.string(), port: z.number().int() });
 const milliseconds = z.number().int().nonnegative();
 
+const tlsRuleSchema = z.discriminatedUnion('level', [
+  z.strictObject({ level: z.literal('none') }),
+  z.strictObject({ level: z.literal('may') }),
+  z.strictObject({ level: z.literal('encrypt'), minVersion: z.enum(['TLSv1.2', 'TLSv1.3']) }),
+  z.strictObject({
+    level: z.literal('secure'),
+    match: z.array(z.string()),
+    minVersion: z.enum(['TLSv1.2', 'TLSv1.3']),
+    anchors: z.union([z.literal('system'), z.array(z.string())]),
+  }),
+]);
+
 const domainSchema = z.strictObject({
   name: z.string(),
   recipients: z.discriminatedUnion('kind', [
     z.strictObject({ kind: z.literal('list'), file: path }),
     z.strictObject({ kind: z.literal('ldap'), url: z.string(), baseDn: z.string() }),
-    z.strictObject({ kind: z.literal('call-forward'), nextHops: z.array(hostPort).min(1) }),
+    z.strictObject({
+      kind: z.literal('call-forward'),
+      nextHops: z.array(hostPort).min(1),
+      tlsRule: tlsRuleSchema,
+    }),
     z.strictObject({ kind: z.literal('any') }),
   ]),
 });

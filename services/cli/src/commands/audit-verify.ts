@@ -2,7 +2,13 @@ import { createHash, createPublicKey, type KeyObject } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { LOG_KEY_FILE, type LogVerdict, type SignedHead, signedHeadSchema, verifyLog } from '@sallyport/audit-log';
+import {
+  LOG_KEY_FILE,
+  type LogVerdict,
+  type SignedHead,
+  signedHeadSchema,
+  verifyLog,
+} from '@sallyport/audit-log';
 import { auditSegments } from '../gateway/audit-folder.ts';
 import { print, printJson } from './output.ts';
 import { readTextFile } from './read-input.ts';
@@ -18,7 +24,8 @@ export interface AuditVerifyOptions {
 /** Verifies a log folder offline; exit code 0 only if nothing in it was touched. */
 export async function runAuditVerify(folder: string, options: AuditVerifyOptions): Promise<number> {
   const key = await logKey(options.key ?? join(folder, LOG_KEY_FILE));
-  const checkpoint = options.against === undefined ? undefined : await readCheckpoint(options.against);
+  const checkpoint =
+    options.against === undefined ? undefined : await readCheckpoint(options.against);
   const verdict = await verifyLive(folder, key, checkpoint);
   const fingerprint = fingerprintOf(key);
   const keyFrom = options.key === undefined ? 'folder' : 'file';
@@ -46,7 +53,8 @@ async function logKey(path: string): Promise<KeyObject> {
 async function readCheckpoint(path: string): Promise<SignedHead> {
   try {
     const value: unknown = JSON.parse(await readTextFile(path));
-    const head = typeof value === 'object' && value !== null && 'head' in value ? value.head : value;
+    const head =
+      typeof value === 'object' && value !== null && 'head' in value ? value.head : value;
     return signedHeadSchema.parse(head);
   } catch (error) {
     if (error instanceof Error && 'path' in error) throw error;
@@ -61,9 +69,17 @@ const MAX_READS = 5;
  * A log that is being written ends in lines that the next head will cover. Such a tail is read once
  * again: only lines that are still uncovered then are a torn tail.
  */
-async function verifyLive(folder: string, key: KeyObject, checkpoint: SignedHead | undefined): Promise<LogVerdict> {
+async function verifyLive(
+  folder: string,
+  key: KeyObject,
+  checkpoint: SignedHead | undefined,
+): Promise<LogVerdict> {
   const read = async (): Promise<LogVerdict> =>
-    await verifyLog(await auditSegments(folder), key, checkpoint === undefined ? {} : { checkpoint });
+    await verifyLog(
+      await auditSegments(folder),
+      key,
+      checkpoint === undefined ? {} : { checkpoint },
+    );
   let verdict = await read();
   for (let reads = 1; reads < MAX_READS && isUnfinished(verdict); reads += 1) {
     await sleep(SETTLE_MS);
@@ -80,7 +96,9 @@ function isUnfinished(verdict: LogVerdict): boolean {
 }
 
 function isSamePlace(a: LogVerdict, b: LogVerdict): boolean {
-  return a.kind === 'damaged' && b.kind === 'damaged' && a.segment === b.segment && a.line === b.line;
+  return (
+    a.kind === 'damaged' && b.kind === 'damaged' && a.segment === b.segment && a.line === b.line
+  );
 }
 
 function fingerprintOf(key: KeyObject): string {
@@ -97,24 +115,30 @@ function printVerdict(
   } else {
     print(`The log is whole: ${verdict.size} events under ${verdict.heads} signed heads.`);
     print(`Root: ${verdict.root}`);
-    if (verdict.withheld > 0) print(`${verdict.withheld} personal values are withheld; the proofs hold without them.`);
-    if (verdict.removedLeaves > 0) print(`Of ${verdict.removedLeaves} events retention left only the root.`);
+    if (verdict.withheld > 0)
+      print(`${verdict.withheld} personal values are withheld; the proofs hold without them.`);
+    if (verdict.removedLeaves > 0)
+      print(`Of ${verdict.removedLeaves} events retention left only the root.`);
     print(CHECKPOINT[verdict.checkpoint]);
   }
   print(`Log key: SHA-256 ${key.fingerprint}`);
   if (key.keyFrom === 'folder') {
-    print('The key comes from this folder, so this proves consistency, not origin; name a key kept elsewhere with --key.');
+    print(
+      'The key comes from this folder, so this proves consistency, not origin; name a key kept elsewhere with --key.',
+    );
   }
 }
 
 const CHECKPOINT = {
   none: 'No checkpoint was given, so an end that was cut off at a signed head would not be seen: use --against.',
   matches: 'The checkpoint is part of this log.',
-  'not-comparable': 'The checkpoint ends inside a segment that retention removed, so it could not be compared.',
+  'not-comparable':
+    'The checkpoint ends inside a segment that retention removed, so it could not be compared.',
 } as const;
 
 async function saveCheckpoint(head: SignedHead | null, path: string | undefined): Promise<void> {
   if (path === undefined) return;
-  if (head === null) throw new Complaint('The log has no signed head yet, so there is no checkpoint to save.');
+  if (head === null)
+    throw new Complaint('The log has no signed head yet, so there is no checkpoint to save.');
   await writeFile(path, `${JSON.stringify(head)}\n`);
 }

@@ -1,4 +1,10 @@
-import { AUDIT_EVENT_KINDS, type EventFilter, type RecordedEvent, readEvents, recentEvents } from '@sallyport/audit-log';
+import {
+  AUDIT_EVENT_KINDS,
+  type EventFilter,
+  type RecordedEvent,
+  readEvents,
+  recentEvents,
+} from '@sallyport/audit-log';
 import { auditSegments } from '../gateway/audit-folder.ts';
 import { openGateway } from './gateway-access.ts';
 import { print, printJson, printTable } from './output.ts';
@@ -19,7 +25,10 @@ export interface AuditListOptions {
 }
 
 /** Prints the newest events that the options ask for, oldest first. */
-export async function runAuditList(folder: string | undefined, options: AuditListOptions): Promise<number> {
+export async function runAuditList(
+  folder: string | undefined,
+  options: AuditListOptions,
+): Promise<number> {
   const limit = numberOf(options.limit ?? DEFAULT_LIMIT, '--limit', MAX_LIMIT);
   const segments = await auditSegments(await auditFolder(folder, options.config));
   const events = await recentEvents(segments, filterOf(options), limit);
@@ -57,9 +66,13 @@ export async function runAuditShow(
   return 0;
 }
 
-async function auditFolder(folder: string | undefined, config: string | undefined): Promise<string> {
+async function auditFolder(
+  folder: string | undefined,
+  config: string | undefined,
+): Promise<string> {
   if (folder !== undefined) return folder;
-  if (config === undefined) throw new Complaint('Name the audit folder, or the gateway with --config.');
+  if (config === undefined)
+    throw new Complaint('Name the audit folder, or the gateway with --config.');
   return (await openGateway(config)).layout.audit;
 }
 
@@ -67,7 +80,9 @@ function filterOf(options: AuditListOptions): EventFilter {
   const { kind: kinds, queueId, since, until } = options;
   const unknown = kinds?.find((kind) => !(AUDIT_EVENT_KINDS as readonly string[]).includes(kind));
   if (unknown !== undefined) {
-    throw new Complaint(`There is no event ${unknown}; the events are ${AUDIT_EVENT_KINDS.join(', ')}.`);
+    throw new Complaint(
+      `There is no event ${unknown}; the events are ${AUDIT_EVENT_KINDS.join(', ')}.`,
+    );
   }
   return {
     ...(kinds === undefined ? {} : { kinds }),

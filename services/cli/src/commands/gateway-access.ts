@@ -2,7 +2,13 @@ import { readFile } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import { dirname, resolve } from 'node:path';
 import { type GatewayConfig, type LoadedConfig, loadConfig, parseConfig } from '@sallyport/config';
-import { connectSocket, type IpcClient, IpcRefused, IpcUnavailable, type Protocol } from '@sallyport/ipc';
+import {
+  connectSocket,
+  type IpcClient,
+  IpcRefused,
+  IpcUnavailable,
+  type Protocol,
+} from '@sallyport/ipc';
 import { type GatewayLayout, layoutOf } from '../gateway/layout.ts';
 import { Complaint } from './run.ts';
 
@@ -47,7 +53,12 @@ export function operatorName(given: string | undefined): string {
  * @throws Complaint if it does not answer or refuses.
  */
 export async function askProcess<P extends Protocol, R>(
-  process: { readonly name: string; readonly path: string; readonly protocol: P; readonly deadlineMs?: number },
+  process: {
+    readonly name: string;
+    readonly path: string;
+    readonly protocol: P;
+    readonly deadlineMs?: number;
+  },
   ask: (client: IpcClient<P>) => Promise<R>,
 ): Promise<R> {
   const { name, path, protocol, deadlineMs = DEADLINE_MS } = process;

@@ -1,5 +1,11 @@
 import { egressProtocol, hintProtocol, type IpcClient, type QueueEntry } from '@sallyport/ipc';
-import { askProcess, type Gateway, NotRunning, openGateway, operatorName } from './gateway-access.ts';
+import {
+  askProcess,
+  type Gateway,
+  NotRunning,
+  openGateway,
+  operatorName,
+} from './gateway-access.ts';
 import { note, print, printJson, printTable } from './output.ts';
 import { numberOf } from './read-input.ts';
 import { Complaint } from './run.ts';
@@ -18,9 +24,15 @@ export interface QueueOptions {
 }
 
 /** Asks worker outward and egress, in this order; `ask` runs for each. */
-async function askBoth<R>(gateway: Gateway, ask: (client: IpcClient<Hints>) => Promise<R>): Promise<R[]> {
+async function askBoth<R>(
+  gateway: Gateway,
+  ask: (client: IpcClient<Hints>) => Promise<R>,
+): Promise<R[]> {
   const { outward, egress } = gateway.layout.sockets;
-  const worker = await askProcess({ name: 'worker outward', path: outward, protocol: hintProtocol }, ask);
+  const worker = await askProcess(
+    { name: 'worker outward', path: outward, protocol: hintProtocol },
+    ask,
+  );
   const sender = await askProcess({ name: 'egress', path: egress, protocol: egressProtocol }, ask);
   return [worker, sender];
 }
@@ -39,7 +51,8 @@ export async function runQueueList(options: QueueOptions): Promise<number> {
   if (options.json === true) for (const entry of entries) printJson(entry);
   else if (entries.length === 0) print('The queue is empty.');
   else printTable(entries.map(rowOf));
-  if (answers.some((answer) => answer.more)) note(`There are more than ${limit}; ask for a --state.`);
+  if (answers.some((answer) => answer.more))
+    note(`There are more than ${limit}; ask for a --state.`);
   return 0;
 }
 
@@ -53,7 +66,10 @@ function rowOf(entry: QueueEntry): string[] {
 /** Prints all that is known of one message. */
 export async function runQueueShow(id: string, options: QueueOptions): Promise<number> {
   const gateway = await openGateway(options.config);
-  const answers = await askBoth(gateway, async (client) => await client.call('show', { id: idOf(id) }));
+  const answers = await askBoth(
+    gateway,
+    async (client) => await client.call('show', { id: idOf(id) }),
+  );
   const found = answers.find((answer) => answer.kind === 'entry');
   if (found === undefined) throw new Complaint(`No message ${id} is in the queue.`);
   if (options.json === true) {
@@ -61,7 +77,9 @@ export async function runQueueShow(id: string, options: QueueOptions): Promise<n
     return 0;
   }
   const rows = Object.entries({ ...found.entry, ...found.details });
-  printTable(rows.map(([name, value]) => [name, typeof value === 'string' ? value : JSON.stringify(value)]));
+  printTable(
+    rows.map(([name, value]) => [name, typeof value === 'string' ? value : JSON.stringify(value)]),
+  );
   return 0;
 }
 
@@ -79,7 +97,11 @@ const DONE: Readonly<Record<Verb, string>> = {
 };
 
 /** Does one verb to each of the messages, at whichever process has it. */
-export async function runQueueVerb(verb: Verb, ids: readonly string[], options: QueueOptions): Promise<number> {
+export async function runQueueVerb(
+  verb: Verb,
+  ids: readonly string[],
+  options: QueueOptions,
+): Promise<number> {
   for (const id of ids) idOf(id);
   const gateway = await openGateway(options.config);
   let failed = 0;
@@ -95,7 +117,12 @@ export async function runQueueVerb(verb: Verb, ids: readonly string[], options: 
 }
 
 /** @returns null if it is done, else why not. */
-async function applyVerb(gateway: Gateway, verb: Verb, id: string, options: QueueOptions): Promise<string | null> {
+async function applyVerb(
+  gateway: Gateway,
+  verb: Verb,
+  id: string,
+  options: QueueOptions,
+): Promise<string | null> {
   const by = operatorName(options.by);
   const ask = async (client: IpcClient<Hints>) => {
     if (verb === 'release') return await client.call('release', { id, by });
@@ -132,6 +159,10 @@ export async function runQueueDestination(
   const gateway = await openGateway(options.config);
   const by = operatorName(options.by);
   await askBoth(gateway, async (client) => await client.call(verb, { destination, by }));
-  print(verb === 'pause' ? `Nothing goes to ${destination} until resume.` : `Mail to ${destination} goes on.`);
+  print(
+    verb === 'pause'
+      ? `Nothing goes to ${destination} until resume.`
+      : `Mail to ${destination} goes on.`,
+  );
   return 0;
 }

@@ -16,7 +16,8 @@ export async function readBytes(path: string): Promise<Buffer> {
   if (path === '-') return await readStandardInput();
   const found = await stat(path);
   if (found.isDirectory()) throw new Complaint(`${path} is a folder, not a file.`);
-  if (found.size > MAX_INPUT_BYTES) throw new Complaint(`${path} is over ${MAX_INPUT_BYTES} bytes.`);
+  if (found.size > MAX_INPUT_BYTES)
+    throw new Complaint(`${path} is over ${MAX_INPUT_BYTES} bytes.`);
   return await readFile(path);
 }
 

@@ -8,7 +8,10 @@ const STATES = ['waiting', 'active', 'held', 'paused', 'corrupt'];
 export function registerQueue(program: Command): void {
   const queue = program.command('queue').description('What waits or is held, and why.');
   const add = (name: string, description: string): Command =>
-    queue.command(name).description(description).requiredOption('--config <file>', 'the gateway config');
+    queue
+      .command(name)
+      .description(description)
+      .requiredOption('--config <file>', 'the gateway config');
 
   add('list', 'Every message that waits, is being worked on, is held or cannot be read.')
     .addOption(new Option('--state <state>', 'only these').choices(STATES))
@@ -45,7 +48,10 @@ export function registerQueue(program: Command): void {
       .argument('<destination>', 'a recipient domain')
       .option('--by <name>', 'who decided it; else $USER')
       .action(async (destination: string, options: QueueOptions) => {
-        await run(async () => await (await import('./queue.ts')).runQueueDestination(verb, destination, options));
+        await run(
+          async () =>
+            await (await import('./queue.ts')).runQueueDestination(verb, destination, options),
+        );
       });
   }
 }

@@ -24,6 +24,11 @@ export function sentenceOf(error: unknown): string {
   return `Something unexpected went wrong: ${first.replace(/\.$/, '')}.`;
 }
 
+/** For options that may stand several times: each takes one value, so none swallows a file name. */
+export function several(value: string, before: readonly string[] | undefined): readonly string[] {
+  return [...(before ?? []), value];
+}
+
 const CLOSED_PIPE_EXIT_CODE = 141;
 
 /** Runs a command's action: its number is the exit code, whatever it throws is one sentence and 1. */

@@ -77,7 +77,7 @@ function commonWorker(config: GatewayConfig, layout: GatewayLayout) {
       name,
       recipients:
         recipients.kind === 'call-forward'
-          ? { kind: 'call-forward' as const, nextHops: routeOf(config, name) }
+          ? { kind: 'call-forward' as const, ...routeOf(config, name) }
           : recipients,
     })),
     dns: dnsOf(config),
@@ -86,7 +86,11 @@ function commonWorker(config: GatewayConfig, layout: GatewayLayout) {
 }
 
 function routeOf(config: GatewayConfig, domain: string) {
-  return config.routes.find((route) => route.domain === domain)?.nextHops ?? [];
+  const route = config.routes.find((one) => one.domain === domain);
+  // check-config has seen to it that each domain of ours has a route.
+  if (route === undefined) throw new Error(`no route for ${domain}`);
+  const { nextHops, tlsRule } = routeRow(route);
+  return { nextHops, tlsRule };
 }
 
 function dnsOf(config: GatewayConfig) {
@@ -252,12 +256,11 @@ function egressSpec(config: GatewayConfig, layout: GatewayLayout): ProcessSpec {
       layout.policy,
       layout.spool,
       layout.spoolKeys.workerPublic,
-      layout.spoolKeys.egressPublic,
       layout.spoolKeys.egressPrivate,
       ...(clientTls === undefined ? [] : [clientTls.certificateFile, clientTls.keyFile]),
     ],
     writable: [
-      ...spoolFolders(layout, 'tmp', 'incoming', 'outgoing', 'corrupt'),
+      ...spoolFolders(layout, 'tmp', 'incoming', 'outgoing', 'hold', 'corrupt'),
       dirname(layout.pausedDestinations),
       layout.sockets.egress,
     ],

@@ -34,7 +34,7 @@ export class AuthDialogue {
     const [word = '', initial, ...rest] = argument.split(/ +/);
     const mechanism = word.toUpperCase();
     if (mechanism !== 'PLAIN' && mechanism !== 'LOGIN') {
-      const step: AuthStep = { kind: 'refused', fault: 'parameter-unknown' };
+      const step: AuthStep = { kind: 'refused', fault: 'mechanism-unknown' };
       return { dialogue: new AuthDialogue('PLAIN'), step };
     }
     const dialogue = new AuthDialogue(mechanism);

@@ -72,7 +72,7 @@ test('RFC 2034 4: every built-in reply has our enhanced code; greeting, EHLO and
     ['DATA', '503 5.5.1 bad sequence of commands'],
     ['MAIL FROM:a@a.example', '501 5.5.4 syntax error in parameters'],
     ['MAIL FROM:<a@@a.example>', '553 5.1.3 mailbox syntax not valid'],
-    ['MAIL FROM:<a@a.example> FOO=1', '504 5.5.4 parameter not implemented'],
+    ['MAIL FROM:<a@a.example> FOO=1', '555 5.5.4 parameter not implemented'],
     ['MAIL FROM:<a@a.example> SIZE=99999999', '552 5.3.4 message too big'],
     ['MAIL FROM:<a@a.example>', '250 2.1.0 sender OK'],
     ['MAIL FROM:<a@a.example>', '503 5.5.1 bad sequence of commands'],
@@ -223,7 +223,7 @@ test('RFC 5321 4.3.1: a client that speaks before the greeting is refused', asyn
   });
   const client = await RawClient.connect(listener.port);
   client.send('EHLO x\r\n');
-  assert.deepEqual(await client.rest(), ['421 4.7.0 too many errors']);
+  assert.deepEqual(await client.rest(), ['421 4.7.0 client spoke before the greeting']);
 });
 
 test('the greeting wait is as configured and no longer', async () => {

@@ -128,7 +128,7 @@ export class SmtpSession {
     if (this.#mode === 'data') this.#lastByteAt = this.#options.monotonicMs();
     if (this.#mode === 'greeting' && this.#wire.pending.length > 0) {
       // RFC 5321 section 4.3.1: a client waits for the greeting; malware does not.
-      this.#sayLast(faultReply('too-many-errors'));
+      this.#sayLast(faultReply('early-talker'));
       return;
     }
     try {

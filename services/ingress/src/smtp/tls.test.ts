@@ -86,7 +86,7 @@ test('RFC 8689: REQUIRETLS is offered and taken under TLS only', async () => {
   const plain = await RawClient.connect(listener.port);
   await plain.reply();
   assert.doesNotMatch(await plain.command('EHLO c.example'), /REQUIRETLS/);
-  assert.match(await plain.command('MAIL FROM:<a@a.example> REQUIRETLS'), /^504 5\.5\.4/);
+  assert.match(await plain.command('MAIL FROM:<a@a.example> REQUIRETLS'), /^555 5\.5\.4/);
   plain.end();
   const inTls = await secured(listener.port);
   assert.match(await inTls.command('EHLO c.example'), /\n250[ -]REQUIRETLS/);

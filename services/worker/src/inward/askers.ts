@@ -41,6 +41,7 @@ function ldapAsker({ recipients }: With<'ldap'>): RecipientAsker {
 }
 
 function callForwardAsker(domain: With<'call-forward'>, heloName: string): RecipientAsker {
-  const callForward = createCallForward({ nextHops: domain.recipients.nextHops, heloName });
+  const { nextHops, tlsRule } = domain.recipients;
+  const callForward = createCallForward({ nextHops, heloName, tlsRule });
   return { exists: async (mailbox) => await callForward(mailbox) };
 }

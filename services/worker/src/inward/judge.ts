@@ -60,6 +60,8 @@ export type Judgement =
       readonly verdict: Verdict;
       /** What the inner recipient gets, if the decision is to deliver. */
       readonly delivered: Content;
+      /** The outer header as received, for a report about it; null if it is too long to keep. */
+      readonly outerHeader: string | null;
     };
 
 /** Judges one message from outside: opens it, finds the rule, verifies, filters, decides. */
@@ -108,8 +110,12 @@ export async function judgeMessage(
       },
     ],
   });
-  return { kind: 'judged', decision, verdict, delivered };
+  const outer = Buffer.concat(opened.root.header.map((field) => field.raw));
+  const outerHeader = outer.length <= MAX_KEPT_HEADER_BYTES ? outer.toString('latin1') : null;
+  return { kind: 'judged', decision, verdict, delivered, outerHeader };
 }
+
+const MAX_KEPT_HEADER_BYTES = 32 * 1024;
 
 /** Null for the null reverse-path, which is judged by From (design section 5). */
 function domainOf(reversePath: string): Domain | null {

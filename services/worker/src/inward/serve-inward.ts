@@ -190,12 +190,23 @@ function resultHeader(
     id,
     extra: {
       ...received.extra,
+      ...returnFacts(judgement),
       receivedAs: received.id,
       policyVersion,
       rule: decision.rule,
       ...hold,
     },
   };
+}
+
+/** A later failure is reported only to an author whose domain is proven (design section 4). */
+function returnFacts(judgement: Judgement & { kind: 'judged' }): Record<string, unknown> {
+  const { verdict, outerHeader } = judgement;
+  const isProven =
+    verdict.signature === 'valid' &&
+    verdict.signatureType === 'domain' &&
+    verdict.mapping !== 'mismatch';
+  return isProven && outerHeader !== null ? { returnable: true, outerHeader } : {};
 }
 
 async function recordJudgement(
