@@ -110,6 +110,8 @@ export interface UnwrapRequest {
         readonly kdfHash: KdfHash;
         readonly ukm: Buffer | null;
         readonly wrap: 'aes128' | 'aes192' | 'aes256';
+        /** The wrap's AlgorithmIdentifier as it stood: ECC-CMS-SharedInfo repeats it. */
+        readonly wrapParameters: 'absent' | 'null';
         readonly encryptedKey: Buffer;
       };
 }

@@ -10,6 +10,7 @@ import {
   type SignedDataView,
   type SignerInfoView,
 } from '@sallyport/cms';
+import { OID } from '@sallyport/der';
 import type { FaultId } from '@sallyport/faults';
 import type { Content } from '@sallyport/mail';
 import { contentType, decodeBody, type Entity, readEntity, splitMultipart } from '@sallyport/mime';
@@ -39,12 +40,12 @@ export async function openLayers(message: Content, options: OpenOptions): Promis
   const layers: Layer[] = [];
   let current = read.value;
   for (;;) {
-    const layer = await readLayer(current, options);
-    if (layer === null) break;
-    if (layers.length >= options.limits.depth) {
+    if (cryptographicForm(current) !== null && layers.length >= options.limits.depth) {
       layers.push(broken(current, 'limit-exceeded', 'more cryptographic layers than allowed'));
       break;
     }
+    const layer = await readLayer(current, options);
+    if (layer === null) break;
     layers.push(layer);
     if (layer.kind === 'broken' || layer.inside === null) break;
     current = layer.inside;
@@ -99,6 +100,7 @@ async function readClearSigned(entity: Entity, options: OpenOptions): Promise<La
   if (cms.value.eContent !== null) {
     return broken(entity, 'message-malformed', 'a clear signature carries content of its own');
   }
+  if (cms.value.eContentType !== OID.data) return notMail(entity);
   return await signedLayer(cms.value, 'clear', entity, payload, options);
 }
 
@@ -112,6 +114,7 @@ async function readOpaque(entity: Entity, options: OpenOptions): Promise<Layer |
           ? null
           : broken(entity, 'message-malformed', 'an opaque signature has no content');
       }
+      if (cms.value.eContentType !== OID.data) return notMail(entity);
       const inside = await readEntity(cms.value.eContent, options.limits.mime);
       if (inside.kind === 'malformed') return broken(entity, inside.fault, inside.reason);
       return await signedLayer(cms.value, 'opaque', entity, inside.value, options);
@@ -124,6 +127,12 @@ async function readOpaque(entity: Entity, options: OpenOptions): Promise<Layer |
     default:
       return broken(entity, 'algorithm-unsupported', 'this kind of CMS object is not supported');
   }
+}
+
+// RFC 8551 section 3.2: a MIME entity is signed as id-data. A signature made for a receipt, a time
+// stamp or another CMS object must not pass for one over mail, whatever the bytes look like.
+function notMail(entity: Entity): BrokenLayer {
+  return broken(entity, 'algorithm-unsupported', 'what is signed is no MIME entity');
 }
 
 async function signedLayer(
@@ -139,6 +148,7 @@ async function signedLayer(
   const digests = new Map<string, Promise<Buffer>>();
   const source = {
     contentType: cms.eContentType,
+    content,
     digest: (name: Parameters<typeof digestContent>[1]): Promise<Buffer> => {
       const known = digests.get(name) ?? digestContent(content, name);
       digests.set(name, known);
@@ -190,11 +200,9 @@ async function checkSigner(
   };
 }
 
-const SIGNATURE_TYPE_ATTRIBUTE = '1.2.840.113549.1.9.16.2.28';
-
 // RFC 3183 section 3.1.2 (DS-G4): one SignatureType a SignerInfo, and additional attributes alone.
 function checkTypes(info: SignerInfoView): LayerSigner['check'] | null {
-  if (info.duplicateAttributes.includes(SIGNATURE_TYPE_ATTRIBUTE)) {
+  if (info.duplicateAttributes.includes(OID.signatureType)) {
     return { kind: 'invalid', fault: 'message-integrity', reason: 'SignatureType is there twice' };
   }
   const types = info.signatureTypes?.map(signatureTypeName) ?? [];
@@ -232,12 +240,16 @@ async function readEnveloped(
     contentAlgorithm: view.contentEncryption.name ?? view.contentEncryption.oid,
     outside,
   } as const;
-  const own = options.ownRecipients.find((recipient) =>
+  const own = options.ownRecipients.filter((recipient) =>
     view.recipients.some((info) => matchesRecipient(info, recipient.certificate)),
   );
-  if (own === undefined) return { ...base, state: 'foreign', keyId: null, inside: null };
-  const failed = { ...base, state: 'failed', keyId: own.keyId, inside: null } as const;
-  const [request] = unwrapRequests(view, own);
+  const [first] = own;
+  if (first === undefined) return { ...base, state: 'foreign', keyId: null, inside: null };
+  // One RecipientInfo of ours, chosen by what everybody can see, and never a second try with
+  // another: whether the first key opened the content would show in what became of the message.
+  const [request] = own.flatMap((recipient) => unwrapRequests(view, recipient));
+  const keyId = request?.keyId ?? first.keyId;
+  const failed = { ...base, state: 'failed', keyId, inside: null } as const;
   if (request === undefined) return failed;
   const digest = await digestEncrypted(view);
   if (!(await options.mayOpen(request.recipient.encryptedKey, digest))) return failed;
@@ -246,7 +258,7 @@ async function readEnveloped(
   if (opened.kind === 'failed') return failed;
   const inside = await readEntity(opened.content, options.limits.mime);
   if (inside.kind === 'malformed') return failed;
-  return { ...base, state: 'opened', keyId: own.keyId, inside: inside.value };
+  return { ...base, state: 'opened', keyId, inside: inside.value };
 }
 
 async function digestEncrypted(view: EnvelopedDataView): Promise<Buffer> {
@@ -262,14 +274,18 @@ const MAX_PARTS_LOOKED_AT = 200;
 /** Looks below the content for parts that are signed or encrypted on their own. */
 async function hasCryptographicPart(entity: Entity, options: OpenOptions): Promise<boolean> {
   const waiting: Entity[] = [entity];
-  for (let seen = 0; seen < MAX_PARTS_LOOKED_AT; seen += 1) {
-    const next = waiting.pop();
-    if (next === undefined) return false;
+  let left = Math.min(options.limits.mime.maxParts, MAX_PARTS_LOOKED_AT);
+  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
     if (next !== entity && cryptographicForm(next) !== null) return true;
     if (contentType(next).type !== 'multipart') continue;
-    const split = await splitMultipart(next, options.limits.mime);
-    if (split.kind === 'parts') waiting.push(...split.parts);
+    // Not `readTree`: it gives up at the first malformed multipart, and the signed part may stand
+    // beside it. The budget is over the whole message here too.
+    const split = await splitMultipart(next, { ...options.limits.mime, maxParts: left });
+    // A tree too large to look through is not vouched for as whole.
+    if (split.kind === 'malformed' && split.fault === 'limit-exceeded') return true;
+    if (split.kind === 'malformed') continue;
+    left -= split.parts.length;
+    waiting.push(...split.parts);
   }
-  // A tree too large to look through is not vouched for as whole.
-  return true;
+  return false;
 }

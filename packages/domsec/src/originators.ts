@@ -1,5 +1,5 @@
 import type { Mailbox } from '@sallyport/mail';
-import { authors } from '@sallyport/mime';
+import { authors, type HeaderField } from '@sallyport/mime';
 import type { OpenedMessage } from './layers.ts';
 
 /** Whom the message claims to come from, outside and inside its protection. */
@@ -7,27 +7,28 @@ export interface ClaimedOriginators {
   readonly mailboxes: readonly Mailbox[];
   /** Some From or Sender field cannot be understood, or is there twice. */
   readonly malformed: boolean;
+  /** What everybody on the way could read: the outer header alone. */
+  readonly outer: { readonly mailboxes: readonly Mailbox[]; readonly malformed: boolean };
 }
 
 /** Every RFC5322.From mailbox and Sender, of the outer header and of every entity inside (DS-N10). */
 export function claimedOriginators(message: OpenedMessage): ClaimedOriginators {
-  const headers = [
-    message.root.header,
-    ...message.layers.flatMap((layer) =>
+  const outer = claimedBy(message.root.header);
+  const inner = message.layers
+    .flatMap((layer) =>
       layer.kind !== 'broken' && layer.inside !== null ? [layer.inside.header] : [],
-    ),
-  ];
+    )
+    .filter((header) => header.some((field) => /^(from|sender)$/i.test(field.name)))
+    .map(claimedBy);
   const found = new Map<string, Mailbox>();
-  let malformed = false;
-  for (const [index, header] of headers.entries()) {
-    const names = header.some((field) => /^(from|sender)$/i.test(field.name));
-    if (!names && index > 0) continue;
-    const claimed = authors(header);
-    malformed ||= claimed.malformed;
-    const mailboxes = [...claimed.from, ...(claimed.sender === null ? [] : [claimed.sender])];
-    for (const mailbox of mailboxes) {
-      found.set(`${mailbox.localPart.toLowerCase()}@${mailbox.domain}`, mailbox);
-    }
+  for (const mailbox of [outer, ...inner].flatMap((claim) => claim.mailboxes)) {
+    found.set(`${mailbox.localPart.toLowerCase()}@${mailbox.domain}`, mailbox);
   }
-  return { mailboxes: [...found.values()], malformed };
+  const malformed = [outer, ...inner].some((claim) => claim.malformed);
+  return { mailboxes: [...found.values()], malformed, outer };
+}
+
+function claimedBy(header: readonly HeaderField[]): ClaimedOriginators['outer'] {
+  const { from, sender, malformed } = authors(header);
+  return { mailboxes: [...from, ...(sender === null ? [] : [sender])], malformed };
 }

@@ -33,6 +33,7 @@ export function unwrapRequests(view: EnvelopedDataView, own: OwnRecipient): Unwr
           kdfHash: info.kdf.hash,
           ukm: info.ukm,
           wrap: info.wrap,
+          wrapParameters: info.wrapParameters,
           encryptedKey: mine.encryptedKey,
         },
       });
