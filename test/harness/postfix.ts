@@ -139,6 +139,7 @@ function mainCf(options: PostfixOptions, folder: string): string {
     virtual_uid_maps: `static:${NOBODY}`,
     virtual_gid_maps: `static:${NOBODY}`,
     virtual_alias_maps: '',
+    virtual_mailbox_limit: '0',
     disable_dns_lookups: 'yes',
     smtp_host_lookup: 'native',
     relayhost: relayTo === undefined ? '[127.0.0.1]:1' : `[${relayTo.host}]:${relayTo.port}`,

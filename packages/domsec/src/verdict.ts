@@ -2,7 +2,13 @@ import type { FaultId } from '@sallyport/faults';
 import { type Mailbox, sameMailbox } from '@sallyport/mail';
 import type { Certificate } from '@sallyport/pki';
 import type { EncryptedLayer, Layer, LayerSigner, OpenedMessage, SignedLayer } from './layers.ts';
-import { AUTHORITY_NAMES, checkAuthorityName, checkNameMapping, type NameCheck } from './naming.ts';
+import {
+  AUTHORITY_NAMES,
+  checkAuthorityName,
+  checkNameMapping,
+  type NameCheck,
+  type NameMappingOptions,
+} from './naming.ts';
 
 /** What the message as a whole may claim, in the words of design section 8. */
 export interface Verdict {
@@ -59,6 +65,8 @@ export interface SignerReport {
 
 export type Role = 'domain' | 'originator' | 'review' | 'additional-attributes' | 'other';
 
+type NamingRule = NameMappingOptions | undefined;
+
 export interface JudgeOptions {
   /** Every outer and protected RFC5322.From mailbox, and Sender: all must be covered (DS-N10). */
   readonly originators: readonly Mailbox[];
@@ -67,7 +75,11 @@ export interface JudgeOptions {
     certificate: Certificate,
     others: readonly Certificate[],
   ) => { readonly kind: 'valid' } | { readonly kind: 'invalid'; readonly reason: string };
-  readonly naming: Parameters<typeof checkNameMapping>[2];
+  /**
+   * What naming may use. As a function it is asked for each originator apart: an exception or a
+   * domain of one partner must not stand for the originators of another.
+   */
+  readonly naming: NamingRule | ((originator: Mailbox) => NamingRule);
 }
 
 interface JudgedLayer {
@@ -79,7 +91,8 @@ interface JudgedLayer {
   readonly fault: FaultId | null;
   readonly reason: string;
   readonly signers: readonly SignerReport[];
-  readonly certificate: Certificate | null;
+  /** The signer that decided for the layer. */
+  readonly name: string;
 }
 
 /** Judges trust, names and scope of a message that was taken apart. Pure; never throws. */
@@ -99,14 +112,14 @@ export function judgeLayers(message: OpenedMessage, options: JudgeOptions): Verd
   return {
     signature: state,
     signatureType: type,
-    signer: deciding?.signers[0]?.name ?? null,
-    originator: originatorOf(signed, deciding, options),
+    signer: deciding?.name ?? null,
+    originator: state === 'valid' ? originatorOf(signed, deciding, options) : 'unknown',
     mapping: deciding?.mapping ?? null,
     encryption,
     scope: deciding === null && message.partial ? 'partial' : 'whole',
-    reason: sentence(message, state, deciding, encryption),
+    reason: sentence(message, state, { deciding, signed }, encryption),
     integrity,
-    fault: faultOf(message, state, deciding),
+    fault: faultOf(message, state, spoilerOf(signed, deciding) ?? deciding),
     layers: reports,
   };
 }
@@ -118,19 +131,27 @@ function judgeLayer(layer: SignedLayer, index: number, options: JudgeOptions): J
     results.find((result) => result.report.state === 'invalid') ??
     results.find((result) => result.report.state === 'valid') ??
     results[0];
-  const role = roleOf(layer.signers[0]?.types ?? null);
-  const certificate = worst?.signer.certificate ?? null;
-  const mapping = certificate === null ? null : mappingOf(certificate, role, options);
+  const state = worst?.report.state ?? 'unverifiable';
+  const types = layer.signers[0]?.types ?? null;
+  // Whoever else signed validly must fit too: one that fits does not vouch for a stranger beside it.
+  const named = results.filter((result) => result === worst || result.report.state === 'valid');
+  const mappings = named.flatMap(({ signer: { certificate } }) =>
+    certificate === null ? [] : [mappingOf(certificate, types, options)],
+  );
+  const mapping = mappings.find((one) => one.word === 'mismatch') ?? mappings[0] ?? null;
   return {
     layer,
     index,
-    role,
-    state: worst?.report.state ?? 'unverifiable',
+    role: mapping?.role ?? roleOf(types),
+    state,
     mapping: mapping?.word ?? null,
     fault: worst?.fault ?? null,
-    reason: mapping?.word === 'mismatch' ? mapping.reason : (worst?.report.reason ?? ''),
+    reason:
+      state === 'valid' && mapping?.word === 'mismatch'
+        ? mapping.reason
+        : (worst?.report.reason ?? ''),
     signers: results.map((result) => result.report),
-    certificate,
+    name: worst?.report.name ?? 'unknown',
   };
 }
 
@@ -176,25 +197,59 @@ function roleOf(types: readonly string[] | null): Role {
   return 'other';
 }
 
+interface Mapping {
+  readonly role: Role;
+  readonly word: NonNullable<Verdict['mapping']>;
+  readonly reason: string;
+}
+
 function mappingOf(
   certificate: Certificate,
-  role: Role,
+  types: readonly string[] | null,
   options: JudgeOptions,
-): { readonly word: NonNullable<Verdict['mapping']>; readonly reason: string } {
+): Mapping {
+  const role = roleOf(types);
   const check = nameCheckOf(certificate, role, options);
-  if (check.kind === 'mismatch') return { word: 'mismatch', reason: check.reason };
-  return { word: check.convention === 'exception' ? 'exception' : 'ok', reason: '' };
+  if (check.kind === 'ok') {
+    return { role, word: check.convention === 'exception' ? 'exception' : 'ok', reason: '' };
+  }
+  // DS-N6, DS-N12: gateways that an exception is for do not write SignatureType; theirs is the
+  // signature of a domain all the same, and never that of the author.
+  const agreed = types === null ? checkDomainName(certificate, options) : check;
+  return agreed.kind === 'ok' && agreed.convention === 'exception'
+    ? { role: 'domain', word: 'exception', reason: '' }
+    : { role, word: 'mismatch', reason: check.reason };
+}
+
+/** The signer's name against every originator: all must be covered (DS-N10). */
+function checkDomainName(certificate: Certificate, options: JudgeOptions): NameCheck {
+  const { originators, naming } = options;
+  if (typeof naming !== 'function') return checkDomainNameFor(certificate, originators, naming);
+  const checks = originators.map((one) => checkDomainNameFor(certificate, [one], naming(one)));
+  return (
+    checks.find((check) => check.kind === 'mismatch') ??
+    checks.find((check) => check.kind === 'ok' && check.convention === 'exception') ??
+    checks[0] ??
+    checkDomainNameFor(certificate, [], undefined)
+  );
+}
+
+function checkDomainNameFor(
+  certificate: Certificate,
+  originators: readonly Mailbox[],
+  naming: NamingRule,
+): NameCheck {
+  const named = checkAuthorityName(certificate, 'domain');
+  const mapped = checkNameMapping(certificate, originators, naming);
+  // An exception (DS-N6) stands in for both rules.
+  if (mapped.kind === 'ok' && mapped.convention === 'exception') return mapped;
+  return named.kind === 'mismatch' ? named : mapped;
 }
 
 function nameCheckOf(certificate: Certificate, role: Role, options: JudgeOptions): NameCheck {
   switch (role) {
-    case 'domain': {
-      const named = checkAuthorityName(certificate, 'domain');
-      const mapped = checkNameMapping(certificate, options.originators, options.naming);
-      // An exception (DS-N6) stands in for both rules.
-      if (mapped.kind === 'ok' && mapped.convention === 'exception') return mapped;
-      return named.kind === 'mismatch' ? named : mapped;
-    }
+    case 'domain':
+      return checkDomainName(certificate, options);
     case 'review':
       return checkAuthorityName(certificate, 'review');
     case 'additional-attributes':
@@ -207,13 +262,14 @@ function nameCheckOf(certificate: Certificate, role: Role, options: JudgeOptions
 // RFC 8550 section 3 (SM-6): From must be an address of the certificate; one without any address
 // is accepted as such but identifies nobody, so it does not match here.
 function checkOriginatorName(certificate: Certificate, originators: readonly Mailbox[]): NameCheck {
-  const names = certificate.rfc822Names.map((name) => name.toLowerCase());
   const reserved = Object.values(AUTHORITY_NAMES) as readonly string[];
   const stray = originators.find(
-    (mailbox) => !names.includes(`${mailbox.localPart.toLowerCase()}@${mailbox.domain}`),
+    (originator) => !certificate.mailboxes.some((mailbox) => sameMailbox(mailbox, originator)),
   );
   if (originators.length > 0 && stray === undefined) return { kind: 'ok', convention: 'rfc822' };
-  const authority = names.find((name) => reserved.includes(name.split('@')[0] ?? ''));
+  const authority = certificate.mailboxes
+    .map((mailbox) => mailbox.localPart.toLowerCase())
+    .find((name) => reserved.includes(name));
   return {
     kind: 'mismatch',
     reason:
@@ -246,8 +302,15 @@ function messageState(
 ): Verdict['signature'] {
   if (message.layers.some((layer) => layer.kind === 'broken')) return 'invalid';
   if (deciding === null) return 'none';
-  const spoiled = signed.some((layer) => layer.index < deciding.index && layer.state === 'invalid');
-  return spoiled ? 'invalid' : deciding.state;
+  return spoilerOf(signed, deciding) === null ? deciding.state : 'invalid';
+}
+
+function spoilerOf(
+  signed: readonly JudgedLayer[],
+  deciding: JudgedLayer | null,
+): JudgedLayer | null {
+  if (deciding === null) return null;
+  return signed.find((layer) => layer.index < deciding.index && layer.state === 'invalid') ?? null;
 }
 
 function encryptionOf(message: OpenedMessage): Verdict['encryption'] {
@@ -330,15 +393,17 @@ function reportOf(layer: Layer, judged: ReadonlyMap<Layer, JudgedLayer>): LayerR
 function sentence(
   message: OpenedMessage,
   state: Verdict['signature'],
-  deciding: JudgedLayer | null,
+  layers: { readonly signed: readonly JudgedLayer[]; readonly deciding: JudgedLayer | null },
   encryption: Verdict['encryption'],
 ): string {
+  const { signed, deciding } = layers;
+  const named = state === 'valid' ? deciding : (spoilerOf(signed, deciding) ?? deciding);
   const secrecy = {
     domain: 'It was encrypted for our domain',
     user: 'It is encrypted for somebody else, so it could not be looked into',
     none: 'It was not encrypted',
   }[encryption];
-  return `${originSentence(message, state, deciding)} ${secrecy}.`;
+  return `${originSentence(message, state, named)} ${secrecy}.`;
 }
 
 function originSentence(
@@ -353,7 +418,7 @@ function originSentence(
       ? 'Only a part of it is signed, so nothing says who sent the whole.'
       : 'It is not signed, so nothing proves where it came from.';
   }
-  const name = deciding.signers[0]?.name ?? 'unknown';
+  const { name } = deciding;
   if (state !== 'valid') return `The signature of ${name} does not count: ${deciding.reason}.`;
   if (deciding.mapping === 'mismatch') return `Signed by ${name}, but ${deciding.reason}.`;
   switch (deciding.role) {

@@ -242,12 +242,12 @@ class World {
     print(
       `  swaks --server 127.0.0.1:${acme.plan.relayPort} --from alice@acme.example --to bob@bravo.example`,
     );
-    print(`  npx --no sallyport cert locate bob@bravo.example --config ${acme.configFile}`);
+    print(`  npx sallyport cert locate bob@bravo.example --config ${acme.configFile}`);
     print(
-      `  npx --no sallyport partner simulate --from alice@acme.example --to bob@bravo.example --config ${acme.configFile}`,
+      `  npx sallyport partner simulate --from alice@acme.example --to bob@bravo.example --config ${acme.configFile}`,
     );
-    print(`  npx --no sallyport audit list --config ${acme.configFile}`);
-    print(`  npx --no sallyport queue list --config ${acme.configFile}`);
+    print(`  npx sallyport audit list --config ${acme.configFile}`);
+    print(`  npx sallyport queue list --config ${acme.configFile}`);
   }
 
   async stop(): Promise<void> {

@@ -27,7 +27,8 @@ export async function listAttachments(entity: Entity): Promise<readonly Attachme
   const disposed = fieldValues(entity, 'content-disposition').length > 0;
   const named = type.parameters.has('name');
   // One text without a name or disposition has no attachments; most mail ends here.
-  if (type.type === 'text' && !disposed && !named) return [];
+  // A Content-Type that is there twice may be read as the other one by the recipient's program.
+  if (type.type === 'text' && !type.malformed && !disposed && !named) return [];
   const found: Attachment[] = [{ name: rootName(entity), type: `${type.type}/${type.subtype}` }];
   const parser = new MailParser({
     skipHtmlToText: true,

@@ -9,7 +9,9 @@ export function clientNameMatches(client: ClientFacts | null, name: string | und
   try {
     const parsed = new X509Certificate(Buffer.from(certificate, 'base64'));
     // RFC 9525 section 6.3: the subject's common name is never a server or client name.
-    return parsed.checkHost(name, { subject: 'never' }) !== undefined;
+    // Section 6.3 too: a wildcard is the whole left-most label, or nothing.
+    const rules = { subject: 'never', partialWildcards: false } as const;
+    return parsed.checkHost(name, rules) !== undefined;
   } catch {
     return false;
   }

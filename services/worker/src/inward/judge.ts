@@ -15,6 +15,7 @@ import {
   parseReversePath,
   type QueueId,
 } from '@sallyport/mail';
+import { canonicalise } from '@sallyport/mime';
 import {
   decideInward,
   filterRuleFor,
@@ -26,7 +27,7 @@ import type { ActivePolicy } from '@sallyport/policy-store/read';
 import { filterContent, type Scanner } from '../filter/filter.ts';
 import type { Keyring } from '../shared/keyholder-client.ts';
 import { openMessage } from '../shared/open-message.ts';
-import { certificatesOf, namingOptions, signerValidator } from '../shared/trust.ts';
+import { certificatesOf, trustByOriginator } from '../shared/trust.ts';
 import { clientNameMatches } from './client-name.ts';
 
 export interface InwardMessage {
@@ -84,22 +85,27 @@ export async function judgeMessage(
   }
   const opened = read.message;
   const claimed = claimedOriginators(opened);
-  if (claimed.malformed) {
+  // What only the inside says must not have a reply of its own before its integrity is proven.
+  if (claimed.outer.malformed || (claimed.malformed && !opensUnauthenticated(opened))) {
     const reason = 'the From or Sender field cannot be understood';
     return { kind: 'malformed', fault: 'message-malformed', reason };
   }
+  // Without originators no signer's name fits, so nothing proves the integrity of such content.
+  const originators = claimed.malformed ? [] : claimed.mailboxes;
+  const verdict = judgeLayers(opened, {
+    originators,
+    ...trustByOriginator(active.policy, originators, ports.now),
+  });
+  const isProven = verdict.encryption !== 'domain' || verdict.integrity;
+  // A rule that only an unproven inside brings in would answer a question about the plaintext.
+  const claims = isProven ? originators : claimed.outer.mailboxes;
   const rule = inwardRuleFor(active.policy, {
     reversePath: domainOf(message.reversePath),
-    claimed: claimed.mailboxes.map((mailbox) => mailbox.domain),
-  });
-  const verdict = judgeLayers(opened, {
-    originators: claimed.mailboxes,
-    validate: signerValidator(rule.trusts, ports.now),
-    naming: namingOptions(rule.trusts, rule.partnerDomains, ports.now),
+    claimed: claims.map((mailbox) => mailbox.domain),
   });
   const decision = await decide({ message, opened, rule, verdict, active, ports });
   const flagged = decision.kind === 'deliver' && decision.flagged;
-  const delivered = deliveredMessage(opened, {
+  const made = deliveredMessage(opened, {
     deliver: decision.kind === 'deliver' ? decision.deliver : 'as-received',
     authservId: ports.authservId,
     added: [
@@ -112,7 +118,17 @@ export async function judgeMessage(
   });
   const outer = Buffer.concat(opened.root.header.map((field) => field.raw));
   const outerHeader = outer.length <= MAX_KEPT_HEADER_BYTES ? outer.toString('latin1') : null;
+  // What came out of a CMS object was never looked at by ingress: a bare CR or LF in it must not
+  // reach the next hop, nor strand the message at egress.
+  const delivered = opened.layers.length === 0 ? made : await canonicalise(made);
   return { kind: 'judged', decision, verdict, delivered, outerHeader };
+}
+
+/** True if CBC content was opened, which proves nothing by itself (RFC 8551 section 6). */
+function opensUnauthenticated(message: OpenedMessage): boolean {
+  return message.layers.some(
+    (layer) => layer.kind === 'encrypted' && layer.state !== 'foreign' && !layer.authenticated,
+  );
 }
 
 const MAX_KEPT_HEADER_BYTES = 32 * 1024;

@@ -50,7 +50,12 @@ export class HashIndex {
     if (known !== undefined) return known === valueHash ? 'same' : 'other';
     this.#remember(keyHash, valueHash);
     if (this.#loadedDay !== this.#today()) await this.#load();
-    await this.#append(Buffer.from(keyHash + valueHash, 'hex'));
+    try {
+      await this.#append(Buffer.from(keyHash + valueHash, 'hex'));
+    } catch (error) {
+      this.#seen.delete(keyHash);
+      throw error;
+    }
     return 'new';
   }
 
@@ -65,6 +70,9 @@ export class HashIndex {
   async #append(entry: Buffer): Promise<void> {
     const file = await open(this.#path(this.#today()), 'a', 0o600);
     try {
+      // A crash may have left half an entry; everything after it would be read askew.
+      const torn = (await file.stat()).size % ENTRY_BYTES;
+      if (torn > 0) await file.truncate((await file.stat()).size - torn);
       await file.write(entry);
       await file.datasync();
     } finally {

@@ -167,6 +167,7 @@ function recipientParams({ recipient }: UnwrapRequest): UnwrapRecipient {
     kdf: { hash: recipient.kdfHash },
     ukm: recipient.ukm?.toString('base64') ?? null,
     wrap: recipient.wrap,
+    wrapParameters: recipient.wrapParameters,
     encryptedKey,
   };
 }

@@ -1,0 +1,96 @@
+import type { FaultEntry } from './entry.ts';
+
+/** Faults: egress. */
+export const EGRESS_FAULTS = {
+  'protected-too-big': {
+    class: 'permanent',
+    code: 552,
+    detail: '3.4',
+    text: 'message would be too big for the next hop once protected',
+    advice: 'Send a smaller message: protection makes it up to 2.6 times as long.',
+  },
+  'tls-not-offered': {
+    class: 'transient',
+    code: null,
+    detail: '7.4',
+    text: 'the next hop does not offer TLS, which the rule demands',
+    advice: 'Waits, then comes back; the partner must switch STARTTLS on.',
+  },
+  'tls-not-trusted': {
+    class: 'transient',
+    code: null,
+    detail: '7.5',
+    text: "the next hop's certificate is not trusted or not in its name",
+    advice: 'Waits, then comes back; the partner must correct its certificate.',
+  },
+  'tls-handshake-failed': {
+    class: 'transient',
+    code: null,
+    detail: '7.5',
+    text: 'TLS with the next hop failed',
+    advice: 'Waits, then comes back; protocol or cipher do not match.',
+  },
+  'next-hop-unreachable': {
+    class: 'transient',
+    code: null,
+    detail: '4.1',
+    text: 'no answer from the next hop',
+    advice: 'Waits, then comes back.',
+  },
+  'next-hop-deferred': {
+    class: 'transient',
+    code: null,
+    detail: '4.5',
+    text: 'the next hop asked to try later',
+    advice: 'Waits, then comes back.',
+  },
+  'next-hop-refused': {
+    class: 'permanent',
+    code: null,
+    detail: '0.0',
+    text: 'the next hop refused the message',
+    advice: 'The reply of the next hop says why.',
+  },
+  'next-hop-lost': {
+    class: 'transient',
+    code: null,
+    detail: '4.2',
+    text: 'connection to the next hop was lost',
+    advice: 'Waits, then comes back.',
+  },
+  'domain-unknown': {
+    class: 'permanent',
+    code: null,
+    detail: '1.2',
+    text: "the recipient's domain does not exist",
+    advice: 'Check the address.',
+  },
+  'null-mx': {
+    class: 'permanent',
+    code: null,
+    detail: '1.10',
+    text: "the recipient's domain takes no mail",
+    advice: 'Check the address (RFC 7505).',
+  },
+  'eight-bit-not-offered': {
+    class: 'permanent',
+    code: null,
+    detail: '6.3',
+    text: 'the next hop takes 7-bit mail only and the message may not be re-encoded',
+    advice: 'The author must send it 7-bit, or the partner must offer 8BITMIME (RFC 6152).',
+  },
+  'smtputf8-not-offered': {
+    class: 'permanent',
+    code: null,
+    detail: '6.7',
+    text: 'the next hop does not take non-ASCII addresses',
+    advice: 'Use an ASCII address (RFC 6531).',
+  },
+  expired: {
+    class: 'permanent',
+    code: null,
+    detail: '4.7',
+    text: 'could not be delivered in time',
+    advice: 'The last fault that is reported with it says why.',
+  },
+} as const satisfies Record<string, FaultEntry>;

@@ -1,0 +1,103 @@
+import type { FaultEntry } from './entry.ts';
+
+/** Faults: ingress: the transaction. */
+export const TRANSACTION_FAULTS = {
+  'relay-denied': {
+    class: 'permanent',
+    code: 550,
+    detail: '7.1',
+    text: 'relaying denied',
+    advice: 'This gateway takes mail for its own domains, and from its own hosts and logins only.',
+  },
+  'sender-not-yours': {
+    class: 'permanent',
+    code: 553,
+    detail: '7.1',
+    text: 'reverse-path not allowed for this client',
+    advice: 'Send with an address of a domain that this login or host may use.',
+  },
+  'author-not-yours': {
+    class: 'permanent',
+    code: 550,
+    detail: '7.1',
+    text: 'author not allowed for this client',
+    advice: 'From must be an address of a domain that this login or host may use.',
+  },
+  'mailbox-syntax': {
+    class: 'permanent',
+    code: 553,
+    detail: '1.3',
+    text: 'mailbox syntax not valid',
+    advice: 'Correct the address.',
+  },
+  'smtputf8-required': {
+    class: 'permanent',
+    code: 553,
+    detail: '6.7',
+    text: 'non-ASCII address needs SMTPUTF8',
+    advice: 'Send with SMTPUTF8 (RFC 6531 section 3.4).',
+  },
+  'recipient-unknown': {
+    class: 'permanent',
+    code: 550,
+    detail: '1.1',
+    text: 'no such recipient here',
+    advice: 'Check the address.',
+  },
+  'recipient-reserved': {
+    class: 'permanent',
+    code: 550,
+    detail: '1.1',
+    text: 'address is reserved',
+    advice: 'The names of the domain authorities take no mail (RFC 3183 section 6).',
+  },
+  'recipient-check-unavailable': {
+    class: 'transient',
+    code: 451,
+    detail: '4.3',
+    text: 'recipient cannot be checked now',
+    advice: 'Try again later.',
+  },
+  'too-many-recipients': {
+    class: 'transient',
+    code: 452,
+    detail: '5.3',
+    text: 'too many recipients',
+    advice: 'Send the rest in another transaction.',
+  },
+  'recipient-needs-own-transaction': {
+    class: 'transient',
+    code: 452,
+    detail: '5.3',
+    text: 'send this recipient in a transaction of its own',
+    advice: 'Nothing to do: the sending MTA does this by itself.',
+  },
+  'message-too-big': {
+    class: 'permanent',
+    code: 552,
+    detail: '3.4',
+    text: 'message too big',
+    advice: 'Send a smaller message (RFC 1870).',
+  },
+  'spool-full': {
+    class: 'transient',
+    code: 452,
+    detail: '3.1',
+    text: 'insufficient system storage',
+    advice: 'Try again later; the operator must free space.',
+  },
+  'routing-loop': {
+    class: 'permanent',
+    code: 554,
+    detail: '4.6',
+    text: 'too many hops',
+    advice: 'The operators of the two systems must break the loop.',
+  },
+  'verdict-timeout': {
+    class: 'transient',
+    code: 451,
+    detail: '3.0',
+    text: 'message could not be judged in time',
+    advice: 'Try again later.',
+  },
+} as const satisfies Record<string, FaultEntry>;

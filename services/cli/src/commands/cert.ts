@@ -1,0 +1,34 @@
+import { adviseProtocol } from '@sallyport/ipc';
+import { formatName, formatPemCertificate, parseCertificate } from '@sallyport/pki';
+import { askProcess, openGateway } from './gateway-access.ts';
+import { print, printJson, printText } from './output.ts';
+import { printSteps } from './trace-lines.ts';
+
+const DEADLINE_MS = 60_000;
+
+/** Looks for the certificate of an address as the gateway would; exit code 1 if none is usable. */
+export async function runCertLocate(
+  address: string,
+  options: { readonly config: string; readonly json?: boolean },
+): Promise<number> {
+  const { sockets } = (await openGateway(options.config)).layout;
+  const advise = { name: 'worker advise', path: sockets.advise, protocol: adviseProtocol, deadlineMs: DEADLINE_MS };
+  const answer = await askProcess(advise, async (client) => await client.call('locate', { address }));
+  if (options.json === true) printJson(answer);
+  else {
+    printSteps(answer.steps);
+    for (const text of answer.certificates) printFound(Buffer.from(text, 'base64'));
+    if (answer.certificates.length === 0) print(`No certificate for ${address} can be used.`);
+  }
+  return answer.certificates.length > 0 ? 0 : 1;
+}
+
+function printFound(der: Buffer): void {
+  const parsed = parseCertificate(der);
+  if (parsed.kind === 'certificate') {
+    const { subjectName, rfc822Names, notAfter, fingerprint } = parsed.value;
+    print(`Found: ${formatName(subjectName)} <${rfc822Names.join(', ')}>, until ${notAfter.toISOString()}`);
+    print(`SHA-256 ${fingerprint}`);
+  }
+  printText(formatPemCertificate(der));
+}
