@@ -17,7 +17,7 @@ const TEST_NAME = /RFC (\d{3,5}) (?:section )?([0-9]+(?:\.[0-9A-Z]+)*)\b/g;
 /** An RFC named without a section. */
 const BARE = /RFC (\d{3,5})(?!\d)(?!,?\s+(?:\*\s+|\/\/\s+)?sections?\b)(?! [0-9])/g;
 /** What stands for the section where none is named. */
-export const WHOLE = 'whole';
+const WHOLE = 'whole';
 const SECTION = /[0-9]+(?:\.[0-9A-Z]+)*|[A-Z](?:\.[0-9]+)*/g;
 
 /** All marks of packages and services, sorted by RFC and section. */

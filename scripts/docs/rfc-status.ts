@@ -92,6 +92,7 @@ const ROWS: Readonly<Record<number, Row>> = {
   6532: ['Internationalised headers', 'partial', 'passed on byte for byte'],
   6533: ['Internationalised DSNs', 'yes', ''],
   6698: ['TLSA', 'planned', 'DANE'],
+  6761: ['Special-use domain names', 'partial', 'the name invalid in offline commands'],
   6890: ['Special-purpose addresses', 'yes', 'guard of lookups'],
   6891: ['EDNS', 'yes', ''],
   7093: ['Key identifiers', 'partial', 'as a method of our own CA'],

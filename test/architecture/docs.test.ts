@@ -4,17 +4,10 @@ import { existsSync, globSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import process from 'node:process';
 import { test } from 'node:test';
-import { AUDIT_EVENT_KINDS } from '../../packages/audit-log/src/index.ts';
-import { parseConfig } from '../../packages/config/src/index.ts';
-import {
-  enhancedCode,
-  FATES,
-  FAULTS,
-  faultOf,
-  isFaultId,
-  OUTAGES,
-} from '../../packages/faults/src/index.ts';
-import { parsePolicyYaml } from '../../packages/policy-store/src/write.ts';
+import { AUDIT_EVENT_KINDS } from '@sallyport/audit-log';
+import { parseConfig } from '@sallyport/config';
+import { enhancedCode, FATES, FAULTS, faultOf, isFaultId, OUTAGES } from '@sallyport/faults';
+import { parsePolicyYaml } from '@sallyport/policy-store/write';
 import { findMarks } from '../../scripts/docs/rfc-marks.ts';
 import { checkStatuses } from '../../scripts/docs/rfc-page.ts';
 import { RFC_STATUSES } from '../../scripts/docs/rfc-status.ts';

@@ -7,6 +7,7 @@ import { runOk, startProcess } from './process.ts';
 import { isListening, waitFor } from './wait.ts';
 
 const NOBODY = 65_534;
+const DAEMONS = '/usr/lib/postfix/sbin';
 
 export interface PostfixOptions {
   /** `inner` relays what is not its own to the gateway; `partner` is the world outside. */
@@ -61,7 +62,12 @@ export async function startPostfix(options: PostfixOptions): Promise<Postfix> {
   await writeFile(at('etc', 'main.cf'), mainCf(options, folder.path));
   await writeFile(at('etc', 'master.cf'), masterCf(host, port));
   for (const file of ['main.cf', 'master.cf']) await chmod(at('etc', file), 0o644);
-  const server = await startProcess('postfix', ['-c', at('etc'), 'start-fg']);
+  await runOk('postfix', ['-c', at('etc'), 'check']);
+  // master itself, in the foreground: `postfix start-fg` would leave it behind under init.
+  const server = await startProcess(`${DAEMONS}/master`, ['-d', '-c', at('etc')], {
+    env: { MAIL_CONFIG: at('etc') },
+    ownGroup: true,
+  });
   const log = (): Promise<string> => readFile(at('log'), 'utf8').catch(() => '');
   try {
     await waitFor(() => isListening(host, port), { what: `Postfix ${options.name}` });
@@ -119,7 +125,7 @@ function mainCf(options: PostfixOptions, folder: string): string {
     queue_directory: `${folder}/spool`,
     data_directory: `${folder}/data`,
     command_directory: '/usr/sbin',
-    daemon_directory: '/usr/lib/postfix/sbin',
+    daemon_directory: DAEMONS,
     mail_owner: 'postfix',
     setgid_group: 'postdrop',
     myhostname: options.name,

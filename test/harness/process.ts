@@ -16,6 +16,8 @@ export interface RunOptions {
   readonly env?: NodeJS.ProcessEnv;
   readonly input?: string | Uint8Array;
   readonly timeoutMs?: number;
+  /** The process leads a group of its own: for servers that signal their whole group. */
+  readonly ownGroup?: boolean;
 }
 
 /** Runs a program to its end; never throws for its exit code. */
@@ -82,6 +84,7 @@ export async function startProcess(
     cwd: options.cwd,
     env: { ...process.env, ...options.env },
     stdio: ['ignore', 'pipe', 'pipe'],
+    detached: options.ownGroup ?? false,
   });
   let output = '';
   const keep = (chunk: Buffer): void => {

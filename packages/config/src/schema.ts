@@ -81,6 +81,9 @@ const ingressSchema = z.strictObject({
     .optional()
     .describe('mail from people who log in'),
   tls: tlsFilesSchema.describe('what ingress shows in TLS'),
+  clientAnchorsFile: pathField
+    .optional()
+    .describe('PEM anchors of client certificates; without it no client is asked for one'),
   maxSizeBytes: z
     .number()
     .int()

@@ -183,7 +183,7 @@ test('a report that belongs to a message of ours passes without signature, not w
     encryption: 'none',
   } as const;
   const report = { ...FACTS, verdict, correlatedReport: true };
-  const given = rule({ encryption: 'when-present' });
+  const given = rule({ encryption: 'required' });
   assert.equal(decideInward(report, given).kind, 'deliver');
   assert.equal(decideInward({ ...report, correlatedReport: false }, given).kind, 'refuse');
   const filter = { kind: 'refuse', reason: 'EICAR' } as const;

@@ -61,7 +61,7 @@ interface Gap {
 
 function firstGap(facts: InwardFacts, rule: InwardRule): Gap | null {
   return (
-    checkSecrecy(facts.verdict, rule.inbound) ??
+    checkSecrecy(facts, rule.inbound) ??
     checkTls(facts, rule.inbound) ??
     checkAgreement(facts, rule) ??
     (facts.correlatedReport ? null : checkSignature(facts.verdict, rule.inbound))
@@ -70,14 +70,17 @@ function firstGap(facts: InwardFacts, rule: InwardRule): Gap | null {
 
 // RFC 8551 section 6 (EFAIL): content of a CBC EnvelopedData proves nothing until a signature over
 // it has verified.
-function checkSecrecy(verdict: VerdictFacts, inbound: InboundPolicy): Gap | null {
+function checkSecrecy(facts: InwardFacts, inbound: InboundPolicy): Gap | null {
+  const { verdict } = facts;
   if (verdict.encryption === 'domain' && !verdict.integrity) {
     return {
       fault: 'decryption-failed',
       text: 'the message could not be opened, or nothing proves its integrity',
     };
   }
-  if (inbound.encryption === 'required' && verdict.encryption === 'none') {
+  // A report about mail of ours comes from whatever MTA met the trouble, in clear as a rule.
+  const isClear = verdict.encryption === 'none' && !facts.correlatedReport;
+  if (inbound.encryption === 'required' && isClear) {
     return { fault: 'encryption-required', text: 'it is not encrypted and the rule demands it' };
   }
   return null;

@@ -1,8 +1,11 @@
 import { Command } from 'commander';
 import { registerAudit } from './commands/register-audit.ts';
 import { registerGateway } from './commands/register-gateway.ts';
+import { registerKey } from './commands/register-key.ts';
 import { registerMessage } from './commands/register-message.ts';
+import { registerCert, registerPartner } from './commands/register-partner.ts';
 import { registerQueue } from './commands/register-queue.ts';
+import { registerUser } from './commands/register-user.ts';
 
 /** All commands; each loads its code only when it is run. */
 export function buildProgram(): Command {
@@ -11,10 +14,16 @@ export function buildProgram(): Command {
       'A secure messaging gateway for mail: domain signatures and domain encryption (RFC 3183).',
     )
     .version('0.1.0')
+    // An option after a command is the command's: partner export --version 2.
+    .enablePositionalOptions()
     .showHelpAfterError('(add --help for what it takes)');
   registerGateway(program);
+  registerKey(program);
+  registerPartner(program);
+  registerCert(program);
   registerMessage(program);
   registerQueue(program);
   registerAudit(program);
+  registerUser(program);
   return program;
 }

@@ -4,7 +4,7 @@ import { readStandardInput, readTextFile } from './read-input.ts';
 import { Complaint } from './run.ts';
 
 const CTRL_C = '\u0003';
-const CTRL_D = '\u0004';
+const END = ['\r', '\n', '\u0004'];
 const ERASE = ['\u007f', '\b'];
 const MAX_SECRET_CHARS = 1_024;
 
@@ -28,7 +28,8 @@ export async function readSecret(source: SecretSource): Promise<string> {
 
 async function fromFile(file: string): Promise<string> {
   if (file === '-') return firstLine((await readStandardInput()).toString('utf8'));
-  if (((await stat(file)).mode & 0o077) !== 0) note(`${file} may be read by others; set its mode to 600.`);
+  if (((await stat(file)).mode & 0o077) !== 0)
+    note(`${file} may be read by others; set its mode to 600.`);
   return firstLine(await readTextFile(file));
 }
 
@@ -38,7 +39,9 @@ function firstLine(text: string): string {
 
 async function ask({ what, option, isNew }: SecretSource): Promise<string> {
   if (!process.stdin.isTTY) {
-    throw new Complaint(`${what} is needed: run this in a terminal, or name a file with ${option}.`);
+    throw new Complaint(
+      `${what} is needed: run this in a terminal, or name a file with ${option}.`,
+    );
   }
   const secret = await askOnce(`${what}: `);
   if (isNew && (await askOnce('Once more: ')) !== secret) {
@@ -53,9 +56,9 @@ async function askOnce(prompt: string): Promise<string> {
   let typed = '';
   const onData = (chunk: Buffer): void => {
     for (const key of chunk.toString('utf8')) {
-      if (key === '\r' || key === '\n' || key === CTRL_D) return resolve(typed);
-      if (key === CTRL_C) return reject(new Complaint('Given up; nothing was done.'));
-      if (ERASE.includes(key)) typed = typed.slice(0, -1);
+      if (END.includes(key)) resolve(typed);
+      else if (key === CTRL_C) reject(new Complaint('Given up; nothing was done.'));
+      else if (ERASE.includes(key)) typed = typed.slice(0, -1);
       else if (typed.length < MAX_SECRET_CHARS) typed += key;
     }
   };

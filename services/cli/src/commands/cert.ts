@@ -12,8 +12,16 @@ export async function runCertLocate(
   options: { readonly config: string; readonly json?: boolean },
 ): Promise<number> {
   const { sockets } = (await openGateway(options.config)).layout;
-  const advise = { name: 'worker advise', path: sockets.advise, protocol: adviseProtocol, deadlineMs: DEADLINE_MS };
-  const answer = await askProcess(advise, async (client) => await client.call('locate', { address }));
+  const advise = {
+    name: 'worker advise',
+    path: sockets.advise,
+    protocol: adviseProtocol,
+    deadlineMs: DEADLINE_MS,
+  };
+  const answer = await askProcess(
+    advise,
+    async (client) => await client.call('locate', { address }),
+  );
   if (options.json === true) printJson(answer);
   else {
     printSteps(answer.steps);
@@ -27,7 +35,9 @@ function printFound(der: Buffer): void {
   const parsed = parseCertificate(der);
   if (parsed.kind === 'certificate') {
     const { subjectName, rfc822Names, notAfter, fingerprint } = parsed.value;
-    print(`Found: ${formatName(subjectName)} <${rfc822Names.join(', ')}>, until ${notAfter.toISOString()}`);
+    print(
+      `Found: ${formatName(subjectName)} <${rfc822Names.join(', ')}>, until ${notAfter.toISOString()}`,
+    );
     print(`SHA-256 ${fingerprint}`);
   }
   printText(formatPemCertificate(der));

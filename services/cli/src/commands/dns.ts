@@ -7,7 +7,10 @@ import { type Gateway, openGateway } from './gateway-access.ts';
 import { printJson, printText } from './output.ts';
 
 /** Prints the zone lines of every domain of the gateway. */
-export async function runDns(options: { readonly config: string; readonly json?: boolean }): Promise<number> {
+export async function runDns(options: {
+  readonly config: string;
+  readonly json?: boolean;
+}): Promise<number> {
   const records = await gatewayRecords(await openGateway(options.config));
   if (options.json === true) for (const record of records) printJson(record);
   else printText(formatZone(records));
@@ -40,5 +43,7 @@ async function firstCertificate(file: string): Promise<Certificate | null> {
 
 /** Zone file text (RFC 1035 section 5), a comment before each line. */
 export function formatZone(records: readonly ZoneRecord[]): string {
-  return records.map(({ name, type, data, purpose }) => `; ${purpose}\n${name} IN ${type} ${data}\n`).join('');
+  return records
+    .map(({ name, type, data, purpose }) => `; ${purpose}\n${name} IN ${type} ${data}\n`)
+    .join('');
 }

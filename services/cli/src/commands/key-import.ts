@@ -3,7 +3,13 @@ import { checkAuthorityName } from '@sallyport/domsec';
 import type { KeyRecord } from '@sallyport/ipc';
 import type { Domain } from '@sallyport/mail';
 import { type Certificate, formatPemCertificate, validatePath } from '@sallyport/pki';
-import { type AuthorityClass, addPendingKey, algorithmOf, readPrivateKey, writeKeyRecord } from '../gateway/keys.ts';
+import {
+  type AuthorityClass,
+  addPendingKey,
+  algorithmOf,
+  readPrivateKey,
+  writeKeyRecord,
+} from '../gateway/keys.ts';
 import { readOwnCa } from '../gateway/keys-ca.ts';
 import { readCertificates, readKeyPairs } from '../message/key-file.ts';
 import type { Gateway } from './gateway-access.ts';
@@ -23,7 +29,11 @@ export async function runKeyImport(file: string, options: KeyImportOptions): Pro
   const [leaf, ...others] = await readCertificates(file);
   if (leaf === undefined) throw new Complaint(`${file} holds no certificate.`);
   const { keyClass, domain } = authorityOf(leaf, session.gateway, file);
-  const chain = await chainOf(leaf, others, { gateway: session.gateway, keyClass, anchors: options.anchors });
+  const chain = await chainOf(leaf, others, {
+    gateway: session.gateway,
+    keyClass,
+    anchors: options.anchors,
+  });
   const pending = await keyOf({ session, leaf, keyClass, domain, spec: options.key });
   let record: KeyRecord = {
     ...pending,
@@ -33,7 +43,8 @@ export async function runKeyImport(file: string, options: KeyImportOptions): Pro
   await writeKeyRecord(session.gateway.layout.keys, record);
   await session.record('key-imported', record, leaf.fingerprint);
   if (options.activate === true) record = await activate(session, record.keyId);
-  if (options.json === true) printJson({ keyId: record.keyId, state: record.state, fingerprint: leaf.fingerprint });
+  if (options.json === true)
+    printJson({ keyId: record.keyId, state: record.state, fingerprint: leaf.fingerprint });
   else print(`${record.keyId} has its certificate and is ${record.state}.`);
   return 0;
 }
@@ -51,7 +62,9 @@ function authorityOf(
   }
   const keyClass = signing.kind === 'ok' ? 'domain-signing' : 'domain-confidentiality';
   const ours = config.domains.map((domain) => domain.name as Domain);
-  const [domain] = leaf.mailboxes.flatMap((mailbox) => ours.find((own) => own === mailbox.domain) ?? []);
+  const [domain] = leaf.mailboxes.flatMap(
+    (mailbox) => ours.find((own) => own === mailbox.domain) ?? [],
+  );
   if (domain !== undefined) return { keyClass, domain };
   throw new Complaint(
     `${file} names no domain of this gateway (${ours.join(', ')}); it names ${leaf.rfc822Names.join(', ') || 'nothing'}.`,
@@ -62,10 +75,15 @@ function authorityOf(
 async function chainOf(
   leaf: Certificate,
   intermediates: readonly Certificate[],
-  from: { readonly gateway: Gateway; readonly keyClass: AuthorityClass; readonly anchors: string | undefined },
+  from: {
+    readonly gateway: Gateway;
+    readonly keyClass: AuthorityClass;
+    readonly anchors: string | undefined;
+  },
 ): Promise<readonly Certificate[]> {
   const own = from.anchors === undefined ? await readOwnCa(from.gateway.layout) : null;
-  const anchors = from.anchors === undefined ? (own === null ? [] : [own]) : await readCertificates(from.anchors);
+  const anchors =
+    from.anchors === undefined ? (own === null ? [] : [own]) : await readCertificates(from.anchors);
   const purpose = from.keyClass === 'domain-signing' ? 'email-sign' : 'email-encrypt';
   const found = validatePath({ leaf, intermediates, anchors, time: new Date(), purpose });
   if (found.kind === 'valid') return found.certificate.path.slice(1, -1);
@@ -86,21 +104,34 @@ async function keyOf(request: KeyRequest): Promise<KeyRecord> {
   const { session, leaf, keyClass, domain, spec } = request;
   const folder = session.gateway.layout.keys;
   for (const record of session.records) {
-    if (record.state === 'destroyed' || record.class !== keyClass || record.domain !== domain) continue;
+    if (record.state === 'destroyed' || record.class !== keyClass || record.domain !== domain)
+      continue;
     if (!isKeyOf(leaf, await readPrivateKey(folder, record))) continue;
     if (record.state === 'pending') return record;
     throw new Complaint(`${record.keyId} has this key already and is ${record.state}.`);
   }
   if (spec === undefined) {
-    throw new Complaint('No pending key of this gateway fits the certificate; name its private key with --key.');
+    throw new Complaint(
+      'No pending key of this gateway fits the certificate; name its private key with --key.',
+    );
   }
   const pair = (await readKeyPairs(spec)).find((one) => isKeyOf(leaf, one.privateKey));
-  if (pair === undefined) throw new Complaint(`The key in ${spec.split(':')[0]} is not the key of the certificate.`);
+  if (pair === undefined)
+    throw new Complaint(`The key in ${spec.split(':')[0]} is not the key of the certificate.`);
   const algorithm = algorithmOf(pair.privateKey);
-  if (algorithm === null) throw new Complaint('The key must be RSA of 2048, 3072 or 4096 bits, P-256 or P-384.');
+  if (algorithm === null)
+    throw new Complaint('The key must be RSA of 2048, 3072 or 4096 bits, P-256 or P-384.');
   const privateKeyPem = String(pair.privateKey.export({ format: 'pem', type: 'pkcs8' }));
   const { records } = session;
-  return await addPendingKey({ folder, records, class: keyClass, domain, algorithm, privateKeyPem, now: new Date() });
+  return await addPendingKey({
+    folder,
+    records,
+    class: keyClass,
+    domain,
+    algorithm,
+    privateKeyPem,
+    now: new Date(),
+  });
 }
 
 function isKeyOf(certificate: Certificate, key: KeyObject): boolean {

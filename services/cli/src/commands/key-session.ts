@@ -2,7 +2,13 @@ import { type KeyRecord, recorderProtocol } from '@sallyport/ipc';
 import type { Domain } from '@sallyport/mail';
 import { KeyFolderFault, readKeyRecords } from '../gateway/keys.ts';
 import { activateKey } from '../gateway/keys-activate.ts';
-import { askProcess, type Gateway, NotRunning, openGateway, operatorName } from './gateway-access.ts';
+import {
+  askProcess,
+  type Gateway,
+  NotRunning,
+  openGateway,
+  operatorName,
+} from './gateway-access.ts';
 import { note } from './output.ts';
 import { Complaint } from './run.ts';
 
@@ -18,7 +24,11 @@ export interface KeySession {
   readonly gateway: Gateway;
   readonly records: readonly KeyRecord[];
   /** Records one step of a key's life; nothing with --offline. */
-  record(kind: 'key-generated' | 'key-imported' | 'key-activated', key: KeyRecord, fingerprint?: string): Promise<void>;
+  record(
+    kind: 'key-generated' | 'key-imported' | 'key-activated',
+    key: KeyRecord,
+    fingerprint?: string,
+  ): Promise<void>;
 }
 
 /**
@@ -28,7 +38,11 @@ export interface KeySession {
  */
 export async function openKeySession(options: KeyOptions): Promise<KeySession> {
   const gateway = await openGateway(options.config);
-  const recorder = { name: 'recorder', path: gateway.layout.sockets.recorder, protocol: recorderProtocol };
+  const recorder = {
+    name: 'recorder',
+    path: gateway.layout.sockets.recorder,
+    protocol: recorderProtocol,
+  };
   if (options.offline !== true) await checkRecorder(recorder);
   const by = operatorName(options.by);
   return {
@@ -43,7 +57,10 @@ export async function openKeySession(options: KeyOptions): Promise<KeySession> {
         ...(fingerprint === undefined ? {} : { fingerprint }),
         ...(kind === 'key-activated' ? { state: key.state } : {}),
       };
-      await askProcess(recorder, async (client) => await client.call('record', { event, durable: true }));
+      await askProcess(
+        recorder,
+        async (client) => await client.call('record', { event, durable: true }),
+      );
     },
   };
 }
@@ -76,13 +93,16 @@ export async function keyRecords(gateway: Gateway): Promise<readonly KeyRecord[]
 /** Activates, records both changes, publishes, and says what is to be done next. */
 export async function activate(session: KeySession, keyId: string): Promise<KeyRecord> {
   const activation = await activateKey(session.gateway.layout, keyId, new Date());
-  if (activation === null) throw new Complaint(`The key ${keyId} has no certificate yet, so it cannot be used.`);
+  if (activation === null)
+    throw new Complaint(`The key ${keyId} has no certificate yet, so it cannot be used.`);
   await session.record('key-activated', activation.active);
   for (const former of activation.retired) {
     await session.record('key-activated', former);
     note(`${former.keyId} is ${former.state} now.`);
   }
-  note('A running gateway takes this up when it is restarted; the DNS lines may have changed: sallyport dns.');
+  note(
+    'A running gateway takes this up when it is restarted; the DNS lines may have changed: sallyport dns.',
+  );
   return activation.active;
 }
 

@@ -22,7 +22,7 @@ import {
 import { openOwnCaKey, readOwnCa } from '../gateway/keys-ca.ts';
 import { readSecret } from './ask-secret.ts';
 import { type Gateway, openGateway } from './gateway-access.ts';
-import { activate, keyDomain, type KeyOptions, keyRecords, openKeySession } from './key-session.ts';
+import { activate, type KeyOptions, keyDomain, keyRecords, openKeySession } from './key-session.ts';
 import { note, print, printJson, printTable, printText } from './output.ts';
 import { Complaint } from './run.ts';
 
@@ -82,11 +82,20 @@ export async function runKeyGenerate(options: KeyGenerateOptions): Promise<numbe
   const issuer = options.selfIssue === true ? await openCa(gateway, options.passphraseFile) : null;
   const now = new Date();
   const pair = generateKeyPairPem(options.keyKind);
-  const certificate = issuer === null ? null : issue({ ...options, domain, spki: pair.spki, issuer, now });
+  const certificate =
+    issuer === null ? null : issue({ ...options, domain, spki: pair.spki, issuer, now });
   const folder = gateway.layout.keys;
   const { privateKeyPem } = pair;
   const algorithm = options.keyKind;
-  let record = await addPendingKey({ folder, records, class: options.for, domain, algorithm, privateKeyPem, now });
+  let record = await addPendingKey({
+    folder,
+    records,
+    class: options.for,
+    domain,
+    algorithm,
+    privateKeyPem,
+    now,
+  });
   if (certificate !== null) {
     record = { ...record, certificate: formatPemCertificate(certificate.der) };
     await writeKeyRecord(folder, record);
@@ -95,7 +104,9 @@ export async function runKeyGenerate(options: KeyGenerateOptions): Promise<numbe
   if (options.activate === true) record = await activate(session, record.keyId);
   if (options.json === true) printJson({ keyId: record.keyId, state: record.state });
   else if (certificate === null) {
-    note(`${record.keyId} is ${record.state}; have this request signed, then: sallyport key import.`);
+    note(
+      `${record.keyId} is ${record.state}; have this request signed, then: sallyport key import.`,
+    );
     printText(await csrOf(folder, record));
   } else print(`${record.keyId} is ${record.state}.`);
   return 0;
@@ -108,10 +119,17 @@ interface Issuer {
 
 async function openCa(gateway: Gateway, passphraseFile: string | undefined): Promise<Issuer> {
   const certificate = await readOwnCa(gateway.layout);
-  if (certificate === null) throw new Complaint('This gateway has no CA of its own: leave --self-issue out.');
-  const source = { file: passphraseFile, option: '--passphrase-file', what: 'Passphrase of the CA key', isNew: false };
+  if (certificate === null)
+    throw new Complaint('This gateway has no CA of its own: leave --self-issue out.');
+  const source = {
+    file: passphraseFile,
+    option: '--passphrase-file',
+    what: 'Passphrase of the CA key',
+    isNew: false,
+  };
   const privateKey = await openOwnCaKey(gateway.layout, await readSecret(source));
-  if (privateKey === null) throw new Complaint('The CA key does not open with this passphrase; nothing was done.');
+  if (privateKey === null)
+    throw new Complaint('The CA key does not open with this passphrase; nothing was done.');
   return { certificate, privateKey };
 }
 
@@ -125,7 +143,9 @@ function issue(request: {
   const { domain, spki, issuer, now } = request;
   const notBefore = new Date(now.getTime() - BACKDATE_MS);
   const name = AUTHORITY_OF[request.for];
-  const parsed = parseCertificate(issueDomainAuthority({ name, domain, spki, issuer, notBefore, days: AUTHORITY_DAYS }));
+  const parsed = parseCertificate(
+    issueDomainAuthority({ name, domain, spki, issuer, notBefore, days: AUTHORITY_DAYS }),
+  );
   if (parsed.kind !== 'certificate') throw new Error(`own certificate: ${parsed.reason}`);
   const leaf = parsed.value;
   // The CA is bound to its domains, and it ends: partners would refuse what it may not issue.
@@ -150,7 +170,10 @@ async function csrOf(folder: string, record: KeyRecord): Promise<string> {
   }
   const cn = AUTHORITY_OF[record.class];
   const privateKey = await readPrivateKey(folder, record);
-  return formatPem('CERTIFICATE REQUEST', makeCsr({ subject: { cn }, privateKey, emails: [`${cn}@${record.domain}`] }));
+  return formatPem(
+    'CERTIFICATE REQUEST',
+    makeCsr({ subject: { cn }, privateKey, emails: [`${cn}@${record.domain}`] }),
+  );
 }
 
 /** Puts a key that has its certificate in use. */

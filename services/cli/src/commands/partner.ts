@@ -1,10 +1,21 @@
 import { adviseProtocol, recorderProtocol } from '@sallyport/ipc';
-import { matchesPattern, type PartnerPolicy } from '@sallyport/policy';
 import { parseDomain } from '@sallyport/mail';
-import { activeVersion, PolicyUnavailable, readActivePolicy, readVersion } from '@sallyport/policy-store/read';
+import { matchesPattern, type PartnerPolicy } from '@sallyport/policy';
+import {
+  activeVersion,
+  PolicyUnavailable,
+  readActivePolicy,
+  readVersion,
+} from '@sallyport/policy-store/read';
 import { exportPolicy, importPolicy } from '@sallyport/policy-store/write';
 import { stringify } from 'yaml';
-import { askProcess, type Gateway, NotRunning, openGateway, operatorName } from './gateway-access.ts';
+import {
+  askProcess,
+  type Gateway,
+  NotRunning,
+  openGateway,
+  operatorName,
+} from './gateway-access.ts';
 import { note, print, printJson, printTable, printText } from './output.ts';
 import { numberOf, readTextFile } from './read-input.ts';
 import { Complaint } from './run.ts';
@@ -22,7 +33,8 @@ async function activePolicy(gateway: Gateway) {
   try {
     return await readActivePolicy(gateway.layout.policy);
   } catch (error) {
-    if (error instanceof PolicyUnavailable) throw new Complaint(`The policy cannot be used: ${error.message}.`);
+    if (error instanceof PolicyUnavailable)
+      throw new Complaint(`The policy cannot be used: ${error.message}.`);
     throw error;
   }
 }
@@ -75,25 +87,45 @@ export async function runPartnerImport(
   const by = { author, reason: options.reason, now: new Date() };
   const result = await importPolicy(gateway.layout.policy, await readTextFile(file), by);
   if (result.kind === 'invalid') {
-    const faults = result.faults.map(({ path, reason }) => (path === '' ? reason : `${path}: ${reason}`));
+    const faults = result.faults.map(({ path, reason }) =>
+      path === '' ? reason : `${path}: ${reason}`,
+    );
     throw new Complaint(`${file} was not imported: ${faults.join('; ')}.`);
   }
   const { version, sha256, previous, reason } = result.version;
   if (options.json === true) printJson({ version, sha256, previous, author });
   else print(`Policy version ${version} is in force (SHA-256 ${sha256}).`);
-  const event = { kind: 'policy-activated', version, sha256, previous, reason, personal: { by: author } };
+  const event = {
+    kind: 'policy-activated',
+    version,
+    sha256,
+    previous,
+    reason,
+    personal: { by: author },
+  };
   try {
-    const recorder = { name: 'recorder', path: gateway.layout.sockets.recorder, protocol: recorderProtocol };
-    await askProcess(recorder, async (client) => await client.call('record', { event, durable: true }));
+    const recorder = {
+      name: 'recorder',
+      path: gateway.layout.sockets.recorder,
+      protocol: recorderProtocol,
+    };
+    await askProcess(
+      recorder,
+      async (client) => await client.call('record', { event, durable: true }),
+    );
   } catch (error) {
     if (!(error instanceof NotRunning)) throw error;
-    note('The gateway is not running, so the audit log has no event of this; the version itself names author and reason.');
+    note(
+      'The gateway is not running, so the audit log has no event of this; the version itself names author and reason.',
+    );
   }
   return 0;
 }
 
 /** Prints a version as `import` takes it. */
-export async function runPartnerExport(options: WithConfig & { readonly version?: string }): Promise<number> {
+export async function runPartnerExport(
+  options: WithConfig & { readonly version?: string },
+): Promise<number> {
   const { policy } = (await openGateway(options.config)).layout;
   try {
     const number =
@@ -101,11 +133,13 @@ export async function runPartnerExport(options: WithConfig & { readonly version?
         ? await activeVersion(policy)
         : numberOf(options.version, '--version', MAX_VERSION);
     const version = await readVersion(policy, number);
-    if (options.json === true) printJson({ ...version, document: JSON.parse(version.document) });
+    const document: unknown = JSON.parse(version.document);
+    if (options.json === true) printJson({ ...version, document });
     else printText(exportPolicy(version));
     return 0;
   } catch (error) {
-    if (error instanceof PolicyUnavailable) throw new Complaint(`Nothing to export: ${error.message}.`);
+    if (error instanceof PolicyUnavailable)
+      throw new Complaint(`Nothing to export: ${error.message}.`);
     throw error;
   }
 }
@@ -115,9 +149,17 @@ export async function runPartnerSimulate(
   options: WithConfig & { readonly from: string; readonly to: string },
 ): Promise<number> {
   const { sockets } = (await openGateway(options.config)).layout;
-  const advise = { name: 'worker advise', path: sockets.advise, protocol: adviseProtocol, deadlineMs: SIMULATE_DEADLINE_MS };
+  const advise = {
+    name: 'worker advise',
+    path: sockets.advise,
+    protocol: adviseProtocol,
+    deadlineMs: SIMULATE_DEADLINE_MS,
+  };
   const { from, to } = options;
-  const answer = await askProcess(advise, async (client) => await client.call('simulate', { from, to }));
+  const answer = await askProcess(
+    advise,
+    async (client) => await client.call('simulate', { from, to }),
+  );
   if (options.json === true) {
     printJson(answer);
     return 0;

@@ -1,7 +1,10 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
+import type { InitOptions } from './init.ts';
 import { run } from './run.ts';
 
-/** `sandbox`, `serve`, `check-config`. */
+const KEY_KINDS = ['rsa-2048', 'rsa-3072', 'ec-p256', 'ec-p384'];
+
+/** `sandbox`, `init`, `serve`, `check-config`, `dns`. */
 export function registerGateway(program: Command): void {
   program
     .command('sandbox')
@@ -28,5 +31,39 @@ export function registerGateway(program: Command): void {
     .action(async (file: string, options: { json?: boolean }) => {
       const json = options.json === true;
       await run(async () => await (await import('./check-config.ts')).runCheckConfig(file, json));
+    });
+  registerInit(program);
+  program
+    .command('dns')
+    .description('Zone lines to publish: MX, SRV, SMIMEA, CERT and TLSA of every domain.')
+    .requiredOption('--config <file>', 'the gateway config')
+    .option('--json', 'one JSON object a line')
+    .action(async (options: { config: string; json?: boolean }) => {
+      await run(async () => await (await import('./dns.ts')).runDns(options));
+    });
+}
+
+function registerInit(program: Command): void {
+  program
+    .command('init')
+    .description(
+      'A production start: a folder with config, keys, certificates of an own CA, and the first policy. ' +
+        'Never overwrites. Keys made here are older than the audit log, so it has no event of them.',
+    )
+    .requiredOption('--domain <domain>', 'your mail domain')
+    .option('--dir <dir>', 'where to put it; else a folder named as the domain')
+    .option('--name <host>', 'name of the gateway host; else gw.DOMAIN')
+    .addOption(
+      new Option('--key-kind <kind>', 'kind of keys').choices(KEY_KINDS).default('rsa-3072'),
+    )
+    .option('--inner-mta <host:port>', 'who takes mail for the domain', '127.0.0.1:10026')
+    .option('--runtime-dir <dir>', 'for Unix sockets; at most 80 characters once absolute', 'run')
+    .option(
+      '--passphrase-file <file>',
+      'passphrase for the CA key, its first line; - is standard input',
+    )
+    .option('--by <name>', 'author of the first policy version; else $USER')
+    .action(async (options: InitOptions) => {
+      await run(async () => await (await import('./init.ts')).runInit(options));
     });
 }

@@ -8,7 +8,9 @@ interface Options {
 
 /** `partner list|show|import|export|simulate` and `cert locate`. */
 export function registerPartner(program: Command): void {
-  const partner = program.command('partner').description('Partner policy: numbered versions, one in force.');
+  const partner = program
+    .command('partner')
+    .description('Partner policy: numbered versions, one in force.');
   const add = (name: string, description: string): Command =>
     partner
       .command(name)
@@ -36,7 +38,10 @@ export function registerPartner(program: Command): void {
     .action(async (options: Options & { version?: string }) => {
       await run(async () => await (await import('./partner.ts')).runPartnerExport(options));
     });
-  add('simulate', 'Says what would happen to a message and why; nothing is sent. Asks the running gateway.')
+  add(
+    'simulate',
+    'Says what would happen to a message and why; nothing is sent. Asks the running gateway.',
+  )
     .requiredOption('--from <address>', 'the reverse-path')
     .requiredOption('--to <address>', 'one recipient')
     .action(async (options: Options & { from: string; to: string }) => {
@@ -49,7 +54,9 @@ export function registerCert(program: Command): void {
     .command('cert')
     .description("Partners' certificates.")
     .command('locate')
-    .description('Looks for the certificate of an address as the running gateway would, step by step.')
+    .description(
+      'Looks for the certificate of an address as the running gateway would, step by step.',
+    )
     .argument('<address>', 'a recipient')
     .requiredOption('--config <file>', 'the gateway config')
     .option('--json', 'print as JSON')

@@ -6,7 +6,10 @@ import type { UserOptions } from './user.ts';
 export function registerUser(program: Command): void {
   const user = program.command('user').description('Who may log in to submission.');
   const add = (name: string, description: string): Command =>
-    user.command(name).description(description).requiredOption('--config <file>', 'the gateway config');
+    user
+      .command(name)
+      .description(description)
+      .requiredOption('--config <file>', 'the gateway config');
 
   add('add', 'Lets somebody log in; the password is asked for and kept as an argon2id hash.')
     .argument('<login>', 'the name to log in with')

@@ -29,7 +29,12 @@ export function zoneRecords(facts: {
 }): readonly ZoneRecord[] {
   const { domain, gatewayName, ldapPort, authorities, tlsCertificate } = facts;
   const records: ZoneRecord[] = [
-    { name: `${domain}.`, type: 'MX', data: `10 ${gatewayName}.`, purpose: 'mail comes to the gateway' },
+    {
+      name: `${domain}.`,
+      type: 'MX',
+      data: `10 ${gatewayName}.`,
+      purpose: 'mail comes to the gateway',
+    },
   ];
   if (ldapPort !== null) {
     const data = `10 10 ${ldapPort} ${gatewayName}.`;
@@ -43,7 +48,12 @@ export function zoneRecords(facts: {
   if (tlsCertificate !== null) {
     const digest = createHash('sha256').update(tlsCertificate.spki).digest('hex');
     const purpose = 'the TLS key (RFC 7672); only in a zone signed with DNSSEC';
-    records.push({ name: `_25._tcp.${gatewayName}.`, type: 'TLSA', data: `3 1 1 ${digest}`, purpose });
+    records.push({
+      name: `_25._tcp.${gatewayName}.`,
+      type: 'TLSA',
+      data: `3 1 1 ${digest}`,
+      purpose,
+    });
   }
   return records;
 }
@@ -56,11 +66,21 @@ function certificateRecords(domain: string, certificate: Certificate): ZoneRecor
   const cert = `PKIX 0 0 ${certificate.der.toString('base64')}`;
   const records: ZoneRecord[] = [
     // RFC 8162 section 2: usage 3 (domain-issued), selector 0 (whole), matching type 0 (no hash).
-    { name: smimeaName(localPart, domain), type: 'SMIMEA', data: `3 0 0 ${hex}`, purpose: localPart },
+    {
+      name: smimeaName(localPart, domain),
+      type: 'SMIMEA',
+      data: `3 0 0 ${hex}`,
+      purpose: localPart,
+    },
     { name: `${localPart}.${domain}.`, type: 'CERT', data: cert, purpose: localPart },
   ];
   if (localPart === 'domain-confidentiality-authority') {
-    records.push({ name: `${domain}.`, type: 'CERT', data: cert, purpose: `${localPart}, bound to the domain` });
+    records.push({
+      name: `${domain}.`,
+      type: 'CERT',
+      data: cert,
+      purpose: `${localPart}, bound to the domain`,
+    });
   }
   return records;
 }

@@ -37,7 +37,10 @@ export async function activateKey(
     state: 'active',
     signedAttributes:
       record.class === 'domain-signing'
-        ? fixedAttributes(certificate, activeCertificate(records, 'domain-confidentiality', record.domain))
+        ? fixedAttributes(
+            certificate,
+            activeCertificate(records, 'domain-confidentiality', record.domain),
+          )
         : null,
     activatedAt: now.toISOString(),
   };
@@ -49,7 +52,8 @@ export async function activateKey(
     }),
   );
   for (const one of retired) await writeKeyRecord(folder, one);
-  if (record.class === 'domain-confidentiality') await preferNewKey(folder, records, active, certificate);
+  if (record.class === 'domain-confidentiality')
+    await preferNewKey(folder, records, active, certificate);
   await publishActive(layout);
   return { active, retired };
 }
@@ -64,9 +68,14 @@ async function preferNewKey(
   for (const record of records) {
     const signing = certificateOf(record);
     const isActiveSigner =
-      record.class === 'domain-signing' && record.state === 'active' && record.domain === active.domain;
+      record.class === 'domain-signing' &&
+      record.state === 'active' &&
+      record.domain === active.domain;
     if (!isActiveSigner || signing === null) continue;
-    await writeKeyRecord(folder, { ...record, signedAttributes: fixedAttributes(signing, confidentiality) });
+    await writeKeyRecord(folder, {
+      ...record,
+      signedAttributes: fixedAttributes(signing, confidentiality),
+    });
   }
 }
 

@@ -16,7 +16,10 @@ export async function readOwnCa(layout: GatewayLayout): Promise<Certificate | nu
 }
 
 /** The CA's private key; null if the passphrase is wrong. */
-export async function openOwnCaKey(layout: GatewayLayout, passphrase: string): Promise<KeyObject | null> {
+export async function openOwnCaKey(
+  layout: GatewayLayout,
+  passphrase: string,
+): Promise<KeyObject | null> {
   const key = await readFile(join(layout.ca, 'ca-key.pem'));
   try {
     return createPrivateKey({ key, passphrase });

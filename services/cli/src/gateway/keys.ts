@@ -1,18 +1,19 @@
 import { createPrivateKey, type KeyObject } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
+import { AUTHORITY_NAMES } from '@sallyport/domsec';
 import { type KeyAlgorithm, type KeyClass, type KeyRecord, keyRecordSchema } from '@sallyport/ipc';
 import type { Domain } from '@sallyport/mail';
-import { type AuthorityName, type Certificate, parsePemCertificates } from '@sallyport/pki';
+import { type Certificate, parsePemCertificates } from '@sallyport/pki';
 import { writeWhole } from './files.ts';
 
 /** The two key classes that have an authority's certificate (RFC 3183 sections 3.1.1 and 4.1). */
 export type AuthorityClass = Extract<KeyClass, 'domain-signing' | 'domain-confidentiality'>;
 
-export const AUTHORITY_OF: Readonly<Record<AuthorityClass, AuthorityName>> = {
-  'domain-signing': 'domain-signing-authority',
-  'domain-confidentiality': 'domain-confidentiality-authority',
-};
+export const AUTHORITY_OF = {
+  'domain-signing': AUTHORITY_NAMES.domain,
+  'domain-confidentiality': AUTHORITY_NAMES.confidentiality,
+} as const;
 
 const PREFIX: Readonly<Record<AuthorityClass, string>> = {
   'domain-signing': 'dsa',

@@ -305,7 +305,7 @@ function ingressSpec(config: GatewayConfig, layout: GatewayLayout): ProcessSpec 
       name: config.gateway.name,
       domains: config.domains.map((domain) => domain.name),
       listeners: listenersOf(config),
-      tls: { keyFile: ingress.tls.keyFile, certificateFile: ingress.tls.certificateFile },
+      tls: { ...ingress.tls, clientAnchorsFile: ingress.clientAnchorsFile ?? null },
       login: submission === undefined ? null : { passwordFile: submission.passwordFile },
       spool: { folder: layout.spool, workerKeyFile: layout.spoolKeys.workerPublic },
       sockets: {
@@ -321,6 +321,7 @@ function ingressSpec(config: GatewayConfig, layout: GatewayLayout): ProcessSpec 
       layout.spoolKeys.workerPublic,
       ingress.tls.keyFile,
       ingress.tls.certificateFile,
+      ...(ingress.clientAnchorsFile === undefined ? [] : [ingress.clientAnchorsFile]),
       ...(submission === undefined ? [] : [submission.passwordFile]),
     ],
     writable: spoolFolders(layout, 'tmp', 'incoming', 'outgoing', 'hold'),

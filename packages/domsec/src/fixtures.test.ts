@@ -1,0 +1,316 @@
+/** What the tests of this package share: certificates, a signer, an unwrapper, and `openssl cms`. */
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import {
+  constants,
+  createDecipheriv,
+  createECDH,
+  generateKeyPairSync,
+  type KeyObject,
+  privateDecrypt,
+} from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after } from 'node:test';
+import {
+  digestContent,
+  eccSharedInfo,
+  type SignatureAlgorithmName,
+  type SignerInfoParts,
+  signRaw,
+  x963Kdf,
+} from '@sallyport/cms';
+import { der, OID } from '@sallyport/der';
+import {
+  bufferContent,
+  type Content,
+  type Mailbox,
+  parseMailbox,
+  readContent,
+} from '@sallyport/mail';
+import { DEFAULT_MIME_LIMITS, type Entity, readEntityBytes } from '@sallyport/mime';
+import {
+  type Certificate,
+  formatPemCertificate,
+  issueCertificate,
+  parseCertificate,
+  type ValidatedCertificate,
+  validatePath,
+} from '@sallyport/pki';
+import type { OpenedMessage, OpenOptions, OwnRecipient, UnwrapRequest } from './layers.ts';
+import { openLayers } from './open.ts';
+import type { DomainSigner, SignatureTypeName } from './outward.ts';
+import { type JudgeOptions, judgeLayers, type Verdict } from './verdict.ts';
+
+export const NOW = new Date('2026-06-01T00:00:00Z');
+const NOT_BEFORE = new Date('2026-01-01T00:00:00Z');
+
+export const LIMITS: OpenOptions['limits'] = {
+  mime: DEFAULT_MIME_LIMITS,
+  cms: { maxBytes: 1 << 24, maxSigners: 16, maxRecipients: 64, maxCertificates: 64 },
+  depth: 8,
+};
+
+const folder = mkdtempSync(join(tmpdir(), 'sallyport-domsec-'));
+after(() => rmSync(folder, { recursive: true, force: true }));
+export const file = (name: string): string => join(folder, name);
+
+/** Writes bytes for openssl and gives their path. */
+export function write(name: string, bytes: string | Buffer): string {
+  writeFileSync(file(name), bytes);
+  return file(name);
+}
+
+export function openssl(...args: string[]): Buffer {
+  return execFileSync('openssl', args, { stdio: ['ignore', 'pipe', 'pipe'], maxBuffer: 1 << 26 });
+}
+
+/** Runs openssl with `-in` and `-out` files. */
+export function pipe(input: Buffer, ...args: string[]): Buffer {
+  openssl(...args, '-in', write('in', input), '-out', file('out'));
+  return readFileSync(file('out'));
+}
+
+export interface Identity {
+  readonly certificate: Certificate;
+  readonly key: KeyObject;
+  readonly algorithm: SignatureAlgorithmName;
+  readonly certFile: string;
+  readonly keyFile: string;
+}
+
+interface Names {
+  readonly cn: string;
+  readonly emails?: readonly string[];
+  readonly kind?: 'rsa' | 'ec';
+  readonly issuer?: Identity;
+  readonly ca?: boolean;
+}
+
+function parsed(bytes: Buffer): Certificate {
+  const result = parseCertificate(bytes);
+  assert.ok(result.kind === 'certificate');
+  return result.value;
+}
+
+let made = 0;
+
+export function identity({ cn, emails = [], kind = 'ec', issuer, ca = false }: Names): Identity {
+  const { privateKey: key, publicKey } =
+    kind === 'ec'
+      ? generateKeyPairSync('ec', { namedCurve: 'P-256' })
+      : generateKeyPairSync('rsa', { modulusLength: 2048 });
+  const fields = { subject: { cn }, notBefore: NOT_BEFORE, days: 3650, emails };
+  const authority = ca ? { ca: { pathLength: null }, keyUsage: ['keyCertSign'] as const } : {};
+  const bytes =
+    issuer === undefined
+      ? issueCertificate({ ...fields, ...authority, privateKey: key })
+      : issueCertificate({
+          ...fields,
+          ...authority,
+          spki: publicKey.export({ format: 'der', type: 'spki' }),
+          issuer: { certificate: issuer.certificate, privateKey: issuer.key },
+        });
+  made += 1;
+  const certificate = parsed(bytes);
+  return {
+    certificate,
+    key,
+    algorithm: kind === 'ec' ? 'ecdsa-sha256' : 'rsa-sha256',
+    certFile: write(`${made}.pem`, formatPemCertificate(bytes)),
+    keyFile: write(`${made}.key`, key.export({ format: 'pem', type: 'pkcs8' }) as string),
+  };
+}
+
+export const root = identity({ cn: 'Acme Root', ca: true });
+const authority = (cn: string, domain: string, kind: 'rsa' | 'ec' = 'ec') =>
+  identity({ cn, emails: [`${cn}@${domain}`], kind, issuer: root });
+export const dsa = authority('domain-signing-authority', 'acme.example');
+export const dsaRsa = authority('domain-signing-authority', 'acme.example', 'rsa');
+export const otherDsa = authority('domain-signing-authority', 'other.example');
+export const reviewer = authority('review-authority', 'acme.example');
+export const alice = identity({ cn: 'Alice', emails: ['alice@acme.example'], issuer: root });
+export const stranger = identity({
+  cn: 'domain-signing-authority',
+  emails: ['domain-signing-authority@acme.example'],
+});
+export const dcaRsa = authority('domain-confidentiality-authority', 'bravo.example', 'rsa');
+export const dcaEc = authority('domain-confidentiality-authority', 'bravo.example');
+
+export const OWN: readonly (OwnRecipient & { readonly key: KeyObject })[] = [
+  { keyId: 'rsa', certificate: dcaRsa.certificate, key: dcaRsa.key },
+  { keyId: 'ec', certificate: dcaEc.certificate, key: dcaEc.key },
+];
+
+export function validated(who: Identity): ValidatedCertificate {
+  const result = validatePath({
+    leaf: who.certificate,
+    intermediates: [],
+    anchors: [root.certificate],
+    time: NOW,
+    purpose: 'email-encrypt',
+  });
+  assert.ok(result.kind === 'valid');
+  return result.certificate;
+}
+
+export const TYPE: Readonly<Record<SignatureTypeName, string>> = {
+  originator: OID.originatorSig,
+  domain: OID.domainSig,
+  'additional-attributes': OID.addAttribSig,
+  review: OID.reviewSig,
+};
+
+export function attribute(oid: string, ...values: Buffer[]): Buffer {
+  return der.sequence(der.oid(oid), der.setOf(values));
+}
+
+export function typesAttribute(...oids: string[]): Buffer {
+  return attribute(OID.signatureType, der.sequence(...oids.map((oid) => der.oid(oid))));
+}
+
+/** SignedAttributes by hand, so that a test can make wrong ones. */
+export function attributes(digest: Buffer, extra: readonly Buffer[] = []): Buffer {
+  return der.setOf([
+    attribute(OID.contentType, der.oid(OID.data)),
+    attribute(OID.messageDigest, der.octetString(digest)),
+    attribute(OID.signingTime, der.time(NOW)),
+    ...extra,
+  ]);
+}
+
+export async function signerInfo(
+  content: Content,
+  who: Identity,
+  extra: readonly Buffer[] = [],
+): Promise<SignerInfoParts> {
+  const signedAttrs = attributes(await digestContent(content, 'sha256'), extra);
+  return {
+    sid: who.certificate,
+    digestAlgorithm: 'sha256',
+    signatureAlgorithm: who.algorithm,
+    signedAttrs,
+    signature: signRaw(signedAttrs, who.key, who.algorithm),
+  };
+}
+
+/** What keyholder does, without its protections. */
+export function signerOf(who: Identity): DomainSigner {
+  return {
+    certificate: who.certificate,
+    chain: [who.certificate.der],
+    digestAlgorithm: 'sha256',
+    signatureAlgorithm: who.algorithm,
+    sign: ({ digest, signatureTypes }) => {
+      const extra =
+        signatureTypes.length === 0
+          ? []
+          : [typesAttribute(...signatureTypes.map((type) => TYPE[type]))];
+      const signedAttrs = attributes(digest, extra);
+      const signature = signRaw(signedAttrs, who.key, who.algorithm);
+      return Promise.resolve({ signedAttrs, signature });
+    },
+  };
+}
+
+const KEY_BYTES = { aes128: 16, aes192: 24, aes256: 32 } as const;
+const WRAP_OID = { aes128: OID.aes128Wrap, aes192: OID.aes192Wrap, aes256: OID.aes256Wrap };
+
+/** What keyholder does, without its protections. */
+export function unwrap({ keyId, recipient }: UnwrapRequest): Buffer {
+  const key = OWN.find((own) => own.keyId === keyId)?.key;
+  assert.ok(key !== undefined);
+  if (recipient.kind === 'ktri') {
+    const { algorithm, encryptedKey } = recipient;
+    return algorithm.kind === 'pkcs1v15'
+      ? privateDecrypt({ key, padding: constants.RSA_PKCS1_PADDING }, encryptedKey)
+      : privateDecrypt({ key, oaepHash: algorithm.hash }, encryptedKey);
+  }
+  const { wrap, ukm, wrapParameters, kdfHash: hash } = recipient;
+  const ecdh = createECDH('prime256v1');
+  ecdh.setPrivateKey(Buffer.from(key.export({ format: 'jwk' }).d ?? '', 'base64url'));
+  const shared = ecdh.computeSecret(recipient.originatorPublicKey);
+  const keyBytes = KEY_BYTES[wrap];
+  const parameters = wrapParameters === 'null' ? [der.null()] : [];
+  const algorithm = der.sequence(der.oid(WRAP_OID[wrap]), ...parameters);
+  const sharedInfo = eccSharedInfo(algorithm, keyBytes, ukm);
+  const kek = x963Kdf({ hash, shared, sharedInfo, keyBytes });
+  const unwrapping = createDecipheriv(`id-${wrap}-wrap`, kek, Buffer.alloc(8, 0xa6));
+  return Buffer.concat([unwrapping.update(recipient.encryptedKey), unwrapping.final()]);
+}
+
+export const crlf = (text: string): Buffer => Buffer.from(text.replace(/\r?\n/g, '\r\n'), 'latin1');
+export const bytesOf = async (content: Content): Promise<Buffer> => await readContent(content);
+
+export const MESSAGE = crlf(`Received: from a (b) by c; Mon, 1 Jun 2026 00:00:00 +0000
+From: Alice <alice@acme.example>
+To: bob@bravo.example
+Subject: The true subject
+Bcc: secret@bravo.example
+Message-ID: <1@acme.example>
+Date: Mon, 1 Jun 2026 00:00:00 +0000
+MIME-Version: 1.0
+Content-Type: text/plain; charset=us-ascii
+
+Hello Bob.
+.
+From the line
+`);
+
+export function entity(bytes: Buffer): Entity {
+  const read = readEntityBytes(bytes, DEFAULT_MIME_LIMITS);
+  assert.ok(read.kind === 'entity');
+  return read.value;
+}
+
+/** A message with an ordinary outer header around an entity. */
+export async function messageAround(inner: Content, header = OUTER): Promise<Buffer> {
+  return Buffer.concat([crlf(header), await bytesOf(inner)]);
+}
+
+export const OUTER = `From: Alice <alice@acme.example>
+To: bob@bravo.example
+Subject: outside
+MIME-Version: 1.0
+`;
+
+export const OPEN: OpenOptions = {
+  ownRecipients: OWN,
+  unwrapper: { unwrap: async (request) => unwrap(request) },
+  mayOpen: () => Promise.resolve(true),
+  knownCertificates: [],
+  limits: LIMITS,
+};
+
+export async function open(
+  bytes: Buffer,
+  options: Partial<OpenOptions> = {},
+): Promise<OpenedMessage> {
+  const read = await openLayers(bufferContent(bytes), { ...OPEN, ...options });
+  assert.ok(read.kind === 'opened', read.kind === 'malformed' ? read.reason : '');
+  return read.message;
+}
+
+export function mailbox(text: string): Mailbox {
+  const value = parseMailbox(text);
+  assert.ok(value !== null);
+  return value;
+}
+
+/** Trusts what has a path to `root`, now. */
+export const validate: JudgeOptions['validate'] = (leaf, others) => {
+  const result = validatePath({
+    leaf,
+    intermediates: others,
+    anchors: [root.certificate],
+    time: NOW,
+    purpose: 'email-sign',
+  });
+  return result.kind === 'valid' ? result : { kind: 'invalid', reason: result.reason };
+};
+
+export function judge(message: OpenedMessage, options: Partial<JudgeOptions> = {}): Verdict {
+  const originators = [mailbox('alice@acme.example')];
+  return judgeLayers(message, { originators, validate, naming: {}, ...options });
+}

@@ -1,0 +1,140 @@
+import { mkdir, rm, stat, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { type Domain, parseDomain } from '@sallyport/mail';
+import type { KeyKind } from '@sallyport/pki';
+import { importPolicy } from '@sallyport/policy-store/write';
+import { configTemplate, FIRST_POLICY } from '../gateway/config-template.ts';
+import { writeWhole } from '../gateway/files.ts';
+import { layoutOf } from '../gateway/layout.ts';
+import {
+  createAuthorities,
+  createCa,
+  createInnerKeys,
+  createTlsFiles,
+  publishCertificates,
+  saveCa,
+} from '../gateway/provision.ts';
+import { readSecret } from './ask-secret.ts';
+import { formatZone, gatewayRecords } from './dns.ts';
+import { type Gateway, openGateway, operatorName } from './gateway-access.ts';
+import { print, printText } from './output.ts';
+import { Complaint } from './run.ts';
+
+export interface InitOptions {
+  readonly domain: string;
+  readonly dir?: string;
+  readonly name?: string;
+  readonly keyKind: KeyKind;
+  readonly innerMta: string;
+  readonly runtimeDir: string;
+  readonly passphraseFile?: string;
+  readonly by?: string;
+}
+
+interface Plan {
+  readonly folder: string;
+  readonly domain: Domain;
+  readonly gatewayName: Domain;
+  readonly passphrase: string;
+  readonly options: InitOptions;
+}
+
+/** What init makes, in the folder; whatever of it exists already is never touched. */
+const OUTPUTS = ['gateway.yaml', 'data', 'tls.pem', 'tls-key.pem', 'passwords'] as const;
+const PASSWORDS = '# Logins for submission; written by sallyport user add and remove.\n';
+
+/** A production start: config, keys, certificates, policy version 1, published entries. */
+export async function runInit(options: InitOptions): Promise<number> {
+  const domain = domainOf(options.domain, '--domain');
+  const gatewayName = domainOf(options.name ?? `gw.${domain}`, '--name');
+  const folder = resolve(options.dir ?? domain);
+  await refuseToOverwrite(folder);
+  const source = {
+    file: options.passphraseFile,
+    option: '--passphrase-file',
+    what: 'New passphrase for the CA key',
+    isNew: true,
+  };
+  const passphrase = await readSecret(source);
+  const isNew = (await mkdir(folder, { recursive: true, mode: 0o700 })) !== undefined;
+  try {
+    await create({ folder, domain, gatewayName, passphrase, options });
+    tell(folder, await openGateway(join(folder, 'gateway.yaml')), await zoneOf(folder));
+    return 0;
+  } catch (error) {
+    // A half-made gateway would refuse the next try.
+    for (const name of OUTPUTS) await rm(join(folder, name), { recursive: true, force: true });
+    if (isNew) await rm(folder, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+function domainOf(text: string, option: string): Domain {
+  const domain = parseDomain(text);
+  if (domain === null) throw new Complaint(`${text} is no domain name; give ${option} one.`);
+  return domain;
+}
+
+async function refuseToOverwrite(folder: string): Promise<void> {
+  for (const name of OUTPUTS) {
+    const path = join(folder, name);
+    const found = await stat(path).catch(() => null);
+    if (found !== null)
+      throw new Complaint(`${path} exists already; init never overwrites, name another --dir.`);
+  }
+}
+
+async function create({ folder, domain, gatewayName, passphrase, options }: Plan): Promise<void> {
+  const now = new Date();
+  const runtimeFolder = options.runtimeDir;
+  const layout = layoutOf({
+    name: gatewayName,
+    dataFolder: join(folder, 'data'),
+    runtimeFolder: resolve(folder, runtimeFolder),
+  });
+  const ca = createCa(domain, options.keyKind, now);
+  await createInnerKeys(layout);
+  await saveCa(layout, ca, passphrase);
+  const authorities = await createAuthorities({ layout, ca, domain, kind: options.keyKind, now });
+  await publishCertificates(layout, [{ domain, authorities }]);
+  await createTlsFiles({
+    ca,
+    hostName: gatewayName,
+    certificateFile: join(folder, 'tls.pem'),
+    keyFile: join(folder, 'tls-key.pem'),
+    now,
+  });
+  await writeWhole(join(folder, 'passwords'), PASSWORDS, 0o600);
+  const by = { author: operatorName(options.by), reason: 'first version, written by init', now };
+  const policy = await importPolicy(layout.policy, FIRST_POLICY, by);
+  if (policy.kind === 'invalid') throw new Error(`first policy: ${policy.faults[0]?.reason}`);
+  const { innerMta } = options;
+  const config = configTemplate({ gatewayName, domain, innerMta, runtimeFolder });
+  await writeFile(join(folder, 'gateway.yaml'), config, { mode: 0o644, flag: 'wx' });
+}
+
+async function zoneOf(folder: string): Promise<string> {
+  return formatZone(await gatewayRecords(await openGateway(join(folder, 'gateway.yaml'))));
+}
+
+function tell(folder: string, { config, layout }: Gateway, zone: string): void {
+  const file = join(folder, 'gateway.yaml');
+  print(`The gateway ${config.gateway.name} is in ${folder}.`);
+  print('');
+  print('Publish in DNS (again at any time: sallyport dns):');
+  printText(zone);
+  print('Next steps:');
+  print(`1. Look through ${file}: your inner MTA, your inner hosts, the addresses to listen on.`);
+  print(`2. Check it: sallyport check-config ${file}`);
+  print(
+    '3. Put a TLS certificate of a public CA into tls.pem and tls-key.pem; the one there is of the own CA.',
+  );
+  print(`4. Start it: sallyport serve --config ${file}`);
+  print(
+    `5. First partner: sallyport partner export --config ${file} > policy.yaml, add the partner, then partner import.`,
+  );
+  print(`6. Give partners the root that vouches for your domain: ${join(layout.ca, 'ca.pem')}`);
+  print(
+    `7. Keep ${join(layout.ca, 'ca-key.pem')} and its passphrase offline; only key generate --self-issue needs it.`,
+  );
+}
