@@ -1,6 +1,7 @@
 /** When which message is worked on: the embedded driver and the BullMQ driver of one contract. */
 export { createEmbeddedSchedule, type EmbeddedScheduleOptions } from './embedded.ts';
-export { createRedisSchedule, type RedisScheduleOptions } from './redis.ts';
+export { openRedisSchedule } from './open-redis.ts';
+export type { RedisScheduleOptions } from './redis.ts';
 export { restoreJobs } from './restore.ts';
 export {
   DEFAULT_RETRY_SCHEDULE,

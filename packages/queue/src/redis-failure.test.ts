@@ -4,8 +4,8 @@ import { once } from 'node:events';
 import { after, before, describe, test } from 'node:test';
 import { newQueueId, type QueueId, systemClock } from '@sallyport/mail';
 import { Redis } from 'ioredis';
-import { createRedisSchedule } from './index.ts';
 import { BACK_OFF, Bench, type Driver, done, logTo } from './owner-bench.test-peer.ts';
+import { createRedisSchedule } from './redis.ts';
 import { REDIS_MISSING, type RedisServer, startRedis } from './redis-server.test-peer.ts';
 
 const STALLED_MS = 1_000;

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { newQueueId, systemClock } from '@sallyport/mail';
-import { createEmbeddedSchedule, createRedisSchedule } from './index.ts';
+import { createEmbeddedSchedule } from './index.ts';
 import { BACK_OFF, Bench, type Driver, done, logTo } from './owner-bench.test-peer.ts';
+import { createRedisSchedule } from './redis.ts';
 import { REDIS_MISSING, type RedisServer, startRedis } from './redis-server.test-peer.ts';
 
 const HOUR_MS = 3_600_000;

@@ -11,7 +11,7 @@ import type { Logger } from '@sallyport/log';
 import { createResolver, systemRandom } from '@sallyport/lookup';
 import type { Clock, QueueId } from '@sallyport/mail';
 import { PolicyReader } from '@sallyport/policy-store/read';
-import { createEmbeddedSchedule, createRedisSchedule, type JobSchedule } from '@sallyport/queue';
+import { createEmbeddedSchedule, type JobSchedule, openRedisSchedule } from '@sallyport/queue';
 import { Spool } from '@sallyport/spool';
 import { TlsContexts } from '@sallyport/transport';
 import { z } from 'zod';
@@ -174,7 +174,7 @@ function retrySchedule({ retry }: EgressOptions) {
 
 async function createSchedule({ options, clock, logger }: World): Promise<JobSchedule> {
   if (options.queue.driver === 'redis') {
-    return createRedisSchedule({ url: options.queue.url, name: 'egress', clock, logger });
+    return await openRedisSchedule({ url: options.queue.url, name: 'egress', clock, logger });
   }
   const paused = await loadPaused(options.pausedFile);
   return createEmbeddedSchedule({ clock, logger, maxJobs: MAX_JOBS, paused });

@@ -13,10 +13,7 @@
 import { readFile } from 'node:fs/promises';
 import { createLogger } from '@sallyport/log';
 import { never, systemClock } from '@sallyport/mail';
-import { startAdvise } from './advise/start.ts';
-import { startInward } from './inward/start.ts';
 import { type WorkerOptions, workerOptionsSchema } from './options.ts';
-import { startOutward } from './outward/start.ts';
 import type { Runtime, Started } from './shared/runtime.ts';
 
 process.on('SIGINT', () => {}); // Ctrl-C reaches the whole group; the supervisor decides
@@ -39,11 +36,11 @@ try {
 async function start(given: WorkerOptions, runtime: Runtime): Promise<Started> {
   switch (given.role) {
     case 'outward':
-      return await startOutward(given, runtime);
+      return await (await import('./outward/start.ts')).startOutward(given, runtime);
     case 'inward':
-      return await startInward(given, runtime);
+      return await (await import('./inward/start.ts')).startInward(given, runtime);
     case 'advise':
-      return await startAdvise(given, runtime);
+      return await (await import('./advise/start.ts')).startAdvise(given, runtime);
     default:
       return never(given);
   }

@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import { contentType, type Entity, fieldValues } from '@sallyport/mime';
-import { type AttachmentStream, MailParser, type MessageText } from 'mailparser';
+import type { AttachmentStream, MessageText } from 'mailparser';
 
 /** An attachment as a person would see it. */
 export interface Attachment {
@@ -30,6 +30,7 @@ export async function listAttachments(entity: Entity): Promise<readonly Attachme
   // A Content-Type that is there twice may be read as the other one by the recipient's program.
   if (type.type === 'text' && !type.malformed && !disposed && !named) return [];
   const found: Attachment[] = [{ name: rootName(entity), type: `${type.type}/${type.subtype}` }];
+  const { MailParser } = await import('mailparser');
   const parser = new MailParser({
     skipHtmlToText: true,
     skipTextToHtml: true,

@@ -2,9 +2,9 @@ import type { Logger } from '@sallyport/log';
 import { type Clock, parseMailbox, type QueueId } from '@sallyport/mail';
 import {
   createEmbeddedSchedule,
-  createRedisSchedule,
   type JobRef,
   type JobSchedule,
+  openRedisSchedule,
   restoreJobs,
 } from '@sallyport/queue';
 import type { Spool } from '@sallyport/spool';
@@ -13,13 +13,13 @@ import { parseOutwardState } from './state.ts';
 
 const MAX_JOBS = 2_000_000;
 
-export function createOutwardSchedule(
+export async function createOutwardSchedule(
   queue: OutwardOptions['queue'],
   clock: Clock,
   logger: Logger,
-): JobSchedule {
+): Promise<JobSchedule> {
   return queue.driver === 'redis'
-    ? createRedisSchedule({ url: queue.url, name: 'outward', clock, logger })
+    ? await openRedisSchedule({ url: queue.url, name: 'outward', clock, logger })
     : createEmbeddedSchedule({ clock, logger, maxJobs: MAX_JOBS });
 }
 

@@ -35,7 +35,7 @@ export async function startOutward(options: OutwardOptions, runtime: Runtime): P
     keyring: new Keyring({ path: options.keyholderSocket, role: 'outward', clock }),
   };
   const inward = await createInwardPorts(options, runtime, tools);
-  const schedule = createOutwardSchedule(options.queue, clock, logger);
+  const schedule = await createOutwardSchedule(options.queue, clock, logger);
   const relay = (id: QueueId): void => {
     // A hint that is lost loses no mail: egress scans its folder each minute.
     egress

@@ -1,0 +1,75 @@
+import { createServer, type Socket } from 'node:net';
+import { once } from 'node:events';
+import { freePort } from './ports.ts';
+
+/** Answers a command line, or the end of data; null closes the connection without an answer. */
+export type Script = (line: string, session: { readonly seen: readonly string[] }) => string | null;
+
+export interface ScriptedServer extends AsyncDisposable {
+  readonly host: string;
+  readonly port: number;
+  /** Every line of every session, message data included. */
+  readonly lines: readonly string[];
+}
+
+/** Plain manners without any extension; a script changes single answers. */
+export function politeScript(extensions: readonly string[] = []): Script {
+  return (line) => {
+    const verb = line.slice(0, 4).toUpperCase();
+    if (verb === 'EHLO') return ['250-scripted.test', ...extensions.map((one) => `250-${one}`), '250 HELP'].join('\r\n');
+    if (verb === 'DATA') return '354 go on';
+    if (verb === 'QUIT') return '221 bye';
+    return '250 ok';
+  };
+}
+
+/** An SMTP server that says what its script says, however hostile. */
+export async function startScriptedServer(
+  script: Script,
+  at: { readonly host?: string; readonly port?: number } = {},
+): Promise<ScriptedServer> {
+  const host = at.host ?? '127.0.0.1';
+  const port = at.port ?? (await freePort(host));
+  const lines: string[] = [];
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+    socket.on('error', () => undefined);
+    talk(socket, script, lines);
+  });
+  server.listen(port, host);
+  await once(server, 'listening');
+  return {
+    host,
+    port,
+    lines,
+    [Symbol.asyncDispose]: async () => {
+      for (const socket of sockets) socket.destroy();
+      server.close();
+      await once(server, 'close');
+    },
+  };
+}
+
+function talk(socket: Socket, script: Script, lines: string[]): void {
+  const seen: string[] = [];
+  let buffer = '';
+  let inData = false;
+  const answer = (text: string | null): void => {
+    if (text === null) socket.destroy();
+    else socket.write(`${text}\r\n`);
+    inData = text?.startsWith('354') === true;
+  };
+  socket.write('220 scripted.test ESMTP\r\n');
+  socket.on('data', (chunk) => {
+    buffer += chunk.toString('latin1');
+    for (let end = buffer.indexOf('\r\n'); end >= 0; end = buffer.indexOf('\r\n')) {
+      const line = buffer.slice(0, end);
+      buffer = buffer.slice(end + 2);
+      lines.push(line);
+      seen.push(line);
+      if (!inData || line === '.') answer(script(line, { seen }));
+    }
+  });
+}
