@@ -70,6 +70,13 @@ export class RunningGateway {
     await this.start();
   }
 
+  /** Stops it in order and starts it again. */
+  async restart(): Promise<void> {
+    await this.stop();
+    this.#supervisor = this.#newSupervisor();
+    await this.start();
+  }
+
   /** Waits until every process runs again and has done so for a moment. */
   async settled(): Promise<void> {
     await waitFor(() => this.#supervisor.processIds().size === ROLES.length, {
@@ -91,7 +98,7 @@ export class RunningGateway {
 
   #heard(line: string): void {
     const entry = JSON.parse(line) as Record<string, unknown>;
-    if (entry['event'] === 'process.ended' || line.includes('process.ended')) {
+    if (entry['event'] === 'process.ended') {
       const signal = entry['signal'];
       this.ended.push({
         process: String(entry['process']),

@@ -1,4 +1,12 @@
-import { type FSWatcher, closeSync, fstatSync, openSync, readdirSync, readSync, watch } from 'node:fs';
+import {
+  closeSync,
+  type FSWatcher,
+  fstatSync,
+  openSync,
+  readdirSync,
+  readSync,
+  watch,
+} from 'node:fs';
 import { join } from 'node:path';
 import { parseSegmentName } from '@sallyport/audit-log';
 import { parseQueueId } from '@sallyport/mail';

@@ -10,6 +10,7 @@ interface Place {
 /** What may be said in clear before TLS: nothing of a message. */
 const CLEAR_COMMANDS = /^(EHLO [^\r\n]+|STARTTLS|NOOP|RSET|QUIT)\r\n/i;
 const CLEAR_REPLY = /^\d{3}[ -][^\r\n]*\r\n/;
+const MAX_FAULTS = 20;
 const TLS_TYPES: ReadonlySet<number> = new Set([20, 21, 22, 23]);
 
 /**
@@ -18,9 +19,7 @@ const TLS_TYPES: ReadonlySet<number> = new Set([20, 21, 22, 23]);
  */
 export class WireTap {
   readonly faults: string[] = [];
-  connections = 0;
   tlsConnections = 0;
-  bytes = 0;
   readonly #from: Place;
   readonly #to: Place;
   readonly #sockets = new Set<Socket>();
@@ -47,15 +46,18 @@ export class WireTap {
   }
 
   #relay(client: Socket): void {
-    this.connections += 1;
     const server = connect({ ...this.#to });
-    const talk = new Conversation((fault) => {
-      if (this.faults.length < 20) this.faults.push(fault);
+    const talk = new Conversation({
+      complain: (fault) => {
+        if (this.faults.length < MAX_FAULTS) this.faults.push(fault);
+      },
+      becameSecure: () => {
+        this.tlsConnections += 1;
+      },
     });
     const pass = (from: Socket, to: Socket, see: (chunk: Buffer) => void): void => {
       this.#sockets.add(from);
       from.on('data', (chunk: Buffer) => {
-        this.bytes += chunk.length;
         see(chunk);
         if (!to.destroyed && !to.write(chunk)) from.pause();
       });
@@ -69,45 +71,50 @@ export class WireTap {
     };
     pass(client, server, (chunk) => talk.clientSays(chunk));
     pass(server, client, (chunk) => talk.serverSays(chunk));
-    client.once('close', () => {
-      if (talk.isSecure) this.tlsConnections += 1;
-    });
   }
+}
+
+interface Told {
+  readonly complain: (fault: string) => void;
+  readonly becameSecure: () => void;
 }
 
 /** Both sides of one connection, in the order in which they came. */
 class Conversation {
-  readonly #complain: (fault: string) => void;
+  readonly #told: Told;
   readonly #client: Side;
   readonly #server: Side;
-  isSecure = false;
+  #isSecure = false;
   #isStartTlsAsked = false;
 
-  constructor(complain: (fault: string) => void) {
-    this.#complain = complain;
-    this.#client = new Side('client', complain);
-    this.#server = new Side('server', complain);
+  constructor(told: Told) {
+    this.#told = told;
+    this.#client = new Side('client', told.complain);
+    this.#server = new Side('server', told.complain);
   }
 
   clientSays(chunk: Buffer): void {
     this.#client.push(chunk);
-    if (this.isSecure) {
+    if (this.#isSecure) {
       this.#client.takeRecords();
       return;
     }
     for (let line = this.#client.line(); line !== null; line = this.#client.line()) {
-      if (!CLEAR_COMMANDS.test(line)) this.#complain(`in clear: ${line.slice(0, 100)}`);
+      if (!CLEAR_COMMANDS.test(line)) this.#told.complain(`in clear: ${line.slice(0, 100)}`);
       if (/^STARTTLS\r\n/i.test(line)) this.#isStartTlsAsked = true;
     }
   }
 
   serverSays(chunk: Buffer): void {
     this.#server.push(chunk);
-    while (!this.isSecure) {
+    while (!this.#isSecure) {
       const line = this.#server.line();
       if (line === null) return;
-      if (!CLEAR_REPLY.test(line)) this.#complain(`no reply: ${line.slice(0, 100)}`);
-      if (this.#isStartTlsAsked && line.startsWith('220 ')) this.isSecure = true;
+      if (!CLEAR_REPLY.test(line)) this.#told.complain(`no reply: ${line.slice(0, 100)}`);
+      if (this.#isStartTlsAsked && line.startsWith('220 ')) {
+        this.#isSecure = true;
+        this.#told.becameSecure();
+      }
     }
     this.#server.takeRecords();
   }

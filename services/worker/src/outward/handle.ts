@@ -1,4 +1,4 @@
-import { enhancedCode } from '@sallyport/faults';
+import { type FaultId, faultOf } from '@sallyport/faults';
 import { parseQueueId, type QueueId } from '@sallyport/mail';
 import { fieldValues } from '@sallyport/mime';
 import { filterRuleFor } from '@sallyport/policy';
@@ -35,16 +35,34 @@ export async function handleOutward(id: QueueId, ports: OutwardPorts): Promise<J
     const job = { header, content, state, active, settled, acceptedAs: acceptedAs(header) };
     return await work(job, ports);
   } catch (error) {
-    if (!(error instanceof Unavailable)) throw error;
-    ports.logger.warn('outward.waits', { queueId: id, fault: error.fault, cause: error });
-    const sentence = `Waits: ${enhancedCode(error.fault)} ${error.fault}.`;
+    // A surprise waits like an outage does, so that it too comes back to its author in the end.
+    const fault = error instanceof Unavailable ? error.fault : 'internal';
+    if (error instanceof Unavailable) {
+      ports.logger.warn('outward.waits', { queueId: id, fault, cause: error });
+    } else {
+      ports.logger.error('outward.surprise', { queueId: id, cause: error });
+    }
+    const sentence = `Waits: ${faultOf(fault).text}.`;
     return await waitLonger(
       { header, content },
       { ...state, settled: [...settled] },
-      { fault: error.fault, sentence, waitMs: null },
+      { fault, sentence, waitMs: OWN_OUTAGES.has(fault) ? ownOutageWaitMs(state.attempts) : null },
       ports,
     );
   }
+}
+
+/** Processes of our own come back within seconds; mail need not wait for the partner's schedule. */
+const OWN_OUTAGES: ReadonlySet<FaultId> = new Set([
+  'keyholder-unavailable',
+  'recorder-unavailable',
+  'worker-unavailable',
+]);
+const OWN_OUTAGE_MS = 1_000;
+const MAX_DOUBLINGS = 9;
+
+function ownOutageWaitMs(attempts: number): number {
+  return OWN_OUTAGE_MS * 2 ** Math.min(attempts, MAX_DOUBLINGS);
 }
 
 function acceptedAs(header: QueueFileHeader): QueueId {

@@ -1,0 +1,192 @@
+import assert from 'node:assert/strict';
+import type { TestContext } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { waitFor } from '../harness/wait.ts';
+import {
+  assertIntentsClosed,
+  assertLogVerifies,
+  assertNoCanaryOnDisk,
+  assertNothingInClear,
+} from './checks.ts';
+import { VICTIMS, type Victim } from './gateway.ts';
+import { KILL_POINTS, type KillPoint, reached, WHO_IS_NEAR } from './kill-points.ts';
+import { MailFlow, type Sent } from './mail-flow.ts';
+import { type GatewayPair, queueFiles, startPair } from './pair.ts';
+import { chosenSeed, type Random, seededRandom } from './random.ts';
+
+const POINT_TIMEOUT_MS = 3_000;
+const REVIVAL_TIMEOUT_MS = 45_000;
+/** Work that was under way when the copy arrived may end this much later. */
+const AFTERMATH_MS = 5_000;
+// The spool is scanned each minute: a message whose hint died with its process waits for that.
+const DRAIN_TIMEOUT_MS = 150_000;
+
+/** One kill, as it was done. */
+interface Kill {
+  readonly at: number;
+  readonly point: KillPoint;
+  readonly wasReached: boolean;
+  readonly site: 0 | 1;
+  readonly victims: readonly string[];
+}
+
+/** Figures of a run, printed as diagnostics of the test. */
+interface Figures {
+  readonly seed: number;
+  readonly kills: readonly Kill[];
+  readonly messages: number;
+  readonly extraCopies: number;
+  readonly drainMs: number;
+}
+
+/**
+ * Kills processes of two gateways while mail flows both ways, lets all mail arrive, and asserts
+ * what must hold: nothing lost, nothing in clear, few copies, whole logs, empty spools.
+ */
+export async function runKillSuite(context: TestContext, kills: number): Promise<Figures> {
+  const random = seededRandom(chosenSeed());
+  context.diagnostic(`CHAOS_SEED=${random.seed}`);
+  await using pair = await startPair();
+  const flow = new MailFlow(pair);
+  flow.start(random, { senders: 3, restMs: 250 });
+  await waitFor(() => flow.sent.size > 20 && flow.missing().length < flow.sent.size, {
+    what: 'mail that flows',
+    timeoutMs: 30_000,
+  });
+  const done: Kill[] = [];
+  while (done.length < kills) {
+    done.push(await killOnce(pair, random));
+    await sleep(random.between(150, 900));
+  }
+  await flow.stop();
+  const drainMs = await drain(pair, flow);
+  await assertNoCanaryOnDisk(pair, 'after the kills');
+  await startOnceMore(pair, flow);
+  const extraCopies = assertOutcome(pair, flow, done);
+  await assertDisk(pair, context);
+  const figures = {
+    seed: random.seed,
+    kills: done,
+    messages: flow.sent.size,
+    extraCopies,
+    drainMs,
+  };
+  report(context, flow, figures);
+  return figures;
+}
+
+async function killOnce(pair: GatewayPair, random: Random): Promise<Kill> {
+  const site = random.pick([0, 1] as const);
+  const gateway = pair.gateways[site];
+  const isWhole = random.next() < 0.08;
+  if (isWhole) {
+    const at = Date.now();
+    await gateway.killAll();
+    return { at, point: 'random', wasReached: true, site, victims: ['all'] };
+  }
+  const point = random.pick(KILL_POINTS);
+  const first = random.pick(WHO_IS_NEAR[point]);
+  const second = random.next() < 0.2 ? random.pick(VICTIMS) : first;
+  const victims: Victim[] = first === second ? [first] : [first, second];
+  await waitFor(() => victims.every((victim) => gateway.isRunning(victim)), {
+    what: `${victims.join(' and ')} of ${gateway.organisation.plan.domain} back after a kill`,
+    timeoutMs: REVIVAL_TIMEOUT_MS,
+  });
+  const wasReached =
+    point === 'random' ||
+    (await reached(point, gateway, {
+      mailbox: pair.mailboxes[site],
+      timeoutMs: POINT_TIMEOUT_MS,
+    }));
+  const killed = victims.filter((victim) => gateway.kill(victim));
+  return { at: Date.now(), point, wasReached, site, victims: killed };
+}
+
+/** Waits until all that was accepted has arrived and no queue file waits. @returns how long. */
+async function drain(pair: GatewayPair, flow: MailFlow): Promise<number> {
+  const startedAt = performance.now();
+  const waiting = async (): Promise<string[]> => {
+    const files = await Promise.all(pair.gateways.map((gateway) => queueFiles(gateway)));
+    return files.flat().filter((name) => !name.startsWith('tmp/'));
+  };
+  try {
+    await waitFor(
+      async () => {
+        await flow.collect();
+        return flow.missing().length === 0 && (await waiting()).length === 0;
+      },
+      { what: 'all mail at its inner MTA', timeoutMs: DRAIN_TIMEOUT_MS },
+    );
+  } catch (cause) {
+    const missing = flow.missing().map(({ id, acceptedAt }) => `${id} accepted ${acceptedAt}`);
+    const left = (await waiting()).join(', ');
+    throw new Error(`not drained; missing: ${missing.join(', ')}; queued: ${left}`, { cause });
+  }
+  return Math.round(performance.now() - startedAt);
+}
+
+/** What a start after kill -9 does is what every start does: it must find nothing more to do. */
+async function startOnceMore(pair: GatewayPair, flow: MailFlow): Promise<void> {
+  for (const gateway of pair.gateways) await gateway.settled();
+  await Promise.all(pair.gateways.map((gateway) => gateway.restart()));
+  await sleep(1_000);
+  await flow.collect();
+  await Promise.all(pair.gateways.map((gateway) => gateway.stop()));
+}
+
+function assertOutcome(pair: GatewayPair, flow: MailFlow, kills: readonly Kill[]): number {
+  assert.deepEqual(flow.faults, []);
+  assert.deepEqual(
+    flow.missing().map((one) => one.id),
+    [],
+    'accepted messages that were lost',
+  );
+  const doubled = [...flow.sent.values()].filter((one) => one.arrivals.length > 1);
+  for (const one of doubled) {
+    const near = kills.filter((kill) => isInFlight(one, kill.at));
+    const extra = one.arrivals.length - 1;
+    assert.ok(extra <= near.length, `${one.id}: ${extra} extra copies, ${near.length} kills`);
+  }
+  const extraCopies = doubled.reduce((sum, one) => sum + one.arrivals.length - 1, 0);
+  assert.ok(extraCopies <= kills.length, `${extraCopies} extra copies by ${kills.length} kills`);
+  assertNothingInClear(pair);
+  for (const { ended, complaints } of pair.gateways) {
+    assert.deepEqual(
+      ended.filter(({ signal }) => signal !== 'SIGKILL'),
+      [],
+      'processes that ended by themselves',
+    );
+    assert.deepEqual(complaints, []);
+  }
+  return extraCopies;
+}
+
+/** From the first try to hand it over until its last copy arrived, and all knew that. */
+function isInFlight({ firstTryAt, arrivals }: Sent, at: number): boolean {
+  const first = Math.min(...arrivals.map((arrival) => arrival.at));
+  return at >= firstTryAt && at <= first + AFTERMATH_MS;
+}
+
+async function assertDisk(pair: GatewayPair, context: TestContext): Promise<void> {
+  for (const gateway of pair.gateways) {
+    const { domain } = gateway.organisation.plan;
+    assert.deepEqual(await queueFiles(gateway), [], `queue files of ${domain}`);
+    const events = await assertLogVerifies(gateway);
+    const { intents, unknown } = await assertIntentsClosed(gateway);
+    context.diagnostic(`${domain}: ${events} events, ${intents} key uses, ${unknown} unknown`);
+  }
+  const read = await assertNoCanaryOnDisk(pair, 'at the end');
+  context.diagnostic(`no canary in ${read} files`);
+}
+
+function report(context: TestContext, flow: MailFlow, figures: Figures): void {
+  const { kills, messages, extraCopies, drainMs } = figures;
+  const points = KILL_POINTS.map((point) => {
+    const there = kills.filter((kill) => kill.point === point);
+    return `${point} ${there.filter((kill) => kill.wasReached).length}/${there.length}`;
+  });
+  const unknown = [...flow.sent.values()].reduce((sum, one) => sum + one.unknown, 0);
+  context.diagnostic(`${kills.length} kills: ${points.join(', ')}`);
+  context.diagnostic(`${messages} messages, ${unknown} tries without reply`);
+  context.diagnostic(`${extraCopies} extra copies; drained after ${drainMs} ms`);
+}

@@ -1,0 +1,339 @@
+import { argon2Sync, randomBytes } from 'node:crypto';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { readEvents, type RecordedEvent } from '@sallyport/audit-log';
+import type { Domain } from '@sallyport/mail';
+import { formatPemCertificate } from '@sallyport/pki';
+import { importPolicy } from '@sallyport/policy-store/write';
+import { stringify } from 'yaml';
+import { auditSegments } from '../../services/cli/src/gateway/audit-folder.ts';
+import { type GatewayLayout, layoutOf } from '../../services/cli/src/gateway/layout.ts';
+import {
+  createAuthorities,
+  createCa,
+  createInnerKeys,
+  createTlsFiles,
+  type OwnCa,
+  publishCertificates,
+} from '../../services/cli/src/gateway/provision.ts';
+import { type TemporaryFolder, temporaryFolder } from './folder.ts';
+import { freePort } from './ports.ts';
+import { type RunningProcess, startProcess } from './process.ts';
+import { waitFor } from './wait.ts';
+
+const CLI = fileURLToPath(new URL('../../services/cli/src/main.ts', import.meta.url));
+const READY_TIMEOUT_MS = 60_000;
+
+export interface GatewayOptions {
+  readonly domain: string;
+  /** Where the inner MTA takes mail. */
+  readonly innerPort: number;
+  readonly dnsPort: number;
+  /** The port of hosts that are found by MX. */
+  readonly egressPort: number;
+  /** The address that partners connect to. */
+  readonly address?: string;
+  readonly partnerPort?: number;
+  readonly ldapPort?: number;
+  /** Addresses that may relay; everyone on loopback if left out. */
+  readonly relayAllow?: readonly string[];
+  /** Logins of the submission port. */
+  readonly users?: Readonly<Record<string, string>>;
+  readonly clamdPort?: number;
+  /** Further top-level sections of the config file. */
+  readonly config?: object;
+}
+
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** A whole gateway: `sallyport serve` as a process of its own, provisioned by the product's code. */
+export interface Gateway extends AsyncDisposable {
+  readonly domain: string;
+  readonly name: string;
+  readonly folder: string;
+  readonly runtimeFolder: string;
+  readonly configFile: string;
+  readonly layout: GatewayLayout;
+  readonly relay: Address;
+  readonly partner: Address;
+  readonly submission: Address;
+  readonly submissionTls: Address;
+  readonly ldapPort: number;
+  readonly caPem: string;
+  readonly caFile: string;
+  /** What a client verifies this gateway's TLS with. */
+  readonly tls: { readonly ca: string; readonly servername: string };
+  /** PEM files of the two authorities' certificates. */
+  readonly dsaFile: string;
+  readonly dcaFile: string;
+  setPolicy(policy: object): Promise<void>;
+  start(): Promise<void>;
+  stop(): Promise<void>;
+  output(): string;
+  events(kind?: string): Promise<RecordedEvent[]>;
+  waitForEvent(
+    matches: (event: RecordedEvent) => boolean,
+    options?: { readonly what?: string; readonly timeoutMs?: number },
+  ): Promise<RecordedEvent>;
+  /** Queue ids in a spool folder. */
+  queue(folder: 'tmp' | 'incoming' | 'outgoing' | 'hold' | 'corrupt'): Promise<string[]>;
+  /** Process id of a role as it runs now, or null. */
+  pidOf(role: string): Promise<number | null>;
+  /** Ends a role with SIGKILL. @returns the id that it had. */
+  kill(role: string): Promise<number>;
+  /** Stops a role without ending it (SIGSTOP); `resume` lets it go on. */
+  freeze(role: string): Promise<() => void>;
+}
+
+/** Provisions a gateway without starting it: a policy is needed first. */
+export async function makeGateway(options: GatewayOptions): Promise<Gateway> {
+  const folder = await temporaryFolder('gateway');
+  const runtime = await temporaryFolder('r');
+  const domain = options.domain as Domain;
+  const name = `gw.${domain}`;
+  const ports = await portsOf(options);
+  const at = (file: string): string => join(folder.path, file);
+  await writeFile(at('gateway.yaml'), stringify(configOf(options, ports, runtime.path)));
+  await writePasswords(at('passwords'), options.users ?? {});
+  const layout = layoutOf({ name, dataFolder: at('data'), runtimeFolder: join(runtime.path, 'r') });
+  const now = new Date();
+  const ca = createCa(domain, 'ec-p256', now);
+  await createInnerKeys(layout);
+  const authorities = await createAuthorities({ layout, ca, domain, kind: 'rsa-2048', now });
+  await publishCertificates(layout, [{ domain, authorities }]);
+  const tlsFiles = { certificateFile: at('tls.pem'), keyFile: at('tls-key.pem') };
+  await createTlsFiles({ ca, hostName: name, ...tlsFiles, now });
+  await mkdir(at('public'));
+  await writeFile(at('public/ca.pem'), formatPemCertificate(ca.certificate.der));
+  await writeFile(at('public/dsa.pem'), formatPemCertificate(authorities.signing.der));
+  await writeFile(at('public/dca.pem'), formatPemCertificate(authorities.confidentiality.der));
+  return running({ options, folder, runtime, layout, ports, ca });
+}
+
+type Ports = Awaited<ReturnType<typeof portsOf>>;
+
+async function portsOf(options: GatewayOptions) {
+  return {
+    relay: await freePort(),
+    partner: options.partnerPort ?? (await freePort(options.address ?? '127.0.0.1')),
+    submission: await freePort(),
+    submissionTls: await freePort(),
+    ldap: options.ldapPort ?? (await freePort()),
+  };
+}
+
+function configOf(options: GatewayOptions, ports: Ports, runtime: string): object {
+  const { domain } = options;
+  const route = { domain, nextHops: [`127.0.0.1:${options.innerPort}`], tls: { level: 'none' } };
+  return {
+    gateway: { name: `gw.${domain}`, dataFolder: 'data', runtimeFolder: join(runtime, 'r') },
+    test: true,
+    domains: [{ name: domain, recipients: { kind: 'any' } }],
+    routes: [route],
+    ingress: {
+      partner: { listen: [`${options.address ?? '127.0.0.1'}:${ports.partner}`] },
+      relay: {
+        listen: [`127.0.0.1:${ports.relay}`],
+        allow: options.relayAllow ?? ['127.0.0.0/8'],
+      },
+      ...(options.users === undefined
+        ? {}
+        : {
+            submission: {
+              listen: [`127.0.0.1:${ports.submission}`],
+              listenTls: [`127.0.0.1:${ports.submissionTls}`],
+              passwordFile: 'passwords',
+            },
+          }),
+      tls: { certificateFile: 'tls.pem', keyFile: 'tls-key.pem' },
+    },
+    egress: { port: options.egressPort },
+    dns: { servers: [`127.0.0.1:${options.dnsPort}`] },
+    lookup: { allowPrivateAddresses: true },
+    directory: { listen: [`127.0.0.1:${ports.ldap}`] },
+    ...(options.clamdPort === undefined
+      ? {}
+      : { scanner: { clamd: { address: `127.0.0.1:${options.clamdPort}` }, timeout: '5s' } }),
+    ...options.config,
+  };
+}
+
+// RFC 9106, as `sallyport user add` writes it, with less memory: tests log in often.
+async function writePasswords(file: string, users: Readonly<Record<string, string>>): Promise<void> {
+  const lines = Object.entries(users).map(([login, password]) => {
+    const nonce = randomBytes(16);
+    const cost = { memory: 8_192, passes: 1, parallelism: 1 };
+    const tag = argon2Sync('argon2id', { message: password, nonce, tagLength: 32, ...cost });
+    const text = (bytes: Buffer): string => bytes.toString('base64').replace(/=+$/, '');
+    return `${login}:$argon2id$v=19$m=8192,t=1,p=1$${text(nonce)}$${text(tag)}\n`;
+  });
+  await writeFile(file, lines.join(''), { mode: 0o600 });
+}
+
+interface Made {
+  readonly options: GatewayOptions;
+  readonly folder: TemporaryFolder;
+  readonly runtime: TemporaryFolder;
+  readonly layout: GatewayLayout;
+  readonly ports: Ports;
+  readonly ca: OwnCa;
+}
+
+function running(made: Made): Gateway {
+  const { options, folder, runtime, layout, ports } = made;
+  const configFile = join(folder.path, 'gateway.yaml');
+  const caPem = formatPemCertificate(made.ca.certificate.der);
+  const name = `gw.${options.domain}`;
+  let server: RunningProcess | null = null;
+  let earlier = '';
+  const output = (): string => earlier + (server?.output() ?? '');
+  const start = async (): Promise<void> => {
+    server = await startProcess(process.execPath, [CLI, 'serve', '--config', configFile]);
+    const own = server;
+    await waitFor(
+      () => {
+        if (own.hasEnded()) throw new Error(`the gateway ended: ${own.output()}`);
+        return own.output().includes('gateway.ready');
+      },
+      { what: `gateway of ${options.domain}`, timeoutMs: READY_TIMEOUT_MS },
+    ).catch((cause: unknown) => {
+      throw new Error(own.output(), { cause });
+    });
+  };
+  const stop = async (): Promise<void> => {
+    await server?.stop();
+    earlier = output();
+    server = null;
+  };
+  const address = (port: number, host = '127.0.0.1'): Address => ({ host, port });
+  return {
+    domain: options.domain,
+    name,
+    folder: folder.path,
+    runtimeFolder: runtime.path,
+    configFile,
+    layout,
+    relay: address(ports.relay),
+    partner: address(ports.partner, options.address),
+    submission: address(ports.submission),
+    submissionTls: address(ports.submissionTls),
+    ldapPort: ports.ldap,
+    caPem,
+    caFile: join(folder.path, 'public', 'ca.pem'),
+    tls: { ca: caPem, servername: name },
+    dsaFile: join(folder.path, 'public', 'dsa.pem'),
+    dcaFile: join(folder.path, 'public', 'dca.pem'),
+    setPolicy: (policy) => setPolicy(layout, policy),
+    start,
+    stop,
+    output,
+    ...auditOf(layout, output),
+    ...processesOf(() => server?.pid ?? null),
+    queue: (name) => listQueue(join(layout.spool, name)),
+    [Symbol.asyncDispose]: async () => {
+      await stop();
+      await runtime[Symbol.asyncDispose]();
+      await folder[Symbol.asyncDispose]();
+    },
+  };
+}
+
+async function setPolicy(layout: GatewayLayout, policy: object): Promise<void> {
+  const by = { author: 'test', reason: 'what this test is about', now: new Date() };
+  const result = await importPolicy(layout.policy, stringify(policy), by);
+  if (result.kind === 'invalid') throw new Error(JSON.stringify(result.faults));
+}
+
+async function listQueue(folder: string): Promise<string[]> {
+  const names = await readdir(folder).catch(() => []);
+  return names.filter((name) => /^[0-9a-z]{20}$/.test(name.replace(/\.[a-z]+$/, ''))).sort();
+}
+
+function auditOf(layout: GatewayLayout, output: () => string): Pick<Gateway, 'events' | 'waitForEvent'> {
+  const events = async (kind?: string): Promise<RecordedEvent[]> => {
+    const filter = kind === undefined ? {} : { kinds: [kind] };
+    return await Array.fromAsync(readEvents(await auditSegments(layout.audit), filter));
+  };
+  return {
+    events,
+    waitForEvent: async (matches, { what = 'event in the audit log', timeoutMs = 15_000 } = {}) => {
+      try {
+        const probe = async (): Promise<RecordedEvent | undefined> => (await events()).find(matches);
+        return await waitFor(probe, { what, timeoutMs });
+      } catch (cause) {
+        const log = (await events()).slice(-25).map((one) => JSON.stringify({ ...one, leaf: '' }));
+        throw new Error(`${what} is missing\n${log.join('\n')}\n${output().slice(-4_000)}`, { cause });
+      }
+    },
+  };
+}
+
+/** Works on the children of the supervisor as the kernel knows them. */
+function processesOf(supervisor: () => number | null): Pick<Gateway, 'pidOf' | 'kill' | 'freeze'> {
+  const pidOf = async (role: string): Promise<number | null> => {
+    const parent = supervisor();
+    if (parent === null) return null;
+    const children = await readFile(`/proc/${parent}/task/${parent}/children`, 'utf8');
+    for (const pid of children.trim().split(' ')) {
+      const line = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
+      if (line.includes(`/options/${role}.json`)) return Number(pid);
+    }
+    return null;
+  };
+  const needed = async (role: string): Promise<number> =>
+    await waitFor(() => pidOf(role), { what: `process ${role}` });
+  return {
+    pidOf,
+    kill: async (role) => {
+      const pid = await needed(role);
+      process.kill(pid, 'SIGKILL');
+      await waitFor(async () => (await pidOf(role)) !== pid, { what: `end of ${role}` });
+      return pid;
+    },
+    freeze: async (role) => {
+      const pid = await needed(role);
+      process.kill(pid, 'SIGSTOP');
+      return () => {
+        process.kill(pid, 'SIGCONT');
+      };
+    },
+  };
+}
+
+/** Provisions a gateway, gives it a policy and starts it. */
+export async function startGateway(options: GatewayOptions, policy: object): Promise<Gateway> {
+  const gateway = await makeGateway(options);
+  try {
+    await gateway.setPolicy(policy);
+    await gateway.start();
+    return gateway;
+  } catch (error) {
+    await gateway[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+/** A partner record in which everything is demanded, both ways; `change` goes over it. */
+export function partnerRecord(
+  options: { readonly name: string; readonly domain: string; readonly anchor: string },
+  change: {
+    readonly outbound?: object;
+    readonly inbound?: object;
+    readonly tls?: object;
+    readonly trust?: object;
+  } = {},
+): object {
+  const { domain, anchor } = options;
+  return {
+    name: options.name,
+    domains: [domain],
+    outbound: { sign: 'domain', profile: 'domsec', encrypt: 'required', discovery: ['ldap-srv'], ...change.outbound },
+    inbound: { signature: 'domain-required', encryption: 'required', otherwise: 'refuse', ...change.inbound },
+    tls: { level: 'secure', match: [`.${domain}`], anchors: [anchor], ...change.tls },
+    trust: { anchors: [anchor], revocation: 'off', ...change.trust },
+  };
+}
