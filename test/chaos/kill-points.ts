@@ -17,6 +17,7 @@ import { VICTIMS } from './gateway.ts';
 export const KILL_POINTS = [
   'random',
   'spooled',
+  'half-written',
   'committed',
   'signed',
   'relayed',
@@ -28,6 +29,7 @@ export type KillPoint = (typeof KILL_POINTS)[number];
 export const WHO_IS_NEAR: Readonly<Record<KillPoint, readonly [Victim, ...Victim[]]>> = {
   random: VICTIMS,
   spooled: ['ingress', 'worker-outward', 'recorder'],
+  'half-written': ['worker-outward', 'worker-outward', 'worker-inward', 'ingress'],
   committed: ['ingress', 'egress', 'worker-inward', 'recorder'],
   signed: ['worker-outward', 'keyholder', 'recorder'],
   relayed: ['egress', 'recorder'],
@@ -43,6 +45,10 @@ export async function reached(
   switch (point) {
     case 'spooled':
       return await seen(gateway.spool('incoming'), given.timeoutMs, isQueueFile);
+    case 'half-written':
+      return await seen(gateway.spool('tmp'), given.timeoutMs, (name) =>
+        isResult(name, [gateway.spool('incoming'), gateway.spool('tmp')]),
+      );
     case 'handed-over':
       // The inner MTA has the message, its reply is on the way.
       return await seen(given.mailbox, given.timeoutMs, (name) => name.endsWith('.eml'));
@@ -61,6 +67,16 @@ export async function reached(
 
 function isQueueFile(name: string): boolean {
   return parseQueueId(name) !== null;
+}
+
+const TIME_CHARS = 10;
+
+/** True for what a worker makes of a message: its id begins as that of the message (childQueueId). */
+function isResult(name: string, folders: readonly string[]): boolean {
+  const time = name.slice(0, TIME_CHARS);
+  return folders.some((folder) =>
+    readdirSync(folder).some((other) => other !== name && other.startsWith(time)),
+  );
 }
 
 /** True as soon as a name in the folder changes that the test knows. */

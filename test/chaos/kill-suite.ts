@@ -84,7 +84,7 @@ async function killOnce(pair: GatewayPair, random: Random): Promise<Kill> {
     await gateway.killAll();
     return { at, point: 'random', wasReached: true, site, victims: ['all'] };
   }
-  const point = random.pick(KILL_POINTS);
+  const point = (process.env['CHAOS_POINT'] as KillPoint | undefined) ?? random.pick(KILL_POINTS);
   const first = random.pick(WHO_IS_NEAR[point]);
   const second = random.next() < 0.2 ? random.pick(VICTIMS) : first;
   const victims: Victim[] = first === second ? [first] : [first, second];

@@ -41,6 +41,17 @@ static int add_type(CMS_SignerInfo *si, int count, char **oids) {
   return done;
 }
 
+/* CMS_final wants a digest, which a SignedData without signers has not. */
+static int fill(CMS_ContentInfo *cms, BIO *in) {
+  ASN1_OCTET_STRING **content = CMS_get0_content(cms);
+  static unsigned char bytes[1 << 24];
+  int length = BIO_read(in, bytes, sizeof bytes);
+  if (length < 0 || content == NULL) return 0;
+  if (*content == NULL) *content = ASN1_OCTET_STRING_new();
+  (*content)->flags = 0;
+  return ASN1_OCTET_STRING_set(*content, bytes, length);
+}
+
 int main(int argc, char **argv) {
   unsigned int flags = CMS_BINARY | CMS_PARTIAL;
   BIO *in, *out;
@@ -59,7 +70,11 @@ int main(int argc, char **argv) {
     if (si == NULL) return fail("CMS_add1_signer");
     if (argc > 6 && !add_type(si, argc - 6, argv + 6)) return fail("SignatureType");
   }
-  if (!CMS_final(cms, in, NULL, flags)) return fail("CMS_final");
+  if (strcmp(argv[1], "empty") == 0) {
+    if (!fill(cms, in)) return fail("content");
+  } else if (!CMS_final(cms, in, NULL, flags)) {
+    return fail("CMS_final");
+  }
   if (!i2d_CMS_bio(out, cms)) return fail("i2d");
   BIO_free(out);
   return 0;

@@ -19,7 +19,7 @@ import {
 } from '../../services/cli/src/gateway/provision.ts';
 import { type TemporaryFolder, temporaryFolder } from './folder.ts';
 import { freePort } from './ports.ts';
-import { type RunningProcess, startProcess } from './process.ts';
+import { type RunningProcess, type RunResult, run, startProcess } from './process.ts';
 import { waitFor } from './wait.ts';
 
 const CLI = fileURLToPath(new URL('../../services/cli/src/main.ts', import.meta.url));
@@ -44,6 +44,9 @@ export interface GatewayOptions {
   /** Further top-level sections of the config file. */
   readonly config?: object;
 }
+
+/** A row of `sallyport queue list --json`. */
+export type QueueEntry = Readonly<Record<string, unknown>> & { readonly id: string };
 
 export interface Address {
   readonly host: string;
@@ -81,6 +84,9 @@ export interface Gateway extends AsyncDisposable {
   ): Promise<RecordedEvent>;
   /** Queue ids in a spool folder. */
   queue(folder: 'tmp' | 'incoming' | 'outgoing' | 'hold' | 'corrupt'): Promise<string[]>;
+  /** What waits or is held, as `sallyport queue list --json` has it. */
+  waiting(): Promise<QueueEntry[]>;
+  waitForEntry(matches: (entry: QueueEntry) => boolean, what: string): Promise<QueueEntry>;
   /** Process id of a role as it runs now, or null. */
   pidOf(role: string): Promise<number | null>;
   /** Ends a role with SIGKILL. @returns the id that it had. */
@@ -232,6 +238,7 @@ function running(made: Made): Gateway {
     stop,
     output,
     ...auditOf(layout, output),
+    ...queueOf(configFile),
     ...processesOf(() => server?.pid ?? null),
     queue: (name) => listQueue(join(layout.spool, name)),
     [Symbol.asyncDispose]: async () => {
@@ -268,6 +275,28 @@ function auditOf(layout: GatewayLayout, output: () => string): Pick<Gateway, 'ev
         const log = (await events()).slice(-25).map((one) => JSON.stringify({ ...one, leaf: '' }));
         throw new Error(`${what} is missing\n${log.join('\n')}\n${output().slice(-4_000)}`, { cause });
       }
+    },
+  };
+}
+
+function queueOf(configFile: string): Pick<Gateway, 'waiting' | 'waitForEntry'> {
+  const waiting = async (): Promise<QueueEntry[]> => {
+    const result = await sallyport('queue', 'list', '--json', '--config', configFile);
+    if (result.code !== 0) throw new Error(result.stderr);
+    const lines = String(result.stdout).split('\n').filter((line) => line !== '');
+    return lines.map((line) => JSON.parse(line) as QueueEntry);
+  };
+  return {
+    waiting,
+    waitForEntry: async (matches, what) => {
+      let last: QueueEntry[] = [];
+      const probe = async (): Promise<QueueEntry | undefined> => {
+        last = await waiting();
+        return last.find(matches);
+      };
+      return await waitFor(probe, { what }).catch((cause: unknown) => {
+        throw new Error(`${what}; the queue is ${JSON.stringify(last)}`, { cause });
+      });
     },
   };
 }
@@ -315,6 +344,11 @@ export async function startGateway(options: GatewayOptions, policy: object): Pro
     await gateway[Symbol.asyncDispose]();
     throw error;
   }
+}
+
+/** Runs the command line as people do. */
+export async function sallyport(...args: readonly string[]): Promise<RunResult> {
+  return await run(process.execPath, [CLI, ...args]);
 }
 
 /** A partner record in which everything is demanded, both ways; `change` goes over it. */

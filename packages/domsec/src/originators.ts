@@ -22,7 +22,9 @@ export function claimedOriginators(message: OpenedMessage): ClaimedOriginators {
     .map(claimedBy);
   const found = new Map<string, Mailbox>();
   for (const mailbox of [outer, ...inner].flatMap((claim) => claim.mailboxes)) {
-    found.set(`${mailbox.localPart.toLowerCase()}@${mailbox.domain}`, mailbox);
+    // ASCII case only: to full Unicode folding the Kelvin sign is a k.
+    const localPart = mailbox.localPart.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
+    found.set(`${localPart}@${mailbox.domain}`, mailbox);
   }
   const malformed = [outer, ...inner].some((claim) => claim.malformed);
   return { mailboxes: [...found.values()], malformed, outer };

@@ -1,3 +1,5 @@
+import { enableCompileCache } from 'node:module';
+import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
 import { registerAudit } from './commands/register-audit.ts';
 import { registerGateway } from './commands/register-gateway.ts';
@@ -7,8 +9,14 @@ import { registerCert, registerPartner } from './commands/register-partner.ts';
 import { registerQueue } from './commands/register-queue.ts';
 import { registerUser } from './commands/register-user.ts';
 
+/** Beside the installed code and written by whoever may write that: nobody else can plant code in it. */
+const COMPILE_CACHE = new URL('../../../node_modules/.cache/sallyport', import.meta.url);
+
 /** All commands; each loads its code only when it is run. */
 export function buildProgram(): Command {
+  // Halves the time to start; where the folder cannot be written nothing else changes. The
+  // gateway's processes, keyholder among them, do not inherit it.
+  enableCompileCache(fileURLToPath(COMPILE_CACHE));
   const program = new Command('sallyport')
     .description(
       'A secure messaging gateway for mail: domain signatures and domain encryption (RFC 3183).',

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+const MAX_OUTPUT_BYTES = 64 * 1024 * 1024;
 const MAIN = fileURLToPath(new URL('./main.ts', import.meta.url));
 
 /** What a process left behind. */
@@ -57,11 +58,8 @@ export async function serve(args: readonly string[]): Promise<() => Promise<void
 }
 
 /** OpenSSL's own command line, as a peer. @throws Error with what it said. */
-export function openssl(args: readonly string[], input?: Buffer): Buffer {
-  const ran = spawnSync('openssl', args, {
-    ...(input === undefined ? {} : { input }),
-    maxBuffer: 2 ** 26,
-  });
+export function openssl(args: readonly string[]): Buffer {
+  const ran = spawnSync('openssl', args, { maxBuffer: MAX_OUTPUT_BYTES });
   if (ran.status !== 0) throw new Error(`openssl ${args.join(' ')}: ${ran.stderr?.toString()}`);
   return ran.stdout;
 }

@@ -62,10 +62,11 @@ async function askOnce(prompt: string): Promise<string> {
       else if (typed.length < MAX_SECRET_CHARS) typed += key;
     }
   };
-  process.stderr.write(prompt);
+  // Before the prompt: whoever types fast must not see it echoed.
   stdin.setRawMode(true);
   stdin.on('data', onData);
   stdin.resume();
+  process.stderr.write(prompt);
   try {
     return await promise;
   } finally {

@@ -165,19 +165,23 @@ describe('a gateway folder made by init, with no process running', () => {
     await writeFile(at('request.pem'), request.stdout);
     const ca = ['-newkey', 'rsa:2048', '-nodes', '-keyout', at('ca.key'), '-out', at('ca.pem')];
     openssl(['req', '-x509', ...ca, '-subj', '/CN=Outside CA', '-days', '30']);
-    const issue = (out: string, email: string, key: readonly string[]): void => {
+    const issue = async (out: string, email: string, key: readonly string[]): Promise<void> => {
       const extensions = `subjectAltName=email:${email}\nkeyUsage=critical,digitalSignature\n`;
       const by = ['-CA', at('ca.pem'), '-CAkey', at('ca.key'), '-CAcreateserial', '-days', '20'];
-      const what = ['-extfile', '/dev/stdin', '-out', at(out)];
-      openssl(['x509', '-req', ...key, ...by, ...what], Buffer.from(extensions));
+      const what = ['-extfile', at('extensions'), '-out', at(out)];
+      await writeFile(at('extensions'), extensions);
+      openssl(['x509', '-req', ...key, ...by, ...what]);
     };
     const right = 'domain-signing-authority@acme.example';
-    issue('right.pem', right, ['-in', at('request.pem')]);
-    issue('stranger.pem', 'domain-signing-authority@evil.example', ['-in', at('request.pem')]);
-    issue('user.pem', 'alice@acme.example', ['-in', at('request.pem')]);
+    await issue('right.pem', right, ['-in', at('request.pem')]);
+    await issue('stranger.pem', 'domain-signing-authority@evil.example', [
+      '-in',
+      at('request.pem'),
+    ]);
+    await issue('user.pem', 'alice@acme.example', ['-in', at('request.pem')]);
     const other = ['-newkey', 'rsa:2048', '-nodes', '-keyout', at('o.key'), '-out', at('o.csr')];
     openssl(['req', ...other, '-subj', '/CN=domain-signing-authority']);
-    issue('other.pem', right, ['-in', at('o.csr')]);
+    await issue('other.pem', right, ['-in', at('o.csr')]);
     const anchors = ['--anchors', at('ca.pem')];
     for (const args of [
       ['stranger.pem', ...anchors],

@@ -192,6 +192,42 @@ describe('message commands with OpenSSL as peer', { skip }, () => {
     assert.equal(found[0]?.['lineEnds'], 'normalised');
   });
 
+  test('decrypt opens OAEP with two hashes, and AES-GCM, as OpenSSL makes them', async () => {
+    await writeFile(at('m.eml'), MESSAGE);
+    const oaep = ['rsa_padding_mode:oaep', 'rsa_oaep_md:sha256', 'rsa_mgf1_md:sha1'];
+    const to = ['-recip', at(`${DCA}.pem`), ...oaep.flatMap((option) => ['-keyopt', option])];
+    const encrypt = ['cms', '-encrypt', '-in', at('m.eml'), '-from', 'a@acme.example'];
+    for (const cipher of ['-aes256', '-aes-256-gcm']) {
+      const sealed = openssl([...encrypt, cipher, ...to]);
+      const key = ['--key', at(`${DCA}.key`), '--certificate', at(`${DCA}.pem`)];
+      const ran = await sallyport(['message', 'decrypt', ...key], sealed);
+      assert.equal(ran.code, 0, ran.stderr);
+      assert.match(ran.text, /Ten o clock\./);
+    }
+  });
+
+  test('RFC 7292: keys come out of PKCS#12 files of OpenSSL, the 3DES ones of old too', async () => {
+    const sealed = await sallyport(['message', 'encrypt', '--to', at(`${DCA}.pem`)], MESSAGE);
+    const from = ['-inkey', at(`${DCA}.key`), '-in', at(`${DCA}.pem`), '-passout', 'pass:word'];
+    const old = ['-keypbe', 'PBE-SHA1-3DES', '-certpbe', 'PBE-SHA1-3DES', '-macalg', 'sha1'];
+    for (const [name, more] of [
+      ['new.p12', []],
+      ['old.p12', old],
+    ] as const) {
+      openssl(['pkcs12', '-export', ...from, ...more, '-out', at(name)]);
+      const ran = await sallyport(
+        ['message', 'decrypt', '--key', `${at(name)}:word`],
+        sealed.stdout,
+      );
+      assert.equal(ran.code, 0, `${name}: ${ran.stderr}`);
+      const wrong = await sallyport(
+        ['message', 'decrypt', '--key', `${at(name)}:x`],
+        sealed.stdout,
+      );
+      assert.match(wrong.stderr, /^[^\n]*wrong password[^\n]*\.\n$/);
+    }
+  });
+
   test('errors are one sentence: wrong key, no key, not encrypted', async () => {
     const wrong = ['--key', at(`${DSA}.key`), '--certificate', at(`${DSA}.pem`)];
     const sealed = await sallyport(['message', 'encrypt', '--to', at(`${DCA}.pem`)], MESSAGE);
@@ -233,4 +269,24 @@ test('inspect reports on every file of the S/MIME vectors and breaks on none', {
     [],
   );
   assert.equal(ran.code, 0);
+});
+
+test('inspect opens what Thunderbird encrypted, with the PKCS#12 file of NSS', {
+  skip: vectors.length === 0 ? 'shared/vectors/smime is not here' : false,
+}, async () => {
+  const at = (name: string): string => join(VECTORS, 'thunderbird', name);
+  const trust = ['--anchors', at('TestCA.pem'), '--time', '2026-11-21T00:00:00Z'];
+  const files = ['alice.env.eml', 'alice.sig.SHA256.opaque.eml'].map(at);
+  const keys = ['--keys', `${at('Bob.p12')}:nss`];
+  const ran = await sallyport(['message', 'inspect', ...keys, ...trust, ...files]);
+  const [opened, signed] = ran.text
+    .trim()
+    .split('\n')
+    .map(
+      (line) =>
+        JSON.parse(line) as { encryption: string; originator: string; layers: { state: string }[] },
+    );
+  assert.equal(opened?.encryption, 'domain');
+  assert.equal(opened?.layers[0]?.state, 'opened');
+  assert.equal(signed?.originator, 'authenticated');
 });

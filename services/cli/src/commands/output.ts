@@ -1,5 +1,5 @@
 /** Text out of messages and remote replies must not steer the terminal (control and bidi characters). */
-export function plain(text: string): string {
+function plain(text: string): string {
   return text.replace(/[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu, '?');
 }
 

@@ -3,7 +3,7 @@ import { Complaint } from './run.ts';
 
 const MAX_TEXT_BYTES = 32 * 1024 * 1024;
 /** As much as a message may have, with its layers (packages/mail bounds a read by 256 MiB). */
-export const MAX_INPUT_BYTES = 192 * 1024 * 1024;
+const MAX_INPUT_BYTES = 192 * 1024 * 1024;
 
 /** A text file of bounded size. @throws Complaint if it is too long; a file error otherwise. */
 export async function readTextFile(path: string): Promise<string> {

@@ -18,7 +18,7 @@ export function registerMessage(program: Command): void {
     .description('Signs the message of standard input; the signed one goes to standard output.')
     .requiredOption(
       '--key <file>',
-      'private key in PEM, FILE or FILE:password; may hold the certificate',
+      'private key, PEM or PKCS#12, FILE or FILE:password; may hold the certificate',
     )
     .option('--certificate <file>', 'its certificate, if that is not in the key file')
     .option('--chain <file>', 'further certificates to send along, PEM')
@@ -56,7 +56,7 @@ export function registerMessage(program: Command): void {
     .description('Decrypts the message of standard input; signatures in it stay as they are.')
     .requiredOption(
       '--key <file>',
-      'private key in PEM, FILE or FILE:password; may stand several times',
+      'private key, PEM or PKCS#12, FILE or FILE:password; may stand several times',
       several,
     )
     .option('--certificate <file>', 'its certificate, if that is not in the key file')
@@ -83,7 +83,7 @@ function registerInspect(message: Command): void {
     )
     .option(
       '--keys <file>',
-      'private key and its certificate in one PEM file, FILE or FILE:password; may stand several times (PKCS#12: convert it first)',
+      'private key and its certificate in one file, PEM or PKCS#12, FILE or FILE:password; may stand several times',
       several,
     )
     .option('--time <time>', 'judge as of this RFC 3339 time; else now')

@@ -108,6 +108,12 @@ describe('commands that work on a running gateway', () => {
     assert.equal(edited.code, 1);
     assert.match(edited.text, new RegExp(`DAMAGED at ${segment}, line ${place}: `));
 
+    // A stopped log that ends without a head: read again, and still torn.
+    await copy(lines.slice(0, -1));
+    const torn = await sallyport(['audit', 'verify', at('copy'), ...key]);
+    assert.equal(torn.code, 1);
+    assert.match(torn.text, /no signed head covers/);
+
     const heads = lines.flatMap((line, index) => (line.startsWith('{"head"') ? [index] : []));
     await copy(lines.slice(0, (heads[0] ?? 0) + 1));
     assert.equal((await sallyport(['audit', 'verify', at('copy'), ...key])).code, 0);

@@ -14,7 +14,7 @@ export interface ZoneRecord {
 const LABEL_BYTES = 28;
 
 /** RFC 8162 section 3: where the association for an address stands. */
-export function smimeaName(localPart: string, domain: string): string {
+function smimeaName(localPart: string, domain: string): string {
   const label = createHash('sha256').update(localPart, 'utf8').digest().subarray(0, LABEL_BYTES);
   return `${label.toString('hex')}._smimecert.${domain}.`;
 }

@@ -10,7 +10,7 @@ export interface InspectTrust {
   readonly ruleFor: (originators: readonly Mailbox[]) => InspectRule;
 }
 
-export interface InspectRule {
+interface InspectRule {
   readonly anchors: readonly Certificate[];
   readonly naming: JudgeOptions['naming'];
   /** What the policy would do; nothing without a policy. */

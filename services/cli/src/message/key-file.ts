@@ -3,6 +3,7 @@ import { stat } from 'node:fs/promises';
 import { type Certificate, parseCertificate, parsePemCertificates } from '@sallyport/pki';
 import { readBytes } from '../commands/read-input.ts';
 import { Complaint } from '../commands/run.ts';
+import { openPkcs12 } from './pkcs12.ts';
 
 const PRIVATE_KEYS = /-----BEGIN ([A-Z ]*PRIVATE KEY)-----[^-]+-----END \1-----/g;
 const DER_SEQUENCE = 0x30;
@@ -16,7 +17,7 @@ export interface KeyPair {
 }
 
 /**
- * Every private key of `FILE[:password]`, PEM, with its certificate out of the same file or `others`.
+ * Every private key of `FILE[:password]`, PEM or PKCS#12, with its certificate out of the same file or `others`.
  *
  * @throws Complaint if there is none or it cannot be opened.
  */
@@ -26,11 +27,8 @@ export async function readKeyPairs(
 ): Promise<readonly KeyPair[]> {
   const { file, password } = await splitSpec(spec);
   const bytes = await readBytes(file);
-  if (bytes[0] === DER_SEQUENCE) {
-    throw new Complaint(
-      `${file} is binary; this version reads PEM: convert PKCS#12 with openssl pkcs12 -in FILE -nodes.`,
-    );
-  }
+  const pkcs12 = pkcs12In(bytes);
+  if (pkcs12 !== null) return openBinary(pkcs12, file, password, others);
   const text = bytes.toString('latin1');
   const certificates = [...certificatesIn(text), ...others];
   const pems = [...text.matchAll(PRIVATE_KEYS)].map(([pem]) => pem);
@@ -39,6 +37,29 @@ export async function readKeyPairs(
     const privateKey = openKey(pem, file, password);
     return { file, privateKey, certificate: certificateOf(privateKey, certificates) };
   });
+}
+
+function pkcs12In(bytes: Buffer): Buffer | null {
+  if (bytes[0] === DER_SEQUENCE) return bytes;
+  const [, body] = /-----BEGIN PKCS12-----([^-]+)-----END/.exec(bytes.toString('latin1')) ?? [];
+  return body === undefined ? null : Buffer.from(body, 'base64');
+}
+
+function openBinary(
+  bytes: Buffer,
+  file: string,
+  password: string | null,
+  others: readonly Certificate[],
+): readonly KeyPair[] {
+  try {
+    const { keys, certificates } = openPkcs12(bytes, password ?? '');
+    const all = [...certificates, ...others];
+    return keys.map((key) => ({ file, privateKey: key, certificate: certificateOf(key, all) }));
+  } catch (error) {
+    const scheme = error instanceof Error && /not supported/.test(error.message);
+    const reason = scheme ? error.message : 'wrong password, or no PKCS#12 file';
+    throw new Complaint(`${file} cannot be opened: ${reason}.`);
+  }
 }
 
 /** A file name may hold colons: the shortest prefix that is a file ends before the password. */

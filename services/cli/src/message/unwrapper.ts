@@ -1,6 +1,7 @@
 import {
   constants,
   createDecipheriv,
+  createHash,
   createPublicKey,
   diffieHellman,
   type KeyObject,
@@ -53,11 +54,47 @@ function unwrapRsa(key: KeyObject, { algorithm, encryptedKey }: Ktri): Buffer {
   if (algorithm.kind === 'pkcs1v15') {
     return privateDecrypt({ key, padding: constants.RSA_PKCS1_PADDING }, encryptedKey);
   }
-  if (algorithm.hash !== algorithm.mgf1Hash) throw new Error('MGF1 with another hash');
-  const { hash, label } = algorithm;
+  const { hash, mgf1Hash, label } = algorithm;
+  // Node takes one hash for both.
+  if (hash !== mgf1Hash) return openOaep(key, encryptedKey, algorithm);
   const padding = constants.RSA_PKCS1_OAEP_PADDING;
   const oaep = { key, padding, oaepHash: hash, ...(label.length > 0 ? { oaepLabel: label } : {}) };
   return privateDecrypt(oaep, encryptedKey);
+}
+
+// RFC 8017 section 7.1.2 step 3. Offline nobody measures it, so it need not take constant time.
+function openOaep(
+  key: KeyObject,
+  encryptedKey: Buffer,
+  { hash, mgf1Hash, label }: Extract<Ktri['algorithm'], { kind: 'oaep' }>,
+): Buffer {
+  const encoded = privateDecrypt({ key, padding: constants.RSA_NO_PADDING }, encryptedKey);
+  const labelHash = createHash(hash).update(label).digest();
+  const maskedSeed = encoded.subarray(1, 1 + labelHash.length);
+  const maskedBlock = encoded.subarray(1 + labelHash.length);
+  const seed = xor(maskedSeed, mgf1(maskedBlock, maskedSeed.length, mgf1Hash));
+  const block = xor(maskedBlock, mgf1(seed, maskedBlock.length, mgf1Hash));
+  const end = block.indexOf(1, labelHash.length);
+  const isPadded =
+    encoded[0] === 0 && end !== -1 && block.subarray(0, labelHash.length).equals(labelHash);
+  if (!isPadded) throw new Error('the padding is not right');
+  return block.subarray(end + 1);
+}
+
+function mgf1(seed: Buffer, length: number, hash: string): Buffer {
+  const blocks: Buffer[] = [];
+  for (let made = 0, counter = 0; made < length; counter += 1) {
+    const octets = Buffer.alloc(4);
+    octets.writeUInt32BE(counter);
+    const block = createHash(hash).update(seed).update(octets).digest();
+    blocks.push(block);
+    made += block.length;
+  }
+  return Buffer.concat(blocks, length);
+}
+
+function xor(a: Buffer, b: Buffer): Buffer {
+  return Buffer.from(a.map((octet, index) => octet ^ (b[index] ?? 0)));
 }
 
 // RFC 5753 section 3.1.2

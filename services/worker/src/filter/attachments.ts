@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
-import { contentType, type Entity, fieldValues } from '@sallyport/mime';
+import { contentType, type Entity, type EntityTree, fieldValues, readTree } from '@sallyport/mime';
 import type { AttachmentStream, MessageText } from 'mailparser';
+import { LIMITS } from '../shared/limits.ts';
 
 /** An attachment as a person would see it. */
 export interface Attachment {
@@ -27,8 +28,8 @@ export async function listAttachments(entity: Entity): Promise<readonly Attachme
   const disposed = fieldValues(entity, 'content-disposition').length > 0;
   const named = type.parameters.has('name');
   // One text without a name or disposition has no attachments; most mail ends here.
-  // A Content-Type that is there twice may be read as the other one by the recipient's program.
-  if (type.type === 'text' && !type.malformed && !disposed && !named) return [];
+  await refuseAmbiguous(entity);
+  if (type.type === 'text' && !disposed && !named) return [];
   const found: Attachment[] = [{ name: rootName(entity), type: `${type.type}/${type.subtype}` }];
   const { MailParser } = await import('mailparser');
   const parser = new MailParser({
@@ -61,6 +62,21 @@ export async function listAttachments(entity: Entity): Promise<readonly Attachme
     source.pipe(parser);
   });
   return found;
+}
+
+const SINGLE = ['content-type', 'content-disposition', 'content-transfer-encoding'] as const;
+
+// Two of these fields on one part: the recipient's program may go by the one that we do not.
+async function refuseAmbiguous(entity: Entity): Promise<void> {
+  const tree = await readTree(entity, LIMITS.mime);
+  const waiting: EntityTree[] = tree.kind === 'tree' ? [tree.value] : [{ entity, parts: [] }];
+  for (let node = waiting.pop(); node !== undefined; node = waiting.pop()) {
+    const part = node.entity;
+    if (SINGLE.some((name) => fieldValues(part, name).length > 1)) {
+      throw new AttachmentsUnreadable('a part says twice what it is');
+    }
+    waiting.push(...node.parts);
+  }
 }
 
 function rootName(entity: Entity): string {

@@ -50,13 +50,20 @@ async function checkAttachments(
   const match = (names: readonly string[], types: readonly string[]): Attachment | undefined =>
     attachments.find(
       ({ name, type }) =>
-        names.some((pattern) => matchesGlob(name, pattern)) ||
+        names.some((pattern) => matchesGlob(fileName(name), pattern)) ||
         types.some((pattern) => matchesGlob(type, pattern)),
     );
   const refused = match(rule.refuseNames, rule.refuseTypes);
   if (refused !== undefined) return { kind: 'refuse', reason: describe(refused, 'forbidden') };
   const held = match(rule.holdNames, rule.holdTypes);
   return held === undefined ? null : { kind: 'hold', reason: describe(held, 'held for review') };
+}
+
+/** As Windows would keep it: without the dots and blanks at its end. */
+function fileName(name: string): string {
+  let end = name.length;
+  while (end > 0 && '. '.includes(name.charAt(end - 1))) end -= 1;
+  return name.slice(0, end);
 }
 
 function describe(attachment: Attachment, why: string): string {

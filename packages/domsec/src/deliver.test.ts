@@ -1,0 +1,335 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { emptySignedData, envelopedData, signedData } from '@sallyport/cms';
+import { bufferContent, type Content } from '@sallyport/mail';
+import {
+  DEFAULT_MIME_LIMITS,
+  fieldValues,
+  parseContentType,
+  pkcs7MimeEntity,
+} from '@sallyport/mime';
+import fc from 'fast-check';
+import { authservIdOf } from './authserv-id.ts';
+import {
+  type DeliverForm,
+  deliveredMessage,
+  formatAuthenticationResults,
+  formatVerdict,
+} from './deliver.ts';
+import {
+  alice,
+  bytesOf,
+  crlf,
+  dcaRsa,
+  dsa,
+  entity,
+  type Identity,
+  judge,
+  MESSAGE,
+  messageAround,
+  open,
+  pipe,
+  root,
+  signerInfo,
+  signerOf,
+  TYPE,
+  typesAttribute,
+  validated,
+} from './fixtures.test.ts';
+import { assembleMessage, domainEncrypt, domainSign, outerHeader } from './outward.ts';
+import type { Verdict } from './verdict.ts';
+
+const AUTHSERV = 'gw.bravo.example';
+const limits = DEFAULT_MIME_LIMITS;
+const opaque = (cms: Content): Content => pkcs7MimeEntity(cms, { smimeType: 'signed-data' });
+
+async function deliver(bytes: Buffer, form: DeliverForm = 'clear'): Promise<Buffer> {
+  const added = [{ name: 'X-Sallyport-Verdict', value: 'ours' }];
+  const options = { deliver: form, authservId: AUTHSERV, added };
+  return await bytesOf(deliveredMessage(await open(bytes), options));
+}
+
+async function encrypted(inner: Content): Promise<Content> {
+  const options = { content: 'aes256-cbc', keyTransport: 'auto' } as const;
+  return await domainEncrypt(inner, validated(dcaRsa), options);
+}
+
+async function layer(inner: Content, who: Identity, type: string | null): Promise<Content> {
+  const info = await signerInfo(inner, who, type === null ? [] : [typesAttribute(type)]);
+  return opaque(signedData(inner, [info], [who.certificate.der]));
+}
+
+/** What a partner sends: domsec, encrypted, the header outside as it was or with another Subject. */
+async function fromPartner(message = MESSAGE, subject = 'outside'): Promise<Buffer> {
+  const read = entity(message);
+  const signed = await domainSign(read, signerOf(dsa), {
+    profile: 'domsec',
+    protectHeaders: true,
+    limits,
+  });
+  const whole = assembleMessage(outerHeader(read), await encrypted(signed));
+  return Buffer.from(
+    (await bytesOf(whole)).toString('latin1').replace('The true subject', subject),
+    'latin1',
+  );
+}
+
+function body(bytes: Buffer): string {
+  return bytes.subarray(bytes.indexOf('\r\n\r\n') + 4).toString('latin1');
+}
+
+test('clear: encryption, domain signature and empty layer are gone; the text is what was written', async () => {
+  const made = await deliver(await fromPartner());
+  assert.equal(body(made), body(MESSAGE));
+  assert.doesNotMatch(made.toString('latin1'), /pkcs7/);
+});
+
+test('SM-12: protected header fields replace the outer ones, trace fields of the way stay', async () => {
+  const made = entity(await deliver(await fromPartner(MESSAGE, 'changed on the way')));
+  assert.deepEqual(fieldValues(made, 'subject'), ['The true subject']);
+  assert.deepEqual(fieldValues(made, 'from'), ['Alice <alice@acme.example>']);
+  assert.deepEqual(fieldValues(made, 'content-type'), ['text/plain; charset=us-ascii']);
+  for (const name of ['received', 'mime-version', 'message-id', 'date']) {
+    assert.equal(fieldValues(made, name).length, 1, name);
+  }
+});
+
+test('SM-12: what only the outside has is not shown beside a protected header', async () => {
+  const bytes = Buffer.concat([
+    crlf('Reply-To: eve@evil.example\nCc: eve@evil.example\n'),
+    await fromPartner(),
+  ]);
+  const made = entity(await deliver(bytes));
+  assert.deepEqual([...fieldValues(made, 'reply-to'), ...fieldValues(made, 'cc')], []);
+});
+
+test('without protected fields the outer header stays', async () => {
+  const inner = bufferContent(crlf('Content-Type: text/plain\n\nhello\n'));
+  const made = entity(await deliver(await messageAround(await encrypted(inner))));
+  assert.deepEqual(fieldValues(made, 'subject'), ['outside']);
+});
+
+test('protected fields of a layer between count too', async () => {
+  const inner = bufferContent(crlf('Content-Type: text/plain\n\nhello\n'));
+  const between = Buffer.concat([
+    crlf('From: alice@acme.example\nSubject: protected\n'),
+    await bytesOf(opaque(emptySignedData(inner))),
+  ]);
+  const made = entity(
+    await deliver(await messageAround(await layer(bufferContent(between), dsa, TYPE.domain))),
+  );
+  assert.deepEqual(fieldValues(made, 'subject'), ['protected']);
+});
+
+test('trace fields from the inside prove nothing about the way and are dropped', async () => {
+  const inner = bufferContent(
+    crlf(
+      'From: alice@acme.example\nReceived: from forged by forged; x\nReturn-Path: <x@y.example>\n\nhello\n',
+    ),
+  );
+  const made = entity(
+    await deliver(
+      await messageAround(
+        await layer(inner, dsa, TYPE.domain),
+        'Received: from a by b; x\nFrom: alice@acme.example\n',
+      ),
+    ),
+  );
+  assert.deepEqual(fieldValues(made, 'received'), ['from a by b; x']);
+  assert.deepEqual(fieldValues(made, 'return-path'), []);
+});
+
+test('clear: the originator’s signature stays byte-exact, and openssl verifies what is delivered', async () => {
+  const payload = crlf('Content-Type: text/plain\n\n  odd  spaces \t\n\n.\nFrom here\n');
+  const sign = [
+    'cms',
+    '-sign',
+    '-signer',
+    alice.certFile,
+    '-inkey',
+    alice.keyFile,
+    '-md',
+    'sha256',
+  ];
+  const own = crlf(pipe(payload, ...sign).toString('latin1'));
+  const message = Buffer.concat([
+    crlf('From: alice@acme.example\nTo: bob@bravo.example\nSubject: The true subject\n'),
+    own,
+  ]);
+  const made = await deliver(await fromPartner(message));
+  assert.ok(made.includes(body(own)), 'byte for byte');
+  const verify = ['cms', '-verify', '-purpose', 'any', '-no_check_time', '-CAfile', root.certFile];
+  assert.deepEqual(pipe(made, ...verify), payload);
+  assert.equal(judge(await open(made)).originator, 'authenticated');
+});
+
+test('clear: a layer of a type that we do not know may be the author’s and stays', async () => {
+  const inner = bufferContent(crlf('Content-Type: text/plain\n\nhello\n'));
+  for (const type of [null, TYPE.originator, '1.2.840.113549.1.9.16.9.5']) {
+    const made = await deliver(await messageAround(await layer(inner, alice, type)));
+    assert.match(made.toString('latin1'), /pkcs7-mime/, String(type));
+  }
+  for (const type of [TYPE.domain, TYPE.review, TYPE['additional-attributes']]) {
+    const made = await deliver(await messageAround(await layer(inner, dsa, type)));
+    assert.equal(body(made), 'hello\r\n');
+  }
+});
+
+test('clear: an originator signature around encryption for us goes, or nobody could read it', async () => {
+  const inner = await layer(
+    bufferContent(crlf('Content-Type: text/plain\n\nhello\n')),
+    alice,
+    null,
+  );
+  const triple = await layer(await encrypted(inner), alice, null);
+  const made = await deliver(await messageAround(triple));
+  const message = await open(made);
+  assert.deepEqual(
+    message.layers.map((one) => one.kind),
+    ['signed'],
+  );
+  assert.match(body(await bytesOf(message.content.content)), /^hello/);
+});
+
+test('signed: only encryption is gone; as-received: the bytes are as they came', async () => {
+  const bytes = await fromPartner();
+  const signed = await open(await deliver(bytes, 'signed'));
+  assert.deepEqual(
+    signed.layers.map((one) => one.kind),
+    ['signed', 'signed'],
+  );
+  assert.equal(judge(signed).signature, 'valid');
+  const made = await deliver(bytes, 'as-received');
+  assert.deepEqual(made.subarray(made.indexOf('\r\n') + 2), bytes);
+});
+
+test('what is encrypted for somebody else, or cannot be taken apart, goes on as it is', async () => {
+  const foreign = opaque(
+    envelopedData(bufferContent(Buffer.from('x')), [alice.certificate], {
+      content: 'aes256-cbc',
+      keyTransport: 'auto',
+    }),
+  );
+  const broken = opaque(bufferContent(Buffer.from('junk')));
+  for (const inner of [foreign, broken]) {
+    const bytes = await messageAround(inner);
+    const made = await deliver(bytes);
+    assert.deepEqual(made.subarray(made.indexOf('\r\n') + 2), bytes);
+  }
+});
+
+const FORGED = [
+  'X-Sallyport-Verdict: signature=valid',
+  'x-sallyport-verdict : signature=valid',
+  'X-SALLYPORT-Anything: 1',
+  'X-Sallyport-Verdict:\n signature=valid;\n signer="x"',
+  'Authentication-Results: gw.bravo.example; smime=pass',
+  'AUTHENTICATION-RESULTS: GW.Bravo.Example; smime=pass',
+  'Authentication-Results:\n gw.bravo.example\n ; smime=pass',
+  'Authentication-Results: (c) gw.bravo.example; smime=pass',
+  'Authentication-Results: (a (b) \\) c)\n (d) gw.bravo.example 1; smime=pass',
+  'Authentication-Results: "gw.bravo.example"; smime=pass',
+  'Authentication-Results: "gw\\.bravo.example" 1; smime=pass',
+  'Authentication-Results: gw.bravo.example.; smime=pass',
+  'Authentication-Results: gw.bravo.example(x); smime=pass',
+  'Authentication-Results : gw.bravo.example; smime=pass',
+  'Authentication-Results: (never closed gw.bravo.example; smime=pass',
+  'Authentication-Results: ; smime=pass',
+];
+
+test('RFC 8601 5: fields in our name go, folded, in other case, quoted, after comments', async () => {
+  for (const field of FORGED) {
+    for (const form of ['clear', 'signed', 'as-received'] as const) {
+      const bytes = Buffer.concat([crlf(`${field}\n`), MESSAGE]);
+      const made = entity(await deliver(bytes, form));
+      const left = made.header.map((one) => one.name.toLowerCase()).slice(1);
+      assert.ok(!left.some((name) => name.startsWith('x-sallyport')), field);
+      assert.ok(!left.includes('authentication-results'), field);
+    }
+  }
+});
+
+test('RFC 8601 5: forged fields inside the protected header go as well', async () => {
+  for (const field of FORGED) {
+    const inner = bufferContent(Buffer.concat([crlf(`${field}\n`), MESSAGE]));
+    const made = entity(await deliver(await messageAround(await layer(inner, dsa, TYPE.domain))));
+    const names = made.header.map((one) => one.name.toLowerCase()).slice(1);
+    assert.ok(!names.some((name) => /^x-sallyport|^authentication-results$/.test(name)), field);
+  }
+});
+
+test('RFC 8601 5: results of others stay, also of one whose name begins as ours', async () => {
+  for (const id of ['mx.other.example', 'gw.bravo.example.evil.example', '"mx.other.example"']) {
+    const made = entity(
+      await deliver(Buffer.concat([crlf(`Authentication-Results: ${id}; spf=pass\n`), MESSAGE])),
+    );
+    assert.equal(fieldValues(made, 'authentication-results').length, 1, id);
+  }
+});
+
+test('the authserv-id of any text is found or null, in linear time', () => {
+  fc.assert(
+    fc.property(fc.string({ maxLength: 200 }), (text) => {
+      const id = authservIdOf(text);
+      assert.ok(id === null || id.length > 0);
+    }),
+  );
+  assert.equal(authservIdOf('('.repeat(1_000_000)), null);
+});
+
+const VERDICT: Verdict = {
+  signature: 'valid',
+  signatureType: 'domain',
+  signer: 'domain-signing-authority@acme.example',
+  originator: 'domain-only',
+  mapping: 'ok',
+  encryption: 'domain',
+  scope: 'whole',
+  reason: 'Fine.',
+  integrity: true,
+  fault: null,
+  layers: [],
+};
+
+test('design section 8: the verdict header carries the words', () => {
+  assert.equal(
+    formatVerdict(VERDICT, true),
+    'signature=valid; signatureType=domain; signer="domain-signing-authority@acme.example"; originator=domain-only; mapping=ok; encryption=domain; scope=whole; flagged=yes; reason="Fine."',
+  );
+});
+
+test('names out of certificates cannot break out of the header fields or make them too long', async () => {
+  const message = await open(MESSAGE);
+  fc.assert(
+    fc.property(fc.string({ maxLength: 3_000, unit: 'binary' }), (name) => {
+      const verdict = { ...VERDICT, signer: `${name}@x`, reason: name };
+      const added = [
+        { name: 'X-Sallyport-Verdict', value: formatVerdict(verdict, false) },
+        { name: 'Authentication-Results', value: formatAuthenticationResults(verdict, AUTHSERV) },
+      ];
+      const made = deliveredMessage(message, { deliver: 'clear', authservId: AUTHSERV, added });
+      assert.ok(made.sizeBytes > 0);
+      const words = formatVerdict(verdict, false).replace(/"(?:[^"\\]|\\.)*"/g, '""');
+      assert.equal(words.split(';').length, 8);
+    }),
+  );
+  const long = { ...VERDICT, reason: 'x'.repeat(100_000), signer: 'y'.repeat(100_000) };
+  const value = formatVerdict(long, false);
+  const added = [{ name: 'X-Sallyport-Verdict', value }];
+  deliveredMessage(message, { deliver: 'clear', authservId: AUTHSERV, added });
+});
+
+test('RFC 7281 3: pass only where the originator or the domain is authenticated (DS-V6)', () => {
+  const result = (change: Partial<Verdict>) =>
+    /smime=(\w+)/.exec(formatAuthenticationResults({ ...VERDICT, ...change }, AUTHSERV))?.[1];
+  assert.equal(result({}), 'pass');
+  assert.equal(result({ signatureType: 'originator' }), 'pass');
+  assert.equal(result({ mapping: 'mismatch' }), 'policy');
+  assert.equal(result({ signatureType: 'review' }), 'neutral');
+  assert.equal(result({ signatureType: 'additional-attributes' }), 'neutral');
+  assert.equal(result({ signatureType: null }), 'neutral');
+  assert.equal(result({ signature: 'invalid' }), 'fail');
+  assert.equal(result({ signature: 'unverifiable' }), 'permerror');
+  assert.equal(result({ signature: 'none', signer: null }), 'none');
+  assert.ok(parseContentType('text/plain') !== null);
+});

@@ -1,0 +1,116 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { inspect } from 'node:util';
+import { createLogger, type Fields, Secret } from './index.ts';
+
+function lineOf(fields: Fields, event = 'thing.happened'): Record<string, unknown> {
+  const lines: string[] = [];
+  const now = () => new Date('2026-01-02T03:04:05.678Z');
+  createLogger({ service: 'test', now, write: (line) => lines.push(line) }).info(event, fields);
+  assert.equal(lines.length, 1);
+  assert.match(lines[0] ?? '', /^[^\n]*\n$/, 'one line, one line feed');
+  return JSON.parse(lines[0] ?? '');
+}
+
+test('a line is one JSON object with time, level, service and event', () => {
+  assert.deepEqual(lineOf({ queueId: 'x' }), {
+    time: '2026-01-02T03:04:05.678Z',
+    level: 'info',
+    service: 'test',
+    event: 'thing.happened',
+    queueId: 'x',
+  });
+});
+
+test('line feeds in what strangers sent do not make lines', () => {
+  assert.equal(
+    lineOf({ helo: 'a\r\n{"level":"error"}\u2028' })['helo'],
+    'a\r\n{"level":"error"}\u2028',
+  );
+  lineOf({}, 'a\nb');
+});
+
+test('keys that name a secret are redacted at every depth', () => {
+  const secrets = {
+    password: 'a',
+    userPassword: 'b',
+    passphrase: 'c',
+    secret: 'd',
+    privateKey: 'e',
+    token: 'f',
+    credentials: 'g',
+    cek: 'h',
+    keyBytes: 'i',
+    pass: 'j',
+  };
+  const shown = JSON.stringify(lineOf({ ...secrets, inner: { list: [{ ...secrets }] } }));
+  for (const key of Object.keys(secrets)) assert.ok(shown.includes(`"${key}":"[secret]"`), key);
+  assert.doesNotMatch(shown, /:"[a-j]"/);
+  assert.equal(lineOf({ passed: 'yes', keyId: 'k1' })['keyId'], 'k1');
+});
+
+test('bytes are never printed, long text is cut, depth and lists are bounded', () => {
+  const deep = { a: { b: { c: { d: { e: { f: 'too deep' } } } } } };
+  const line = lineOf({
+    bytes: Buffer.from('hunter2'),
+    long: 'x'.repeat(5_000),
+    deep,
+    list: Array(500).fill(1),
+    big: 5n,
+  });
+  assert.equal(line['bytes'], '[7 bytes]');
+  assert.equal(String(line['long']).length, 2_000);
+  assert.doesNotMatch(JSON.stringify(line['deep']), /too deep/);
+  assert.equal((line['list'] as unknown[]).length, 100);
+  assert.equal(line['big'], '5');
+});
+
+test('an object that contains itself does not stop the line', () => {
+  const loop: Record<string, unknown> = {};
+  loop['self'] = loop;
+  assert.ok(lineOf({ loop }));
+});
+
+test('an error is printed with its stack and its causes', () => {
+  const cause = new Error('outer', { cause: new Error('inner') });
+  const shown = lineOf({ cause })['cause'] as {
+    message: string;
+    stack: string;
+    cause: { message: string };
+  };
+  assert.equal(shown.message, 'outer');
+  assert.match(shown.stack, /log\.test\.ts/);
+  assert.equal(shown.cause.message, 'inner');
+});
+
+test('fields of a derived logger are in all its lines, and the line may override them', () => {
+  const lines: string[] = [];
+  const logger = createLogger({
+    service: 's',
+    now: () => new Date(0),
+    write: (line) => lines.push(line),
+  });
+  const inner = logger.with({ queueId: 'q', password: 'p' });
+  inner.warn('a');
+  inner.error('b', { queueId: 'r' });
+  const [a, b] = lines.map((line) => JSON.parse(line));
+  assert.deepEqual([a.queueId, a.level, a.password], ['q', 'warn', '[secret]']);
+  assert.deepEqual([b.queueId, b.level], ['r', 'error']);
+});
+
+test('a secret shows itself only where it is asked to', () => {
+  const secret = new Secret(Buffer.from('hunter2'));
+  for (const shown of [
+    String(secret),
+    JSON.stringify({ secret }),
+    inspect(secret),
+    inspect({ a: [secret] }, { depth: 9, showHidden: true }),
+    `${secret}`,
+  ]) {
+    assert.doesNotMatch(shown, /hunter2|68, 75|0x68/);
+    assert.match(shown, /\[secret\]/);
+  }
+  assert.doesNotMatch(JSON.stringify(lineOf({ key: secret })), /hunter2/);
+  assert.equal(Buffer.from(secret.reveal()).toString(), 'hunter2');
+  assert.deepEqual(Object.keys(secret), []);
+});

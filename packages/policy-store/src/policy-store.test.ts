@@ -1,0 +1,206 @@
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import {
+  activeVersion,
+  PolicyReader,
+  PolicyUnavailable,
+  type PolicyVersion,
+  readActivePolicy,
+  readVersion,
+} from './read.ts';
+import { exportPolicy, importPolicy, parsePolicyYaml } from './write.ts';
+
+const BY = { author: 'ann', reason: 'first', now: new Date('2026-01-02T03:04:05Z') };
+const ONE = 'partners:\n  - { name: Bravo, domains: [bravo.example, "*.bravo.example"] }\n';
+const TWO = 'partners:\n  - { name: Charlie, domains: [charlie.example] }\n';
+
+async function folderFor(t: TestContext): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'sallyport-policy-'));
+  t.after(() => rm(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+async function imported(folder: string, text: string): Promise<PolicyVersion> {
+  const result = await importPolicy(folder, text, BY);
+  assert.ok(result.kind === 'imported', JSON.stringify(result));
+  return result.version;
+}
+
+async function change(folder: string, edit: (version: PolicyVersion) => object): Promise<void> {
+  const path = join(folder, '000001.json');
+  const version = JSON.parse(await readFile(path, 'utf8')) as PolicyVersion;
+  await writeFile(path, JSON.stringify(edit(version)));
+}
+
+test('without a version nothing is judged', async (t) => {
+  const folder = await folderFor(t);
+  await assert.rejects(activeVersion(folder), PolicyUnavailable);
+  await assert.rejects(readActivePolicy(folder), PolicyUnavailable);
+  await assert.rejects(readVersion(folder, 1), PolicyUnavailable);
+  await assert.rejects(
+    new PolicyReader(folder, { now: () => new Date() }).current(),
+    PolicyUnavailable,
+  );
+});
+
+test('a version whose document was changed is refused, whoever asks', async (t) => {
+  const folder = await folderFor(t);
+  await imported(folder, ONE);
+  await change(folder, (version) => ({
+    ...version,
+    document: version.document.replace('bravo', 'evil.'),
+  }));
+  await assert.rejects(readVersion(folder, 1), PolicyUnavailable);
+  await assert.rejects(readActivePolicy(folder), PolicyUnavailable);
+  await assert.rejects(importPolicy(folder, TWO, BY), PolicyUnavailable, 'nothing is built on it');
+});
+
+test('a version under another number, with an unknown field, or cut short, is refused', async (t) => {
+  const edits: ((version: PolicyVersion) => object)[] = [
+    (version) => ({ ...version, version: 2 }),
+    (version) => ({ ...version, extra: 1 }),
+    (version) => ({ ...version, sha256: '0'.repeat(64) }),
+    (version) => ({ version: version.version }),
+  ];
+  for (const edit of edits) {
+    const folder = await folderFor(t);
+    await imported(folder, ONE);
+    await change(folder, edit);
+    await assert.rejects(readVersion(folder, 1), PolicyUnavailable);
+  }
+  const folder = await folderFor(t);
+  await imported(folder, ONE);
+  await writeFile(join(folder, '000001.json'), '{"version":1');
+  await assert.rejects(readVersion(folder, 1), PolicyUnavailable);
+});
+
+test('a hash that fits a document which breaks the schema does not put it in force', async (t) => {
+  const folder = await folderFor(t);
+  await imported(folder, ONE);
+  const document = '{"partners":[{"name":"x"}]}';
+  const sha256 = createHash('sha256').update(document).digest('hex');
+  await change(folder, (version) => ({ ...version, document, sha256 }));
+  await assert.rejects(readActivePolicy(folder), PolicyUnavailable);
+});
+
+test('an active file that is no number of a version is refused', async (t) => {
+  const folder = await folderFor(t);
+  await imported(folder, ONE);
+  for (const text of ['', '2\n', '../1', '1.0', '-1', '1 2', '1e0']) {
+    await writeFile(join(folder, 'active'), text);
+    await assert.rejects(readActivePolicy(folder), PolicyUnavailable, text);
+  }
+});
+
+test('YAML that is wrong is not written, and says where', async (t) => {
+  const folder = await folderFor(t);
+  for (const text of [
+    'a: [',
+    'partners: 1',
+    'unknown: 1',
+    'a: 1\na: 2',
+    'partners:\n  - { name: x, domains: ["no domain"] }',
+  ]) {
+    const result = await importPolicy(folder, text, BY);
+    assert.ok(result.kind === 'invalid' && result.faults[0] !== undefined, text);
+  }
+  assert.deepEqual(await readdir(folder), []);
+});
+
+test('design section 5: each version carries its own hash and that of the one before', async (t) => {
+  const folder = await folderFor(t);
+  const made = [
+    await imported(folder, ONE),
+    await imported(folder, TWO),
+    await imported(folder, ONE),
+  ];
+  assert.deepEqual(
+    made.map((version) => version.version),
+    [1, 2, 3],
+  );
+  assert.equal(made[0]?.previous, null);
+  for (const [index, version] of made.entries()) {
+    assert.equal(version.sha256, createHash('sha256').update(version.document).digest('hex'));
+    if (index > 0) assert.equal(version.previous, made[index - 1]?.sha256);
+    assert.deepEqual(await readVersion(folder, version.version), version);
+  }
+  assert.equal(await activeVersion(folder), 3);
+  assert.deepEqual(
+    [made[0]?.author, made[0]?.reason, made[0]?.time],
+    ['ann', 'first', '2026-01-02T03:04:05.000Z'],
+  );
+});
+
+test('a version stays as it was when others follow, and no half file is left', async (t) => {
+  const folder = await folderFor(t);
+  await imported(folder, ONE);
+  const before = await readFile(join(folder, '000001.json'));
+  await imported(folder, TWO);
+  assert.deepEqual(await readFile(join(folder, '000001.json')), before);
+  assert.deepEqual((await readdir(folder)).sort(), ['000001.json', '000002.json', 'active']);
+  assert.equal((await stat(join(folder, '000001.json'))).mode & 0o007, 0);
+});
+
+test('what is exported is imported as the same document', async (t) => {
+  const folder = await folderFor(t);
+  const version = await imported(folder, ONE);
+  const text = exportPolicy({ ...version, reason: 'two\nlines\r\nand: more', author: 'a\nb: c' });
+  assert.equal((await imported(folder, text)).document, version.document);
+  const parsed = parsePolicyYaml(text);
+  assert.deepEqual(parsed.kind === 'ok' && parsed.document, JSON.parse(version.document));
+});
+
+test('the reader reads once, and notices another version within a second', async (t) => {
+  const folder = await folderFor(t);
+  await imported(folder, ONE);
+  let now = 10_000;
+  const reader = new PolicyReader(folder, { now: () => new Date(now) });
+  const nameOf = async () => (await reader.current()).policy.partners[0]?.name;
+  assert.equal(await nameOf(), 'Bravo');
+  await imported(folder, TWO);
+  assert.equal(await nameOf(), 'Bravo', 'the same moment');
+  now += 999;
+  assert.equal(await nameOf(), 'Bravo');
+  now += 1;
+  assert.equal(await nameOf(), 'Charlie');
+  assert.equal((await reader.current()).version, 2);
+});
+
+test('a clock that goes back does not freeze the policy', async (t) => {
+  const folder = await folderFor(t);
+  await imported(folder, ONE);
+  let now = 1_000_000;
+  const reader = new PolicyReader(folder, { now: () => new Date(now) });
+  await reader.current();
+  await imported(folder, TWO);
+  now = 5;
+  assert.equal((await reader.current()).version, 2);
+});
+
+test('a new version that cannot be used is an outage; the old one is not used on', async (t) => {
+  const folder = await folderFor(t);
+  await imported(folder, ONE);
+  let now = 10_000;
+  const reader = new PolicyReader(folder, { now: () => new Date(now) });
+  await reader.current();
+  await imported(folder, TWO);
+  await writeFile(join(folder, '000002.json'), '{}');
+  now += 1_000;
+  await assert.rejects(reader.current(), PolicyUnavailable);
+  await assert.rejects(reader.current(), PolicyUnavailable, 'also within the second');
+  await rm(join(folder, '000002.json'));
+  await imported(folder, TWO);
+  assert.equal((await reader.current()).policy.partners[0]?.name, 'Charlie', 'and comes back');
+});
+
+test('many who ask at once cause one read', async (t) => {
+  const folder = await folderFor(t);
+  await imported(folder, ONE);
+  const reader = new PolicyReader(folder, { now: () => new Date(10_000) });
+  const all = await Promise.all(Array.from({ length: 50 }, () => reader.current()));
+  assert.ok(all.every((active) => active === all[0]));
+});
