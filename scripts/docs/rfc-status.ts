@@ -98,6 +98,8 @@ const ROWS: Readonly<Record<number, Row>> = {
   7093: ['Key identifiers', 'partial', 'as a method of our own CA'],
   7107: ['S/MIME object identifiers', 'yes', ''],
   7208: ['SPF', 'planned', 'with the filter chain'],
+  7292: ['PKCS #12', 'partial', 'read by offline commands; its MAC is not checked, no RC2'],
+  8018: ['PKCS #5', 'partial', 'PBES2 when PKCS #12 is read'],
   7281: ['smime in Authentication-Results', 'yes', ''],
   7435: ['Opportunistic security', 'yes', 'TLS level may'],
   7468: ['PEM', 'yes', ''],

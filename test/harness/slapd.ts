@@ -20,11 +20,12 @@ export interface Slapd extends AsyncDisposable {
 /** Starts OpenLDAP with these entries under `dc=partner,dc=test`. With a certificate, StartTLS is on. */
 export async function startSlapd(options: {
   readonly entries: readonly DirectoryEntry[];
+  readonly port?: number;
   readonly tls?: { readonly ca: Issued; readonly certificate: Issued };
 }): Promise<Slapd> {
   const folder = await temporaryFolder('slapd');
   const at = (name: string): string => join(folder.path, name);
-  const port = await freePort();
+  const port = options.port ?? (await freePort());
   await mkdir(at('db'));
   await writeFile(at('slapd.conf'), slapdConf(folder.path, options.tls));
   await writeFile(at('seed.ldif'), ldif(options.entries));

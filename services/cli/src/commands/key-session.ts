@@ -101,7 +101,7 @@ export async function activate(session: KeySession, keyId: string): Promise<KeyR
     note(`${former.keyId} is ${former.state} now.`);
   }
   note(
-    'A running gateway takes this up when it is restarted; the DNS lines may have changed: sallyport dns.',
+    'A running gateway takes this up at a restart, or when its serve process gets SIGHUP; the DNS lines may have changed: sallyport dns.',
   );
   return activation.active;
 }

@@ -32,6 +32,8 @@ export async function runServe(configFile: string, roles: string | null): Promis
     write: (line) => process.stderr.write(line),
   });
   const supervisor = new Supervisor({ runtime: layoutOf(config.gateway).runtime, logger });
+  // As daemons do: read again what may have changed, here the key folder.
+  process.on('SIGHUP', () => supervisor.signal('keyholder', 'SIGHUP'));
   const stopped = Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT')]);
   try {
     await supervisor.start(processSpecs(config, wanted.filter(isRole)));

@@ -105,6 +105,11 @@ export class Supervisor {
     );
   }
 
+  /** Passes a signal on, for example SIGHUP to the keyholder after a key change. */
+  signal(name: string, signal: NodeJS.Signals): void {
+    this.#running.find((entry) => entry.spec.name === name)?.child?.kill(signal);
+  }
+
   async stop(): Promise<void> {
     for (const entry of this.#running) entry.stopping = true;
     for (const entry of this.#running.toReversed()) await stopChild(entry.child);

@@ -113,6 +113,17 @@ async function find(text: string, ports: VerbPorts): Promise<Found | null> {
     const read = await ports.spool.readHeader(folder, id);
     if (read.kind !== 'gone') return { folder, id };
   }
+  return await findHeldCopy(id, ports);
+}
+
+/** A held copy has an id of its own; people ask by the one that was given with the 250. */
+async function findHeldCopy(accepted: QueueId, ports: VerbPorts): Promise<Found | null> {
+  for await (const id of ports.spool.list('hold')) {
+    const read = await ports.spool.readHeader('hold', id);
+    if (read.kind === 'ok' && read.header.extra['acceptedAs'] === accepted) {
+      return { folder: 'hold', id };
+    }
+  }
   return null;
 }
 

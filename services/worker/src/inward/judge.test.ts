@@ -1,0 +1,301 @@
+/** Who may vouch for whom, and what a stranger can learn from the answer. */
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { constants, generateKeyPairSync, type KeyObject, privateDecrypt } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { envelopedData } from '@sallyport/cms';
+import type { UnwrapRequest } from '@sallyport/domsec';
+import { bufferContent, newQueueId, readContent } from '@sallyport/mail';
+import { pkcs7MimeEntity } from '@sallyport/mime';
+import {
+  type Certificate,
+  formatPemCertificate,
+  issueCertificate,
+  parseCertificate,
+} from '@sallyport/pki';
+import { parsePolicyDocument } from '@sallyport/policy';
+import type { Keyring } from '../shared/keyholder-client.ts';
+import { type Judgement, type JudgePorts, judgeMessage } from './judge.ts';
+
+const NOW = new Date();
+const folder = mkdtempSync(join(tmpdir(), 'sallyport-judge-'));
+after(() => rmSync(folder, { recursive: true, force: true }));
+const file = (name: string): string => join(folder, name);
+const crlf = (text: string): Buffer => Buffer.from(text.replace(/\r?\n/g, '\r\n'), 'latin1');
+
+interface Identity {
+  readonly certificate: Certificate;
+  readonly key: KeyObject;
+}
+
+function identity(cn: string, email: string | null, issuer?: Identity): Identity {
+  const rsa = cn === 'domain-confidentiality-authority';
+  const { privateKey: key, publicKey } = rsa
+    ? generateKeyPairSync('rsa', { modulusLength: 2048 })
+    : generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const notBefore = new Date(NOW.getTime() - 86_400_000);
+  const fields = { subject: { cn }, notBefore, days: 30, emails: email === null ? [] : [email] };
+  const bytes =
+    issuer === undefined
+      ? issueCertificate({
+          ...fields,
+          privateKey: key,
+          ca: { pathLength: null },
+          keyUsage: ['keyCertSign'],
+        })
+      : issueCertificate({
+          ...fields,
+          spki: publicKey.export({ format: 'der', type: 'spki' }),
+          issuer: { certificate: issuer.certificate, privateKey: issuer.key },
+        });
+  const parsed = parseCertificate(bytes);
+  assert.ok(parsed.kind === 'certificate');
+  return { certificate: parsed.value, key };
+}
+
+const alphaRoot = identity('Alpha Root', null);
+const bravoRoot = identity('Bravo Root', null);
+const alphaUser = identity('A', 'ann@alpha.example', alphaRoot);
+/** A CA that Bravo runs says whatever Bravo likes. */
+const bravoForgery = identity('A', 'ann@alpha.example', bravoRoot);
+const bravoUser = identity('B', 'bob@bravo.example', bravoRoot);
+const bravoGateway = identity('Bravo gateway', 'gateway@bravo.example', bravoRoot);
+const dca = identity(
+  'domain-confidentiality-authority',
+  'domain-confidentiality-authority@our.example',
+  alphaRoot,
+);
+
+const strict = { signature: 'any-required', encryption: 'when-present', otherwise: 'refuse' };
+const parsedPolicy = parsePolicyDocument({
+  partners: [
+    {
+      name: 'Alpha',
+      domains: ['alpha.example'],
+      inbound: strict,
+      trust: { anchors: [formatPemCertificate(alphaRoot.certificate.der)] },
+    },
+    {
+      name: 'Bravo',
+      domains: ['bravo.example'],
+      inbound: strict,
+      trust: {
+        anchors: [formatPemCertificate(bravoRoot.certificate.der)],
+        exceptions: [
+          { subject: 'gateway@bravo.example', reason: 'agreed by contract', until: '2099-12-31' },
+        ],
+      },
+    },
+  ],
+});
+assert.ok(parsedPolicy.kind === 'ok');
+const active = { version: 1, sha256: '', policy: parsedPolicy.policy };
+
+function sign(text: string, who: Identity): string {
+  writeFileSync(file('in'), crlf(text));
+  writeFileSync(file('cert'), formatPemCertificate(who.certificate.der));
+  writeFileSync(file('key'), who.key.export({ format: 'pem', type: 'pkcs8' }));
+  execFileSync(
+    'openssl',
+    [
+      'cms',
+      '-sign',
+      '-nodetach',
+      '-md',
+      'sha256',
+      '-in',
+      file('in'),
+      '-signer',
+      file('cert'),
+      '-inkey',
+      file('key'),
+      '-out',
+      file('out'),
+    ],
+    { stdio: 'ignore' },
+  );
+  return readFileSync(file('out'), 'latin1');
+}
+
+async function encrypt(text: string): Promise<string> {
+  const cms = envelopedData(bufferContent(crlf(text)), [dca.certificate], {
+    content: 'aes256-cbc',
+    keyTransport: 'rsa-pkcs1v15',
+  });
+  return (await readContent(pkcs7MimeEntity(cms, { smimeType: 'enveloped-data' }))).toString(
+    'latin1',
+  );
+}
+
+const keyring = {
+  ownRecipients: () => Promise.resolve([{ keyId: 'k', certificate: dca.certificate }]),
+  unwrapperFor: () => ({
+    unwrap: ({ recipient }: UnwrapRequest) =>
+      Promise.resolve(
+        privateDecrypt(
+          { key: dca.key, padding: constants.RSA_PKCS1_PADDING },
+          recipient.encryptedKey,
+        ),
+      ),
+  }),
+} as unknown as Keyring;
+
+const ports: JudgePorts = {
+  keyring,
+  scanner: null,
+  mayOpen: () => Promise.resolve(true),
+  correlates: () => Promise.resolve(false),
+  authservId: 'gw.our.example',
+  now: NOW,
+};
+
+async function judged(
+  header: string,
+  inner: string,
+  options: { readonly reversePath?: string; readonly ports?: Partial<JudgePorts> } = {},
+): Promise<Judgement> {
+  const { reversePath = 'x@nowhere.example' } = options;
+  return await judgeMessage(
+    {
+      queueId: newQueueId(NOW),
+      client: null,
+      reversePath,
+      content: bufferContent(crlf(`${header}To: us@our.example\n${inner}`)),
+      released: false,
+    },
+    active,
+    { ...ports, ...options.ports },
+  );
+}
+
+const TEXT = 'Content-Type: text/plain\n\nhello\n';
+
+function outcome(judgement: Judgement): string {
+  if (judgement.kind === 'malformed') return `malformed ${judgement.fault}`;
+  const { decision } = judgement;
+  return 'fault' in decision ? `${decision.kind} ${decision.fault}` : decision.kind;
+}
+
+test('a partner signs for itself', async () => {
+  assert.equal(
+    outcome(await judged('From: ann@alpha.example\n', sign(TEXT, alphaUser))),
+    'deliver',
+  );
+  assert.equal(
+    outcome(await judged('From: bob@bravo.example\n', sign(TEXT, bravoUser))),
+    'deliver',
+  );
+});
+
+test('TM-1: the CA of one partner does not vouch for the domain of another, whoever MAIL FROM names', async () => {
+  const forged = sign(TEXT, bravoForgery);
+  for (const reversePath of ['bob@bravo.example', 'ann@alpha.example', '', 'x@nowhere.example']) {
+    const judgement = await judged('From: ann@alpha.example\n', forged, { reversePath });
+    assert.equal(outcome(judgement), 'refuse signer-not-trusted', reversePath);
+  }
+  const withSender = 'From: ann@alpha.example\nSender: bob@bravo.example\n';
+  assert.match(outcome(await judged(withSender, forged)), /^refuse /);
+  assert.match(outcome(await judged(withSender, sign(TEXT, alphaUser))), /^refuse /);
+});
+
+test('DS-N6: the exception of one partner does not cover the author of another', async () => {
+  const byGateway = sign(TEXT, bravoGateway);
+  const own = await judged('From: bob@bravo.example\n', byGateway);
+  assert.equal(outcome(own), 'deliver');
+  assert.equal(own.kind === 'judged' && own.verdict.mapping, 'exception');
+  for (const header of [
+    'From: ann@alpha.example\n',
+    'From: bob@bravo.example, ann@alpha.example\n',
+    'From: ann@alpha.example\nSender: bob@bravo.example\n',
+  ]) {
+    const judgement = await judged(header, byGateway, { reversePath: 'bob@bravo.example' });
+    assert.match(outcome(judgement), /^refuse /, header);
+  }
+});
+
+test('I-class: a protected From of a partner brings in its rule, another outer From or not', async () => {
+  const inner = sign(`From: ann@alpha.example\n${TEXT}`, bravoForgery);
+  assert.equal(
+    outcome(await judged('From: x@nowhere.example\n', inner)),
+    'refuse signer-not-trusted',
+  );
+});
+
+test('design 4: unproven CBC content has one answer, whatever is inside', async () => {
+  const insides = [
+    TEXT,
+    `From: ann@alpha.example\n${TEXT}`,
+    `From: x@nowhere.example\n${TEXT}`,
+    `From: a@alpha.example\nFrom: b@alpha.example\n${TEXT}`,
+    `From: not an address\n${TEXT}`,
+    'no header here\n\nx\n',
+    `From: ann@alpha.example\n${sign(TEXT, bravoForgery)}`,
+    'Content-Type: application/pkcs7-mime\n\nbroken\n',
+    'Content-Type: application/x-msdownload; name=evil.exe\n\nMZ\n',
+  ];
+  for (const [from, expected] of [
+    ['x@nowhere.example', 'hold decryption-failed'],
+    ['ann@alpha.example', 'refuse decryption-failed'],
+  ]) {
+    for (const inside of insides) {
+      const judgement = await judged(`From: ${from}\n`, await encrypt(inside));
+      assert.equal(outcome(judgement), expected, `${from}: ${inside.slice(0, 60)}`);
+    }
+    const failed = await judged(`From: ${from}\n`, await encrypt(TEXT), {
+      ports: { mayOpen: () => Promise.resolve(false) },
+    });
+    assert.equal(outcome(failed), expected);
+  }
+});
+
+test('design 4: the scanner never sees unproven plaintext', async () => {
+  const scanner = { scan: () => Promise.reject(new Error('asked')) };
+  const judgement = await judged('From: x@nowhere.example\n', await encrypt(TEXT), {
+    ports: { scanner },
+  });
+  assert.equal(outcome(judgement), 'hold decryption-failed');
+});
+
+test('a From that everybody can see to be wrong is refused as such', async () => {
+  const twice = 'From: ann@alpha.example\nFrom: bob@bravo.example\n';
+  assert.equal(outcome(await judged(twice, TEXT)), 'malformed message-malformed');
+  assert.equal(outcome(await judged(twice, await encrypt(TEXT))), 'malformed message-malformed');
+});
+
+test('SMTP smuggling: a bare line end out of a CMS object does not reach the next hop', async () => {
+  writeFileSync(
+    file('raw'),
+    Buffer.from('Content-Type: text/plain\r\n\r\nhello\n.\nMAIL FROM:<x@y.example>\r\n'),
+  );
+  writeFileSync(file('cert'), formatPemCertificate(bravoUser.certificate.der));
+  writeFileSync(file('key'), bravoUser.key.export({ format: 'pem', type: 'pkcs8' }));
+  execFileSync(
+    'openssl',
+    [
+      'cms',
+      '-sign',
+      '-nodetach',
+      '-binary',
+      '-md',
+      'sha256',
+      '-in',
+      file('raw'),
+      '-signer',
+      file('cert'),
+      '-inkey',
+      file('key'),
+      '-out',
+      file('out'),
+    ],
+    { stdio: 'ignore' },
+  );
+  const sealed = await encrypt(readFileSync(file('out'), 'latin1'));
+  const judgement = await judged('From: bob@bravo.example\n', sealed);
+  assert.ok(judgement.kind === 'judged');
+  assert.equal(outcome(judgement), 'deliver');
+  const delivered = (await readContent(judgement.delivered)).toString('latin1');
+  assert.doesNotMatch(delivered, /(^|[^\r])\n|\r(?!\n)/);
+});
