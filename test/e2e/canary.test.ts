@@ -10,8 +10,8 @@ import { skipWithout } from '../harness/install-peers.ts';
 import { textMessage } from '../harness/messages.ts';
 import { freePort } from '../harness/ports.ts';
 import { type Postfix, startPostfix } from '../harness/postfix.ts';
-import { sendMessage } from '../harness/smtp-client.ts';
 import { startSlapd } from '../harness/slapd.ts';
+import { sendMessage } from '../harness/smtp-client.ts';
 import { waitFor } from '../harness/wait.ts';
 
 const ADDRESS = { acme: '127.0.0.2', bravo: '127.0.0.3' } as const;
@@ -33,7 +33,9 @@ async function filesWith(folder: string, word: string): Promise<string[]> {
 /** The word and its three forms in base64, by where it stands in a group of three octets. */
 function formsOf(word: string): string[] {
   const shifted = [0, 1, 2].map((shift) =>
-    Buffer.from(`${' '.repeat(shift)}${word}`).toString('base64').slice(shift + 1, -4),
+    Buffer.from(`${' '.repeat(shift)}${word}`)
+      .toString('base64')
+      .slice(shift + 1, -4),
   );
   return [word, ...shifted];
 }
@@ -100,8 +102,12 @@ describe('a canary string is in no file of the gateways', { skip }, () => {
       })),
     );
     stack.use(await startSlapd({ entries, port: dnsPorts.ldap }));
-    await acme.setPolicy({ partners: [partnerRecord({ name: 'Bravo', domain: 'bravo.example', anchor: bravo.caPem })] });
-    await bravo.setPolicy({ partners: [partnerRecord({ name: 'Acme', domain: 'acme.example', anchor: acme.caPem })] });
+    await acme.setPolicy({
+      partners: [partnerRecord({ name: 'Bravo', domain: 'bravo.example', anchor: bravo.caPem })],
+    });
+    await bravo.setPolicy({
+      partners: [partnerRecord({ name: 'Acme', domain: 'acme.example', anchor: acme.caPem })],
+    });
     await acme.start();
   });
   after(() => stack.disposeAsync());
@@ -117,7 +123,12 @@ describe('a canary string is in no file of the gateways', { skip }, () => {
       assert.deepEqual(await looseFilesWith(word, started), [], `${when}, temporary folder`);
     }
   };
-  const submit = async (gateway: Gateway, from: string, to: string, word: string): Promise<void> => {
+  const submit = async (
+    gateway: Gateway,
+    from: string,
+    to: string,
+    word: string,
+  ): Promise<void> => {
     const text = `${word}\r\nand ${Buffer.from(word).toString('base64')}`;
     const data = textMessage({ from, to, text });
     const reply = await sendMessage(gateway.relay, { from, to: [to], data });
@@ -162,11 +173,16 @@ describe('a canary string is in no file of the gateways', { skip }, () => {
     const startInner = async (name: 'acme' | 'bravo'): Promise<Postfix> =>
       stack.use(
         await startPostfix({
-          role: 'inner', name: `mail.${name}.example`, domains: [`${name}.example`], port: inner[name],
+          role: 'inner',
+          name: `mail.${name}.example`,
+          domains: [`${name}.example`],
+          port: inner[name],
         }),
       );
     const atBravo = await startInner('bravo');
-    const [message] = await atBravo.waitForMessages((one) => one.raw.includes(canary.out), { timeoutMs: 40_000 });
+    const [message] = await atBravo.waitForMessages((one) => one.raw.includes(canary.out), {
+      timeoutMs: 40_000,
+    });
     assert.ok(message, 'it arrived in clear at the inner MTA');
     const atAcme = await startInner('acme');
     await waitFor(
@@ -177,6 +193,10 @@ describe('a canary string is in no file of the gateways', { skip }, () => {
     await assertNowhere('after delivery');
     for (const gateway of [acme, bravo]) await gateway.stop();
     await assertNowhere('after the stop');
-    assert.notDeepEqual(await filesWith(atBravo.folder, canary.out), [], 'the search finds what is there');
+    assert.notDeepEqual(
+      await filesWith(atBravo.folder, canary.out),
+      [],
+      'the search finds what is there',
+    );
   });
 });

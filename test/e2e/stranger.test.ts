@@ -56,12 +56,23 @@ describe('strangers at the gateway', { skip }, () => {
     Buffer.from(`\0${name}\0${password}`).toString('base64');
 
   test('RFC 5321 section 7.1: relay from a stranger is 550, on the partner port and on the relay port', async () => {
-    const message = { from: 'eve@world.example', to: ['victim@elsewhere.example'], data: 'x: y\r\n\r\n' };
+    const message = {
+      from: 'eve@world.example',
+      to: ['victim@elsewhere.example'],
+      data: 'x: y\r\n\r\n',
+    };
     const partner = await sendMessage(world.gateway.partner, message, world.gateway.tls);
     assert.match(partner.text, /^550 5\.7\.1 /);
-    await using client = await SmtpClient.connect(world.gateway.relay.host, world.gateway.relay.port);
+    await using client = await SmtpClient.connect(
+      world.gateway.relay.host,
+      world.gateway.relay.port,
+    );
     let reply: Reply | null = await client.replyOrEnd();
-    for (const line of ['EHLO x.test', 'MAIL FROM:<alice@acme.example>', 'RCPT TO:<v@elsewhere.example>']) {
+    for (const line of [
+      'EHLO x.test',
+      'MAIL FROM:<alice@acme.example>',
+      'RCPT TO:<v@elsewhere.example>',
+    ]) {
       if (reply === null || reply.code >= 400) break;
       client.write(`${line}\r\n`);
       reply = await client.replyOrEnd();
@@ -70,7 +81,11 @@ describe('strangers at the gateway', { skip }, () => {
   });
 
   test('a stranger cannot use an address of ours to reach the outside', async () => {
-    const message = { from: 'alice@acme.example', to: ['victim@elsewhere.example'], data: 'x: y\r\n\r\n' };
+    const message = {
+      from: 'alice@acme.example',
+      to: ['victim@elsewhere.example'],
+      data: 'x: y\r\n\r\n',
+    };
     const reply = await sendMessage(world.gateway.partner, message, world.gateway.tls);
     assert.match(reply.text, /^55[03] /);
   });
@@ -78,7 +93,11 @@ describe('strangers at the gateway', { skip }, () => {
   test('RFC 3207 section 4, RFC 4954: submission without TLS is 530, without login 530, with a wrong one 535', async () => {
     await using plain = await SmtpClient.open(world.gateway.submission);
     assert.equal((await plain.command('MAIL FROM:<alice@acme.example>')).code, 530);
-    assert.ok([530, 538].includes((await plain.command(`AUTH PLAIN ${login('alice', 'correct horse')}`)).code));
+    assert.ok(
+      [530, 538].includes(
+        (await plain.command(`AUTH PLAIN ${login('alice', 'correct horse')}`)).code,
+      ),
+    );
     await using secure = await SmtpClient.open(world.gateway.submission, world.gateway.tls);
     const without = await secure.command('MAIL FROM:<alice@acme.example>');
     assert.match(without.text, /^530 5\.7\.0 /);
@@ -94,20 +113,36 @@ describe('strangers at the gateway', { skip }, () => {
     await implicit.reply();
     await implicit.command('EHLO client.test');
     for (const [index, client] of [starttls, implicit].entries()) {
-      assert.equal((await client.command(`AUTH PLAIN ${login('alice', 'correct horse')}`)).code, 235);
+      assert.equal(
+        (await client.command(`AUTH PLAIN ${login('alice', 'correct horse')}`)).code,
+        235,
+      );
       const foreign = await client.command('MAIL FROM:<alice@elsewhere.example>');
       assert.match(foreign.text, /^55[03] 5\.7\.1 /);
       const messageId = `login${index}@acme.example`;
-      const data = textMessage({ from: 'alice@acme.example', to: 'zoe@acme.example', text: 'hi', messageId });
-      const reply = await client.send({ from: 'alice@acme.example', to: ['zoe@acme.example'], data });
+      const data = textMessage({
+        from: 'alice@acme.example',
+        to: 'zoe@acme.example',
+        text: 'hi',
+        messageId,
+      });
+      const reply = await client.send({
+        from: 'alice@acme.example',
+        to: ['zoe@acme.example'],
+        data,
+      });
       assert.equal(reply.code, 250, reply.text);
-      await world.inner.waitForMessages((one) => fieldOf(one.raw, 'message-id') === `<${messageId}>`);
+      await world.inner.waitForMessages(
+        (one) => fieldOf(one.raw, 'message-id') === `<${messageId}>`,
+      );
     }
   });
 
   test('RFC 3207 section 5: plaintext pipelined after STARTTLS never runs', async () => {
     await using client = await SmtpClient.open(world.gateway.partner);
-    client.write('STARTTLS\r\nMAIL FROM:<injected@world.example>\r\nRCPT TO:<alice@acme.example>\r\n');
+    client.write(
+      'STARTTLS\r\nMAIL FROM:<injected@world.example>\r\nRCPT TO:<alice@acme.example>\r\n',
+    );
     const first = await client.reply();
     if (first.code === 220) {
       await client.secure(world.gateway.tls).catch(() => undefined);
@@ -125,7 +160,9 @@ describe('strangers at the gateway', { skip }, () => {
     for (const secure of [false, true]) {
       test(`no wrong end of data splits a message, ${how}, ${secure ? 'in TLS' : 'plain'}`, async () => {
         for (const hex of await wrongEnds()) await smuggle(hex, how, secure);
-        const found = (await world.inner.messages()).filter((one) => one.raw.includes('smuggled in'));
+        const found = (await world.inner.messages()).filter((one) =>
+          one.raw.includes('smuggled in'),
+        );
         assert.deepEqual(
           found.map((one) => one.returnPath).filter((path) => path.includes('smuggler')),
           [],
@@ -135,12 +172,14 @@ describe('strangers at the gateway', { skip }, () => {
     }
   }
 
-  const isSmuggled = (event: { readonly personal: Readonly<Record<string, string | null>> }): boolean =>
-    event.personal['reversePath']?.startsWith('smuggler') === true;
+  const isSmuggled = (event: {
+    readonly personal: Readonly<Record<string, string | null>>;
+  }): boolean => event.personal['reversePath']?.startsWith('smuggler') === true;
 
   const smuggle = async (hex: string, how: string, secure: boolean): Promise<void> => {
     await using client = await SmtpClient.open(
-      world.gateway.partner, secure ? world.gateway.tls : undefined,
+      world.gateway.partner,
+      secure ? world.gateway.tls : undefined,
     );
     for (const line of ['MAIL FROM:<eve@world.example>', 'RCPT TO:<alice@acme.example>', 'DATA']) {
       await client.command(line);
@@ -152,7 +191,12 @@ describe('strangers at the gateway', { skip }, () => {
       Buffer.from('From: smuggler@world.example\r\n\r\nsmuggled in\r\n.\r\n'),
     ]);
     for (let at = 0; at < bytes.length; ) {
-      const step = how === 'whole' ? bytes.length : how === 'byte by byte' ? 1 : 1 + Math.floor(Math.random() * 9);
+      const step =
+        how === 'whole'
+          ? bytes.length
+          : how === 'byte by byte'
+            ? 1
+            : 1 + Math.floor(Math.random() * 9);
       client.write(bytes.subarray(at, at + step));
       at += step;
     }
@@ -171,8 +215,14 @@ describe('strangers at the gateway', { skip }, () => {
       await client.command(line);
     }
     const second = [
-      'MAIL FROM:<smuggler@world.example>', 'RCPT TO:<alice@acme.example>', 'DATA',
-      'From: smuggler@world.example', '', 'smuggled in', '.', '',
+      'MAIL FROM:<smuggler@world.example>',
+      'RCPT TO:<alice@acme.example>',
+      'DATA',
+      'From: smuggler@world.example',
+      '',
+      'smuggled in',
+      '.',
+      '',
     ].join('\r\n');
     client.write(`${dotStuffed('From: eve@world.example\r\n\r\nfirst')}.\r\n${second}`);
     assert.equal((await client.reply()).code, 250);

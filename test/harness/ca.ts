@@ -11,7 +11,7 @@ export interface Issued {
   readonly der: Buffer;
 }
 
-export interface IssueOptions {
+interface IssueOptions {
   readonly name: string;
   readonly commonName: string;
   readonly key?: 'rsa' | 'ec';
@@ -51,10 +51,22 @@ async function loaded(certificateFile: string, keyFile: string): Promise<Issued>
 export async function makeCa(folder: string, commonName = 'Test CA'): Promise<TestCa> {
   const at = (file: string): string => join(folder, file);
   const root = await runOk('openssl', [
-    'req', '-x509', ...KEYS.ec, '-nodes', '-keyout', at('ca.key'), '-out', at('ca.pem'),
-    '-subj', `/CN=${commonName}`, '-days', '30',
-    '-addext', 'basicConstraints=critical,CA:TRUE',
-    '-addext', 'keyUsage=critical,keyCertSign,cRLSign',
+    'req',
+    '-x509',
+    ...KEYS.ec,
+    '-nodes',
+    '-keyout',
+    at('ca.key'),
+    '-out',
+    at('ca.pem'),
+    '-subj',
+    `/CN=${commonName}`,
+    '-days',
+    '30',
+    '-addext',
+    'basicConstraints=critical,CA:TRUE',
+    '-addext',
+    'keyUsage=critical,keyCertSign,cRLSign',
   ]).then(() => loaded(at('ca.pem'), at('ca.key')));
   const issue = (options: IssueOptions): Promise<Issued> => issueBy(folder, options);
   return {
@@ -87,25 +99,54 @@ export async function makeCa(folder: string, commonName = 'Test CA'): Promise<Te
 async function issueBy(folder: string, options: IssueOptions): Promise<Issued> {
   const at = (end: string): string => join(folder, `${options.name}.${end}`);
   await runOk('openssl', [
-    'req', ...KEYS[options.key ?? 'rsa'], '-nodes', '-keyout', at('key'), '-out', at('csr'),
-    '-subj', `/CN=${options.commonName}`,
+    'req',
+    ...KEYS[options.key ?? 'rsa'],
+    '-nodes',
+    '-keyout',
+    at('key'),
+    '-out',
+    at('csr'),
+    '-subj',
+    `/CN=${options.commonName}`,
   ]);
   const extensions = [
-    '[leaf]', 'basicConstraints=critical,CA:FALSE', ...options.extensions,
-    'subjectKeyIdentifier=hash', 'authorityKeyIdentifier=keyid',
+    '[leaf]',
+    'basicConstraints=critical,CA:FALSE',
+    ...options.extensions,
+    'subjectKeyIdentifier=hash',
+    'authorityKeyIdentifier=keyid',
   ];
   const issuer = ['-cert', join(folder, 'ca.pem'), '-keyfile', join(folder, 'ca.key')];
   // `openssl ca` is the only OpenSSL 3.0 command that sets both dates.
   const config = [
-    '[ca]', 'default_ca=own', '[own]', `database=${at('index')}`, `new_certs_dir=${folder}`,
-    'default_md=sha256', 'policy=any', 'unique_subject=no', 'rand_serial=yes',
-    '[any]', 'commonName=supplied', ...extensions,
+    '[ca]',
+    'default_ca=own',
+    '[own]',
+    `database=${at('index')}`,
+    `new_certs_dir=${folder}`,
+    'default_md=sha256',
+    'policy=any',
+    'unique_subject=no',
+    'rand_serial=yes',
+    '[any]',
+    'commonName=supplied',
+    ...extensions,
   ];
   await writeFile(at('cnf'), `${config.join('\n')}\n`);
   await writeFile(at('index'), '');
   await runOk('openssl', [
-    'ca', '-batch', '-notext', '-config', at('cnf'), ...issuer, '-in', at('csr'), '-out', at('pem'),
-    '-extensions', 'leaf',
+    'ca',
+    '-batch',
+    '-notext',
+    '-config',
+    at('cnf'),
+    ...issuer,
+    '-in',
+    at('csr'),
+    '-out',
+    at('pem'),
+    '-extensions',
+    'leaf',
     ...(options.notBefore === undefined ? [] : ['-startdate', options.notBefore]),
     ...(options.notAfter === undefined ? ['-days', '30'] : ['-enddate', options.notAfter]),
   ]);

@@ -30,14 +30,18 @@ export async function startDns(zones: readonly Zone[]): Promise<Dns> {
   for (const zone of zones) anchors.push(...(await writeZone(folder.path, zone)));
   const at = (name: string): string => join(folder.path, name);
   await writeFile(at('nsd.conf'), nsdConf(folder.path, authority, zones));
-  await writeFile(at('unbound.conf'), unboundConf({ folder: folder.path, authority, resolver, zones, anchors }));
+  await writeFile(
+    at('unbound.conf'),
+    unboundConf({ folder: folder.path, authority, resolver, zones, anchors }),
+  );
   const servers: RunningProcess[] = [
     await startProcess('nsd', ['-d', '-c', at('nsd.conf')]),
     await startProcess('unbound', ['-d', '-c', at('unbound.conf')]),
   ];
   const dig = async (...args: readonly string[]): Promise<string> =>
     String(
-      (await run('dig', ['-p', String(resolver), '@127.0.0.1', '+time=2', '+tries=1', ...args])).stdout,
+      (await run('dig', ['-p', String(resolver), '@127.0.0.1', '+time=2', '+tries=1', ...args]))
+        .stdout,
     );
   const probe = zones.find((zone) => zone.kind !== 'broken')?.name ?? '.';
   await waitFor(async () => (await dig(probe, 'SOA')).includes('status: NOERROR'), {
@@ -94,7 +98,11 @@ function nsdConf(folder: string, port: number, zones: readonly Zone[]): string {
     'remote-control:',
     '  control-enable: no',
   ];
-  const parts = zones.flatMap(({ name }) => ['zone:', `  name: "${name}"`, `  zonefile: "${name}"`]);
+  const parts = zones.flatMap(({ name }) => [
+    'zone:',
+    `  name: "${name}"`,
+    `  zonefile: "${name}"`,
+  ]);
   return `${[...server, ...parts].join('\n')}\n`;
 }
 
@@ -126,7 +134,9 @@ function unboundConf(options: {
     '  serve-expired: no',
     ...[...tops].map((top) => `  local-zone: "${top}." nodefault`),
     ...options.anchors.map((anchor) => `  trust-anchor: "${anchor}"`),
-    ...zones.filter(({ kind }) => kind !== 'signed').map(({ name }) => `  domain-insecure: "${name}"`),
+    ...zones
+      .filter(({ kind }) => kind !== 'signed')
+      .map(({ name }) => `  domain-insecure: "${name}"`),
     'remote-control:',
     '  control-enable: no',
   ];

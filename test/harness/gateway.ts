@@ -2,7 +2,7 @@ import { argon2Sync, randomBytes } from 'node:crypto';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { readEvents, type RecordedEvent } from '@sallyport/audit-log';
+import { type RecordedEvent, readEvents } from '@sallyport/audit-log';
 import type { Domain } from '@sallyport/mail';
 import { formatPemCertificate } from '@sallyport/pki';
 import { importPolicy } from '@sallyport/policy-store/write';
@@ -46,9 +46,9 @@ export interface GatewayOptions {
 }
 
 /** A row of `sallyport queue list --json`. */
-export type QueueEntry = Readonly<Record<string, unknown>> & { readonly id: string };
+type QueueEntry = Readonly<Record<string, unknown>> & { readonly id: string };
 
-export interface Address {
+interface Address {
   readonly host: string;
   readonly port: number;
 }
@@ -169,7 +169,10 @@ function configOf(options: GatewayOptions, ports: Ports, runtime: string): objec
 }
 
 // RFC 9106, as `sallyport user add` writes it, with less memory: tests log in often.
-async function writePasswords(file: string, users: Readonly<Record<string, string>>): Promise<void> {
+async function writePasswords(
+  file: string,
+  users: Readonly<Record<string, string>>,
+): Promise<void> {
   const lines = Object.entries(users).map(([login, password]) => {
     const nonce = randomBytes(16);
     const cost = { memory: 8_192, passes: 1, parallelism: 1 };
@@ -260,20 +263,30 @@ async function listQueue(folder: string): Promise<string[]> {
   return names.filter((name) => /^[0-9a-z]{20}$/.test(name.replace(/\.[a-z]+$/, ''))).sort();
 }
 
-function auditOf(layout: GatewayLayout, output: () => string): Pick<Gateway, 'events' | 'waitForEvent'> {
+function auditOf(
+  layout: GatewayLayout,
+  output: () => string,
+): Pick<Gateway, 'events' | 'waitForEvent'> {
   const events = async (kind?: string): Promise<RecordedEvent[]> => {
     const filter = kind === undefined ? {} : { kinds: [kind] };
-    return await Array.fromAsync(readEvents(await auditSegments(layout.audit), filter));
+    const found: RecordedEvent[] = [];
+    for await (const event of readEvents(await auditSegments(layout.audit), filter)) {
+      found.push(event);
+    }
+    return found;
   };
   return {
     events,
     waitForEvent: async (matches, { what = 'event in the audit log', timeoutMs = 15_000 } = {}) => {
       try {
-        const probe = async (): Promise<RecordedEvent | undefined> => (await events()).find(matches);
+        const probe = async (): Promise<RecordedEvent | undefined> =>
+          (await events()).find(matches);
         return await waitFor(probe, { what, timeoutMs });
       } catch (cause) {
         const log = (await events()).slice(-25).map((one) => JSON.stringify({ ...one, leaf: '' }));
-        throw new Error(`${what} is missing\n${log.join('\n')}\n${output().slice(-4_000)}`, { cause });
+        throw new Error(`${what} is missing\n${log.join('\n')}\n${output().slice(-4_000)}`, {
+          cause,
+        });
       }
     },
   };
@@ -283,7 +296,9 @@ function queueOf(configFile: string): Pick<Gateway, 'waiting' | 'waitForEntry'> 
   const waiting = async (): Promise<QueueEntry[]> => {
     const result = await sallyport('queue', 'list', '--json', '--config', configFile);
     if (result.code !== 0) throw new Error(result.stderr);
-    const lines = String(result.stdout).split('\n').filter((line) => line !== '');
+    const lines = String(result.stdout)
+      .split('\n')
+      .filter((line) => line !== '');
     return lines.map((line) => JSON.parse(line) as QueueEntry);
   };
   return {
@@ -365,8 +380,19 @@ export function partnerRecord(
   return {
     name: options.name,
     domains: [domain],
-    outbound: { sign: 'domain', profile: 'domsec', encrypt: 'required', discovery: ['ldap-srv'], ...change.outbound },
-    inbound: { signature: 'domain-required', encryption: 'required', otherwise: 'refuse', ...change.inbound },
+    outbound: {
+      sign: 'domain',
+      profile: 'domsec',
+      encrypt: 'required',
+      discovery: ['ldap-srv'],
+      ...change.outbound,
+    },
+    inbound: {
+      signature: 'domain-required',
+      encryption: 'required',
+      otherwise: 'refuse',
+      ...change.inbound,
+    },
     tls: { level: 'secure', match: [`.${domain}`], anchors: [anchor], ...change.tls },
     trust: { anchors: [anchor], revocation: 'off', ...change.trust },
   };

@@ -14,7 +14,9 @@ export function headerOf(message: {
   readonly messageId?: string;
 }): string[] {
   count += 1;
-  const id = message.messageId ?? `${process.pid}.${count}.${Math.random().toString(36).slice(2)}@test.example`;
+  const id =
+    message.messageId ??
+    `${process.pid}.${count}.${Math.random().toString(36).slice(2)}@test.example`;
   return [
     `From: ${message.from}`,
     `To: ${message.to}`,

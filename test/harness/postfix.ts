@@ -29,7 +29,7 @@ export interface PostfixOptions {
 }
 
 /** One message of a Maildir: what Postfix put on top is taken apart, line ends are CR LF. */
-export interface StoredMessage {
+interface StoredMessage {
   readonly deliveredTo: string;
   readonly returnPath: string;
   readonly raw: Buffer;

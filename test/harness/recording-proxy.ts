@@ -20,7 +20,10 @@ export async function startRecordingProxy(
   const sockets = new Set<Socket>();
   const server = createServer((near) => {
     const far = connect(target);
-    for (const [from, to] of [[near, far], [far, near]] as const) {
+    for (const [from, to] of [
+      [near, far],
+      [far, near],
+    ] as const) {
       sockets.add(from);
       from.on('error', () => to.destroy());
       from.once('close', () => {

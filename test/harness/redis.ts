@@ -8,7 +8,10 @@ import { isListening, waitFor } from './wait.ts';
 export interface Redis extends AsyncDisposable {
   readonly port: number;
   readonly url: string;
+  /** The server as it runs now. */
   readonly server: RunningProcess;
+  /** Starts it again on the same port, with what its disk holds. */
+  start(): Promise<void>;
 }
 
 /** Starts Redis as a queue wants it: every write on disk before its answer, nothing evicted. */
@@ -27,12 +30,21 @@ export async function startRedis(): Promise<Redis> {
     'daemonize no',
   ];
   await writeFile(config, `${lines.join('\n')}\n`);
-  const server = await startProcess('redis-server', [config]);
-  await waitFor(() => isListening('127.0.0.1', port), { what: 'Redis' });
+  const launch = async (): Promise<RunningProcess> => {
+    const started = await startProcess('redis-server', [config]);
+    await waitFor(() => isListening('127.0.0.1', port), { what: 'Redis' });
+    return started;
+  };
+  let server = await launch();
   return {
     port,
     url: `redis://127.0.0.1:${port}`,
-    server,
+    get server() {
+      return server;
+    },
+    start: async () => {
+      server = await launch();
+    },
     [Symbol.asyncDispose]: async () => {
       await server.stop();
       await folder[Symbol.asyncDispose]();

@@ -1,5 +1,5 @@
-import { createServer, type Socket } from 'node:net';
 import { once } from 'node:events';
+import { createServer, type Socket } from 'node:net';
 import { freePort } from './ports.ts';
 
 /** Answers a command line, or the end of data; null closes the connection without an answer. */
@@ -16,7 +16,10 @@ export interface ScriptedServer extends AsyncDisposable {
 export function politeScript(extensions: readonly string[] = []): Script {
   return (line) => {
     const verb = line.slice(0, 4).toUpperCase();
-    if (verb === 'EHLO') return ['250-scripted.test', ...extensions.map((one) => `250-${one}`), '250 HELP'].join('\r\n');
+    if (verb === 'EHLO')
+      return ['250-scripted.test', ...extensions.map((one) => `250-${one}`), '250 HELP'].join(
+        '\r\n',
+      );
     if (verb === 'DATA') return '354 go on';
     if (verb === 'QUIT') return '221 bye';
     return '250 ok';

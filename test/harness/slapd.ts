@@ -31,7 +31,12 @@ export async function startSlapd(options: {
   await writeFile(at('seed.ldif'), ldif(options.entries));
   await runOk('slapadd', ['-f', at('slapd.conf'), '-l', at('seed.ldif')]);
   const server = await startProcess('slapd', [
-    '-d', '0', '-f', at('slapd.conf'), '-h', `ldap://127.0.0.1:${port}/`,
+    '-d',
+    '0',
+    '-f',
+    at('slapd.conf'),
+    '-h',
+    `ldap://127.0.0.1:${port}/`,
   ]);
   await waitFor(() => isListening('127.0.0.1', port), { what: 'slapd' });
   return {
@@ -71,7 +76,8 @@ function slapdConf(folder: string, tls?: { ca: Issued; certificate: Issued }): s
 }
 
 function ldif(entries: readonly DirectoryEntry[]): string {
-  const root = 'dn: dc=partner,dc=test\nobjectClass: organization\nobjectClass: dcObject\no: Partner\ndc: partner\n';
+  const root =
+    'dn: dc=partner,dc=test\nobjectClass: organization\nobjectClass: dcObject\no: Partner\ndc: partner\n';
   const rest = entries.map(({ cn, mail, certificates }, index) =>
     [
       `dn: uid=${index},dc=partner,dc=test`,

@@ -39,7 +39,14 @@ async function issuePerson(ca: TestCa, mailbox: string): Promise<Issued> {
 }
 
 const skip = skipWithout(
-  'postfix', 'openssl', 'gcc', 'libssl-dev', 'clamav-daemon', 'nsd', 'unbound', 'bind9-dnsutils',
+  'postfix',
+  'openssl',
+  'gcc',
+  'libssl-dev',
+  'clamav-daemon',
+  'nsd',
+  'unbound',
+  'bind9-dnsutils',
 );
 
 const DOMAINS = ['bravo.example', 'flag.example', 'charlie.example', 'anyone.example'] as const;
@@ -100,7 +107,11 @@ describe('inward, from a partner that has no code of ours', { skip }, () => {
     await world.maker.signed(await world.maker.empty(entity), signer, types);
 
   /** Encrypts for the gateway and hands it in over TLS. */
-  const deliver = async (entity: Buffer, from = 'bob@bravo.example', id?: string): Promise<Reply> => {
+  const deliver = async (
+    entity: Buffer,
+    from = 'bob@bravo.example',
+    id?: string,
+  ): Promise<Reply> => {
     const encrypted = await world.maker.encrypted(entity, world.gateway.dcaFile);
     const header = headerOf({ from, to: 'alice@acme.example', ...(id ? { messageId: id } : {}) });
     return await handIn(from, withHeader(header, encrypted));
@@ -135,7 +146,10 @@ describe('inward, from a partner that has no code of ours', { skip }, () => {
     return found.raw;
   };
   const why = async (reply: Reply): Promise<string> =>
-    `${reply.text}\n${(await world.gateway.events()).slice(-8).map((one) => one.leaf).join('\n')}`;
+    `${reply.text}\n${(await world.gateway.events())
+      .slice(-8)
+      .map((one) => one.leaf)
+      .join('\n')}`;
   const nothingAtInner = async (text: string): Promise<void> => {
     const found = (await world.inner.messages()).filter((one) => one.raw.includes(text));
     assert.equal(found.length, 0, 'nothing of it reached the inner MTA');
@@ -165,12 +179,18 @@ describe('inward, from a partner that has no code of ours', { skip }, () => {
     const signed = await world.maker.plainlySigned(textEntity('of somebody else'), world.person);
     const reply = await deliver(signed, 'bob@anyone.example');
     await assertRefusedAlike(reply);
-    assert.equal((await verdictOf(reply))['mapping'], 'mismatch', 'the signer is of another domain');
+    assert.equal(
+      (await verdictOf(reply))['mapping'],
+      'mismatch',
+      'the signer is of another domain',
+    );
   });
 
   test('RFC 3183 section 3.1: a domainSig of libcrypto gets the verdict domain and is delivered', async () => {
     const reply = await deliver(
-      await domainSigned(textEntity('from the domain'), world.dsa), 'bob@bravo.example', 'first@bravo.example',
+      await domainSigned(textEntity('from the domain'), world.dsa),
+      'bob@bravo.example',
+      'first@bravo.example',
     );
     assert.equal(reply.code, 250, `${reply.text} ${world.gateway.output().slice(-2_000)}`);
     const raw = await atInner('first@bravo.example');
@@ -181,14 +201,18 @@ describe('inward, from a partner that has no code of ours', { skip }, () => {
   });
 
   test('RFC 3183 section 3.1: the empty layer may be missing under the domain signature', async () => {
-    const signed = await world.maker.signed(textEntity('no empty layer'), world.dsa, [SIGNATURE_TYPE.domain]);
+    const signed = await world.maker.signed(textEntity('no empty layer'), world.dsa, [
+      SIGNATURE_TYPE.domain,
+    ]);
     const reply = await deliver(signed, 'bob@bravo.example', 'second@bravo.example');
     assert.equal(reply.code, 250, await why(reply));
     assert.match((await atInner('second@bravo.example')).toString('latin1'), /no empty layer/);
   });
 
   test('a domain-signing-authority certificate without the attribute is never a domain signature', async () => {
-    const reply = await deliver(await world.maker.plainlySigned(textEntity('no attribute'), world.dsa));
+    const reply = await deliver(
+      await world.maker.plainlySigned(textEntity('no attribute'), world.dsa),
+    );
     await assertRefusedAlike(reply);
     assert.notEqual((await verdictOf(reply))['signatureType'], 'domain');
     await nothingAtInner('no attribute');
@@ -210,7 +234,9 @@ describe('inward, from a partner that has no code of ours', { skip }, () => {
   test('a domain signature of another domain is delivered with a warning where policy says flag', async () => {
     const signed = await domainSigned(textEntity('wrong but flagged'), world.foreign);
     const header = headerOf({
-      from: 'bob@flag.example', to: 'alice@acme.example', messageId: 'flagged@flag.example',
+      from: 'bob@flag.example',
+      to: 'alice@acme.example',
+      messageId: 'flagged@flag.example',
     });
     const reply = await handIn('bob@flag.example', withHeader(header, signed));
     assert.equal(reply.code, 250, await why(reply));
@@ -230,7 +256,11 @@ describe('inward, from a partner that has no code of ours', { skip }, () => {
     const entity = await domainSigned(textEntity('forged field'), world.dsa);
     const encrypted = await world.maker.encrypted(entity, world.gateway.dcaFile);
     const fields = [
-      ...headerOf({ from: 'bob@bravo.example', to: 'alice@acme.example', messageId: 'forged@bravo.example' }),
+      ...headerOf({
+        from: 'bob@bravo.example',
+        to: 'alice@acme.example',
+        messageId: 'forged@bravo.example',
+      }),
       'X-Sallyport-Verdict: signature=valid; signer="the pope"',
       'Authentication-Results: gw.acme.example; smime=pass smime.id="pope"',
     ];
@@ -242,7 +272,10 @@ describe('inward, from a partner that has no code of ours', { skip }, () => {
   test('without TLS the same message is refused: the rule demands it', async () => {
     const entity = await domainSigned(textEntity('in clear'), world.dsa);
     const encrypted = await world.maker.encrypted(entity, world.gateway.dcaFile);
-    const data = withHeader(headerOf({ from: 'bob@bravo.example', to: 'alice@acme.example' }), encrypted);
+    const data = withHeader(
+      headerOf({ from: 'bob@bravo.example', to: 'alice@acme.example' }),
+      encrypted,
+    );
     const message = { from: 'bob@bravo.example', to: ['alice@acme.example'], data };
     const reply = await sendMessage(world.gateway.partner, message);
     assert.ok([530, 550].includes(reply.code), reply.text);
@@ -259,7 +292,9 @@ describe('inward, from a partner that has no code of ours', { skip }, () => {
   });
 
   test('EICAR inside a domain-encrypted, domain-signed message is refused', async () => {
-    const reply = await deliver(await domainSigned(attachmentEntity('report.txt', EICAR), world.dsa));
+    const reply = await deliver(
+      await domainSigned(attachmentEntity('report.txt', EICAR), world.dsa),
+    );
     assert.equal(reply.code, 554, await why(reply));
     await world.gateway.waitForEvent(
       (event) => event.kind === 'refused' && event.facts['fault'] === 'content-refused',
@@ -276,7 +311,10 @@ describe('inward, from a partner that has no code of ours', { skip }, () => {
     const reply = await sendMessage(world.gateway.relay, message);
     assert.equal(reply.code, 250, await why(reply));
     const [report] = await world.inner.waitForMessages((one) => one.raw.includes('eicar out'));
-    assert.match(fieldOf(report?.raw ?? Buffer.alloc(0), 'content-type') ?? '', /multipart\/report/);
+    assert.match(
+      fieldOf(report?.raw ?? Buffer.alloc(0), 'content-type') ?? '',
+      /multipart\/report/,
+    );
     assert.equal(report?.returnPath, '', 'RFC 3461 section 6.1: null reverse-path');
     assert.match(report?.raw.toString('latin1') ?? '', /Status: 5\.7\.1/);
     assert.equal(report?.raw.includes(EICAR), false);
@@ -284,7 +322,10 @@ describe('inward, from a partner that has no code of ours', { skip }, () => {
 
   test('ordinary mail passes the scanner', async () => {
     const data = textMessage({
-      from: 'eve@world.example', to: 'alice@acme.example', text: 'clean', messageId: 'clean@world.example',
+      from: 'eve@world.example',
+      to: 'alice@acme.example',
+      text: 'clean',
+      messageId: 'clean@world.example',
     });
     const message = { from: 'eve@world.example', to: ['alice@acme.example'], data };
     const reply = await sendMessage(world.gateway.partner, message, world.gateway.tls);
@@ -299,7 +340,12 @@ describe('inward, from a partner that has no code of ours', { skip }, () => {
     const down = await deliver(entity, 'bob@bravo.example');
     assert.equal(down.code, 451, down.text);
     await nothingAtInner('while clamd is down');
-    const data = textMessage({ from: 'alice@acme.example', to: 'zoe@acme.example', text: 'waits', messageId: 'waits@acme.example' });
+    const data = textMessage({
+      from: 'alice@acme.example',
+      to: 'zoe@acme.example',
+      text: 'waits',
+      messageId: 'waits@acme.example',
+    });
     const message = { from: 'alice@acme.example', to: ['zoe@acme.example'], data };
     assert.equal((await sendMessage(world.gateway.relay, message)).code, 250);
     await world.gateway.waitForEntry(

@@ -30,7 +30,15 @@ interface World {
   readonly openssl: Openssl;
 }
 
-const skip = skipWithout('postfix', 'slapd', 'nsd', 'unbound', 'openssl', 'ldnsutils', 'bind9-dnsutils');
+const skip = skipWithout(
+  'postfix',
+  'slapd',
+  'nsd',
+  'unbound',
+  'openssl',
+  'ldnsutils',
+  'bind9-dnsutils',
+);
 
 describe('outward, to a partner that has no code of ours', { skip }, () => {
   const stack = new AsyncDisposableStack();
@@ -41,9 +49,14 @@ describe('outward, to a partner that has no code of ours', { skip }, () => {
     const ca = await makeCa(folder.path, 'CA of Bravo');
     const dca = await ca.issueAuthority('domain-confidentiality-authority', 'bravo.example');
     const certificate = await ca.issueServer('mx', [
-      'mx.bravo.example', 'mx.compat.example', 'mx.charlie.example',
+      'mx.bravo.example',
+      'mx.compat.example',
+      'mx.charlie.example',
     ]);
-    const dcaCharlie = await ca.issueAuthority('domain-confidentiality-authority', 'charlie.example');
+    const dcaCharlie = await ca.issueAuthority(
+      'domain-confidentiality-authority',
+      'charlie.example',
+    );
     const entries = [
       { domain: 'bravo.example', der: dca.der },
       { domain: 'charlie.example', der: dcaCharlie.der },
@@ -153,7 +166,9 @@ describe('outward, to a partner that has no code of ours', { skip }, () => {
     const attribute = printed.slice(printed.search(/1\.2\.840\.113549\.1\.9\.16\.2\.28/));
     assert.match(attribute.slice(0, 600), new RegExp(SIGNATURE_TYPE.domain.replaceAll('.', '\\.')));
 
-    const empty = cmsOf(Buffer.from(verified.stdout.toString('latin1').replace(/\r?\n/g, '\r\n'), 'latin1'));
+    const empty = cmsOf(
+      Buffer.from(verified.stdout.toString('latin1').replace(/\r?\n/g, '\r\n'), 'latin1'),
+    );
     // RFC 9788: protectHeaders is on for this partner, so the header as submitted is inside too.
     const submitted = messageOf('first', ['bob@bravo.example']);
     assert.equal(await unpack(empty), submitted, 'exactly what was submitted');
@@ -164,7 +179,10 @@ describe('outward, to a partner that has no code of ours', { skip }, () => {
     const listed = String((await world.openssl.parse(der)).stdout);
     assert.match(listed, /pkcs7-signedData/);
     const at = listed.split('\n').findIndex((line) => line.includes(':pkcs7-data'));
-    const octets = listed.split('\n').slice(at).find((line) => line.includes('OCTET STRING'));
+    const octets = listed
+      .split('\n')
+      .slice(at)
+      .find((line) => line.includes('OCTET STRING'));
     const offset = /^\s*(\d+):/.exec(octets ?? '')?.[1] ?? '';
     const file = join(world.gateway.folder, 'public', 'content');
     const cut = await world.openssl.parse(der, '-strparse', offset, '-out', file, '-noout');
@@ -175,6 +193,27 @@ describe('outward, to a partner that has no code of ours', { skip }, () => {
     assert.match(signers, /l=\s*0 cons:\s*SET/, 'signerInfos is empty (RFC 3183 section 3)');
     return content.toString('latin1');
   };
+
+  test('gpgsm and NSS decrypt what was encrypted for the domain, octet for octet as OpenSSL does', async (t) => {
+    await submit('for all three', ['bob@bravo.example']);
+    const raw = await received('for all three', 'bob@bravo.example');
+    const expected = (await world.openssl.decrypt(raw, world.dca)).stdout;
+    assert.match(expected.toString('latin1'), /smime-type=signed-data/);
+    await t.test('gpgsm', { skip: skipWithout('gpgsm', 'gpg-agent') }, async () => {
+      await using gpgsm = await startGpgsm(world.ca.certificateFile);
+      await gpgsm.importKey(world.dca);
+      const result = await gpgsm.decrypt(cmsOf(raw));
+      assert.equal(result.code, 0, result.stderr);
+      assert.deepEqual(result.stdout, expected);
+    });
+    await t.test('NSS', { skip: skipWithout('libnss3-tools') }, async () => {
+      await using nss = await startNss(world.ca.certificateFile);
+      await nss.importKey(world.dca);
+      const result = await nss.decrypt(cmsOf(raw));
+      assert.equal(result.code, 0, result.stderr);
+      assert.deepEqual(result.stdout, expected);
+    });
+  });
 
   test('the way to the partner is TLS, its name and chain checked (level secure)', async () => {
     await submit('over tls', ['bob@bravo.example']);
@@ -234,7 +273,9 @@ describe('outward, to a partner that has no code of ours', { skip }, () => {
     assert.notEqual((await world.openssl.decrypt(charlie, world.dca)).code, 0);
     const inside = (await world.openssl.decrypt(bravo, world.dca)).stdout;
     for (const one of [bravo, inside, compat]) {
-      const text = one.toString('latin1').replace(/^(Received|X-Original-To|Delivered-To):.*(\r\n[ \t].*)*/gim, '');
+      const text = one
+        .toString('latin1')
+        .replace(/^(Received|X-Original-To|Delivered-To):.*(\r\n[ \t].*)*/gim, '');
       assert.doesNotMatch(text, /charlie\.example/, 'the Bcc recipient of another domain');
     }
   });

@@ -23,7 +23,13 @@ export function parseConfig(text: string, folder: string): LoadedConfig {
   const broken = yaml.errors[0];
   if (broken !== undefined)
     return { kind: 'invalid', faults: [{ path: '', reason: broken.message }] };
-  const result = gatewayConfigSchema.safeParse(yaml.toJS({ maxAliasCount: 0 }) ?? {});
+  let value: unknown;
+  try {
+    value = yaml.toJS({ maxAliasCount: 0 }) ?? {};
+  } catch {
+    return { kind: 'invalid', faults: [{ path: '', reason: 'YAML aliases are not allowed' }] };
+  }
+  const result = gatewayConfigSchema.safeParse(value);
   if (!result.success) {
     const faults = result.error.issues.map((issue) => ({
       path: issue.path.join('.'),

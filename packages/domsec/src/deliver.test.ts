@@ -267,6 +267,19 @@ test('RFC 8601 5: results of others stay, also of one whose name begins as ours'
   }
 });
 
+test('RFC 8601 2.2: the authserv-id stands after CFWS, as a token or quoted', () => {
+  const cases: [string, string | null][] = [
+    ['gw.example; x', 'gw.example'],
+    ['(a (b) \\) c) (d)\tgw.example(x) 1; x', 'gw.example'],
+    ['"gw\\.exa mple" 1', 'gw.exa mple'],
+    ['', null],
+    ['(open', null],
+    ['"open', null],
+    ['; x', null],
+  ];
+  for (const [value, id] of cases) assert.equal(authservIdOf(value), id, value);
+});
+
 test('the authserv-id of any text is found or null, in linear time', () => {
   fc.assert(
     fc.property(fc.string({ maxLength: 200 }), (text) => {

@@ -40,6 +40,7 @@ import {
 import type { EncryptedLayer, Layer, SignedLayer, UnwrapRequest } from './layers.ts';
 import { openLayers } from './open.ts';
 import { domainSign, signedPayload } from './outward.ts';
+import { unwrapRequests } from './unwrap.ts';
 
 const limits = DEFAULT_MIME_LIMITS;
 const text = bufferContent(crlf('Content-Type: text/plain\n\nhello\n'));
@@ -150,6 +151,37 @@ test('RFC 5753 7.2: the parameters of the wrap reach the unwrapper as they stood
   const recipient = seen[0]?.recipient;
   assert.ok(recipient?.kind === 'kari');
   assert.ok(['absent', 'null'].includes(recipient.wrapParameters));
+});
+
+test('RFC 5753 7.2: a NULL in the wrap is told apart from no parameters', () => {
+  for (const wrapParameters of ['absent', 'null'] as const) {
+    const { issuer, serial } = dcaEc.certificate;
+    const view = {
+      recipients: [
+        {
+          kind: 'kari',
+          curve: 'p256',
+          originatorPublicKey: Buffer.alloc(65),
+          kdf: { hash: 'sha256' },
+          ukm: null,
+          wrap: 'aes256',
+          wrapParameters,
+          recipients: [
+            { rid: { kind: 'issuerAndSerial', issuer, serial }, encryptedKey: Buffer.alloc(40) },
+          ],
+        },
+      ],
+      contentType: OID.data,
+      contentEncryption: { oid: '', name: 'aes256-cbc', iv: Buffer.alloc(16), keyBytes: 32 },
+      encryptedContent: text,
+      encryptedContentDigest: () => Promise.resolve(Buffer.alloc(32)),
+    } as const;
+    const [request] = unwrapRequests(view, { keyId: 'ec', certificate: dcaEc.certificate });
+    assert.equal(
+      request?.recipient.kind === 'kari' && request.recipient.wrapParameters,
+      wrapParameters,
+    );
+  }
 });
 
 // ---- what an attacker sends

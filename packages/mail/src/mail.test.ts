@@ -145,6 +145,10 @@ test('RFC 8550 3: mailboxes are the same without regard to case, never across do
   assert.equal(sameMailbox(mailbox('a@acme.example'), mailbox('b@acme.example')), false);
 });
 
+test('the Kelvin sign is no k: another mailbox must not pass for this one', () => {
+  assert.equal(sameMailbox(mailbox('\u212aate@acme.example'), mailbox('kate@acme.example')), false);
+});
+
 test('RFC 5321 4.5.5: the null reverse-path is a value of its own', () => {
   const path = parseReversePath('');
   assert.ok(path !== null && isNullPath(path));

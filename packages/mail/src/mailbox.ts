@@ -77,5 +77,10 @@ export function isNullPath(path: ReversePath): path is { readonly null: true } {
  * (RFC 8550 section 3: the domain MUST, the local-part SHOULD be compared so).
  */
 export function sameMailbox(a: Mailbox, b: Mailbox): boolean {
-  return a.domain === b.domain && a.localPart.toLowerCase() === b.localPart.toLowerCase();
+  return a.domain === b.domain && foldAscii(a.localPart) === foldAscii(b.localPart);
+}
+
+// Not toLowerCase: it folds all of Unicode, and the Kelvin sign is no k.
+function foldAscii(text: string): string {
+  return text.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
 }

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { createHash } from 'node:crypto';
 import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,6 +11,7 @@ import {
   readActivePolicy,
   readVersion,
 } from './read.ts';
+import { hashVersion } from './version.ts';
 import { exportPolicy, importPolicy, parsePolicyYaml } from './write.ts';
 
 const BY = { author: 'ann', reason: 'first', now: new Date('2026-01-02T03:04:05Z') };
@@ -82,8 +82,10 @@ test('a hash that fits a document which breaks the schema does not put it in for
   const folder = await folderFor(t);
   await imported(folder, ONE);
   const document = '{"partners":[{"name":"x"}]}';
-  const sha256 = createHash('sha256').update(document).digest('hex');
-  await change(folder, (version) => ({ ...version, document, sha256 }));
+  await change(folder, (version) => {
+    const changed = { ...version, document } as PolicyVersion;
+    return { ...changed, sha256: hashVersion(changed) };
+  });
   await assert.rejects(readActivePolicy(folder), PolicyUnavailable);
 });
 
@@ -111,6 +113,12 @@ test('YAML that is wrong is not written, and says where', async (t) => {
   assert.deepEqual(await readdir(folder), []);
 });
 
+test('YAML whose aliases would grow without bound is a fault, and no exception', () => {
+  const nine = (name: string): string => Array(9).fill(name).join(',');
+  const bomb = `a: &a [${nine('x')}]\nb: &b [${nine('*a')}]\nc: &c [${nine('*b')}]\nd: [${nine('*c')}]\n`;
+  assert.equal(parsePolicyYaml(bomb).kind, 'invalid');
+});
+
 test('design section 5: each version carries its own hash and that of the one before', async (t) => {
   const folder = await folderFor(t);
   const made = [
@@ -124,7 +132,7 @@ test('design section 5: each version carries its own hash and that of the one be
   );
   assert.equal(made[0]?.previous, null);
   for (const [index, version] of made.entries()) {
-    assert.equal(version.sha256, createHash('sha256').update(version.document).digest('hex'));
+    assert.equal(version.sha256, hashVersion(version));
     if (index > 0) assert.equal(version.previous, made[index - 1]?.sha256);
     assert.deepEqual(await readVersion(folder, version.version), version);
   }
@@ -203,4 +211,22 @@ test('many who ask at once cause one read', async (t) => {
   const reader = new PolicyReader(folder, { now: () => new Date(10_000) });
   const all = await Promise.all(Array.from({ length: 50 }, () => reader.current()));
   assert.ok(all.every((active) => active === all[0]));
+});
+
+test('an edit of author, reason or time is found as one of the document is', async (t) => {
+  const folder = await folderFor(t);
+  for (const field of ['author', 'reason'] as const) {
+    await imported(folder, ONE);
+    await change(folder, (version) => ({ ...version, [field]: 'somebody else' }));
+    await assert.rejects(readVersion(folder, 1), PolicyUnavailable, field);
+    await rm(folder, { recursive: true });
+  }
+});
+
+test('two imports at once make two versions or a fault, never one version twice', async (t) => {
+  const folder = await folderFor(t);
+  const results = await Promise.all([importPolicy(folder, ONE, BY), importPolicy(folder, TWO, BY)]);
+  const made = results.flatMap((one) => (one.kind === 'imported' ? [one.version.version] : []));
+  assert.equal(new Set(made).size, made.length);
+  assert.ok(made.length >= 1);
 });

@@ -5,7 +5,7 @@ import type { Clock } from '@sallyport/mail';
 import { type PolicyDocument, parsePolicyDocument } from '@sallyport/policy';
 import {
   ACTIVE_FILE,
-  hashDocument,
+  hashVersion,
   type PolicyVersion,
   versionFile,
   versionSchema,
@@ -34,7 +34,7 @@ export async function readVersion(folder: string, version: number): Promise<Poli
   const path = join(folder, versionFile(version));
   try {
     const parsed = versionSchema.parse(JSON.parse(await readFile(path, 'utf8')));
-    if (hashDocument(parsed.document) !== parsed.sha256 || parsed.version !== version) {
+    if (hashVersion(parsed) !== parsed.sha256 || parsed.version !== version) {
       throw new Error('the document does not match its hash');
     }
     return parsed;

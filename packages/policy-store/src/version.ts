@@ -9,7 +9,7 @@ export const versionSchema = z.strictObject({
   time: z.iso.datetime(),
   previous: z.string().length(64).nullable(),
   sha256: z.string().length(64),
-  /** The document's JSON text; `sha256` is over its UTF-8 bytes. */
+  /** The document's JSON text. */
   document: z.string().max(64 * 1024 * 1024),
 });
 
@@ -21,6 +21,9 @@ export function versionFile(version: number): string {
   return `${String(version).padStart(6, '0')}.json`;
 }
 
-export function hashDocument(document: string): string {
-  return createHash('sha256').update(document, 'utf8').digest('hex');
+/** SHA-256 over everything that a version says, the hash of the one before included. */
+export function hashVersion(version: Omit<PolicyVersion, 'sha256'>): string {
+  const { author, reason, time, previous, document } = version;
+  const facts = JSON.stringify([version.version, author, reason, time, previous, document]);
+  return createHash('sha256').update(facts, 'utf8').digest('hex');
 }

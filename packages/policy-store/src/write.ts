@@ -1,10 +1,11 @@
 /** Writing policy versions, for console and cli only. A version is never changed once written. */
-import { mkdir, open, readdir, rename } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { link, mkdir, open, readdir, rename, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parsePolicyDocument } from '@sallyport/policy';
 import { parseDocument, stringify } from 'yaml';
-import { readVersion } from './read.ts';
-import { ACTIVE_FILE, hashDocument, type PolicyVersion, versionFile } from './version.ts';
+import { PolicyUnavailable, readVersion } from './read.ts';
+import { ACTIVE_FILE, hashVersion, type PolicyVersion, versionFile } from './version.ts';
 
 const MAX_YAML_CHARS = 32 * 1024 * 1024;
 const MAX_ALIASES = 100;
@@ -27,7 +28,12 @@ export function parsePolicyYaml(
   if (broken !== undefined) {
     return { kind: 'invalid', faults: [{ path: '', reason: broken.message }] };
   }
-  const document: unknown = yaml.toJS({ maxAliasCount: MAX_ALIASES }) ?? {};
+  let document: unknown;
+  try {
+    document = yaml.toJS({ maxAliasCount: MAX_ALIASES }) ?? {};
+  } catch {
+    return { kind: 'invalid', faults: [{ path: '', reason: 'too many YAML aliases' }] };
+  }
   const parsed = parsePolicyDocument(document);
   return parsed.kind === 'ok' ? { kind: 'ok', document } : parsed;
 }
@@ -43,17 +49,21 @@ export async function importPolicy(
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const last = await lastVersion(folder);
   const document = JSON.stringify(parsed.document);
-  const version: PolicyVersion = {
+  const facts = {
     version: (last?.version ?? 0) + 1,
     author: by.author,
     reason: by.reason,
     time: by.now.toISOString(),
     previous: last?.sha256 ?? null,
-    sha256: hashDocument(document),
     document,
   };
-  await writeDurably(folder, versionFile(version.version), `${JSON.stringify(version)}\n`);
-  await writeDurably(folder, ACTIVE_FILE, `${version.version}\n`);
+  const version: PolicyVersion = { ...facts, sha256: hashVersion(facts) };
+  const line = `${JSON.stringify(version)}\n`;
+  if (!(await writeDurably(folder, versionFile(version.version), line, 'new'))) {
+    const reason = `version ${version.version} was made by somebody else just now; import again`;
+    return { kind: 'invalid', faults: [{ path: '', reason }] };
+  }
+  await writeDurably(folder, ACTIVE_FILE, `${version.version}\n`, 'replace');
   return { kind: 'imported', version };
 }
 
@@ -71,11 +81,25 @@ async function lastVersion(folder: string): Promise<PolicyVersion | null> {
   const numbers = (await readdir(folder))
     .filter((name) => /^\d{6}\.json$/.test(name))
     .map((name) => Number.parseInt(name, 10));
-  return numbers.length === 0 ? null : await readVersion(folder, Math.max(...numbers));
+  if (numbers.length === 0) return null;
+  const last = await readVersion(folder, Math.max(...numbers));
+  const before = numbers.includes(last.version - 1)
+    ? await readVersion(folder, last.version - 1)
+    : null;
+  if (before !== null && before.sha256 !== last.previous) {
+    throw new PolicyUnavailable(`policy version ${last.version} does not follow the one before it`);
+  }
+  return last;
 }
 
-async function writeDurably(folder: string, name: string, text: string): Promise<void> {
-  const temporary = join(folder, `.${name}.new`);
+/** @returns false if the name is taken and `how` is `new`: a version is never written twice. */
+async function writeDurably(
+  folder: string,
+  name: string,
+  text: string,
+  how: 'new' | 'replace',
+): Promise<boolean> {
+  const temporary = join(folder, `.${name}.${randomBytes(6).toString('hex')}.new`);
   const file = await open(temporary, 'w', 0o640);
   try {
     await file.writeFile(text);
@@ -83,11 +107,26 @@ async function writeDurably(folder: string, name: string, text: string): Promise
   } finally {
     await file.close();
   }
-  await rename(temporary, join(folder, name));
+  if (how === 'replace') await rename(temporary, join(folder, name));
+  else if (!(await linkNew(temporary, join(folder, name)))) return false;
   const directory = await open(folder, 'r');
   try {
     await directory.sync();
   } finally {
     await directory.close();
+  }
+  return true;
+}
+
+/** link(2) never replaces. */
+async function linkNew(temporary: string, target: string): Promise<boolean> {
+  try {
+    await link(temporary, target);
+    return true;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
+    throw error;
+  } finally {
+    await unlink(temporary);
   }
 }

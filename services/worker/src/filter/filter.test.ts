@@ -83,7 +83,7 @@ const NAMES: [string, string][] = [
 ];
 
 for (const [header, kind] of NAMES) {
-  test(`RFC 2183, 2231, 2047: the name of an attachment is seen: ${kind}`, async () => {
+  test(`RFC 2231, RFC 2047: the name of an attachment is seen: ${kind}`, async () => {
     const found = await listAttachments(entity(withPart(header)));
     if (kind === 'name of Content-Type') return; // a text part with a name only is shown as text
     assert.ok(

@@ -6,7 +6,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { envelopedData } from '@sallyport/cms';
+import { authEnvelopedData, envelopedData } from '@sallyport/cms';
 import type { UnwrapRequest } from '@sallyport/domsec';
 import { bufferContent, newQueueId, readContent } from '@sallyport/mail';
 import { pkcs7MimeEntity } from '@sallyport/mime';
@@ -31,13 +31,18 @@ interface Identity {
   readonly key: KeyObject;
 }
 
-function identity(cn: string, email: string | null, issuer?: Identity): Identity {
+function identity(cn: string, email: string | string[] | null, issuer?: Identity): Identity {
   const rsa = cn === 'domain-confidentiality-authority';
   const { privateKey: key, publicKey } = rsa
     ? generateKeyPairSync('rsa', { modulusLength: 2048 })
     : generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const notBefore = new Date(NOW.getTime() - 86_400_000);
-  const fields = { subject: { cn }, notBefore, days: 30, emails: email === null ? [] : [email] };
+  const fields = {
+    subject: { cn },
+    notBefore,
+    days: 30,
+    emails: email === null ? [] : [email].flat(),
+  };
   const bytes =
     issuer === undefined
       ? issueCertificate({
@@ -199,6 +204,11 @@ test('TM-1: the CA of one partner does not vouch for the domain of another, whoe
   const withSender = 'From: ann@alpha.example\nSender: bob@bravo.example\n';
   assert.match(outcome(await judged(withSender, forged)), /^refuse /);
   assert.match(outcome(await judged(withSender, sign(TEXT, alphaUser))), /^refuse /);
+  for (const issuer of [bravoRoot, alphaRoot]) {
+    const both = identity('A', ['ann@alpha.example', 'bob@bravo.example'], issuer);
+    const judgement = await judged(withSender, sign(TEXT, both));
+    assert.equal(outcome(judgement), 'refuse signer-not-trusted', 'both partners must trust it');
+  }
 });
 
 test('DS-N6: the exception of one partner does not cover the author of another', async () => {
@@ -266,36 +276,16 @@ test('a From that everybody can see to be wrong is refused as such', async () =>
 });
 
 test('SMTP smuggling: a bare line end out of a CMS object does not reach the next hop', async () => {
-  writeFileSync(
-    file('raw'),
-    Buffer.from('Content-Type: text/plain\r\n\r\nhello\n.\nMAIL FROM:<x@y.example>\r\n'),
-  );
-  writeFileSync(file('cert'), formatPemCertificate(bravoUser.certificate.der));
-  writeFileSync(file('key'), bravoUser.key.export({ format: 'pem', type: 'pkcs8' }));
-  execFileSync(
-    'openssl',
-    [
-      'cms',
-      '-sign',
-      '-nodetach',
-      '-binary',
-      '-md',
-      'sha256',
-      '-in',
-      file('raw'),
-      '-signer',
-      file('cert'),
-      '-inkey',
-      file('key'),
-      '-out',
-      file('out'),
-    ],
-    { stdio: 'ignore' },
-  );
-  const sealed = await encrypt(readFileSync(file('out'), 'latin1'));
-  const judgement = await judged('From: bob@bravo.example\n', sealed);
+  const raw = 'Content-Type: text/plain\r\n\r\nhello\n.\nMAIL FROM:<x@y.example>\r\r\n';
+  const cms = await authEnvelopedData(bufferContent(Buffer.from(raw)), [dca.certificate], {
+    content: 'aes256-gcm',
+    keyTransport: 'rsa-pkcs1v15',
+  });
+  const sealed = await readContent(pkcs7MimeEntity(cms, { smimeType: 'authEnveloped-data' }));
+  const judgement = await judged('From: x@nowhere.example\n', sealed.toString('latin1'));
   assert.ok(judgement.kind === 'judged');
   assert.equal(outcome(judgement), 'deliver');
   const delivered = (await readContent(judgement.delivered)).toString('latin1');
+  assert.match(delivered, /hello\r\n\.\r\n/);
   assert.doesNotMatch(delivered, /(^|[^\r])\n|\r(?!\n)/);
 });

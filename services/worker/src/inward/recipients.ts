@@ -73,7 +73,7 @@ export function listAsker(domain: OwnDomain & { recipients: { kind: 'list' } }):
 function parseList(text: string): Set<string> {
   return new Set(
     text.split('\n').flatMap((line) => {
-      const mailbox = parseMailbox(line.replace(/#.*$/, '').trim());
+      const mailbox = parseMailbox((line.split('#', 1)[0] ?? '').trim());
       return mailbox === null ? [] : [keyOf(mailbox)];
     }),
   );

@@ -16,5 +16,7 @@ export function decryptionFloorMs(sizeBytes: number, floorMs: number): number {
 export async function padToFloor(startedMs: number, floorMs: number): Promise<void> {
   if (floorMs === 0) return;
   const elapsed = performance.now() - startedMs;
-  await sleep(Math.max(0, Math.ceil(elapsed / floorMs) * floorMs - elapsed));
+  const wait = Math.max(0, Math.ceil(elapsed / floorMs) * floorMs - elapsed);
+  // A timer counts whole milliseconds and may come up to one early; the floor is a floor.
+  await sleep(Math.ceil(wait) + 1);
 }

@@ -132,13 +132,15 @@ async function release(id: string, by: string, ports: VerbPorts) {
   if (found?.folder !== 'hold') return unknownOrNot(found, 'only a held message can be released');
   const read = await ports.spool.readHeader('hold', found.id);
   if (read.kind !== 'ok') return unknownOrNot(found, 'the file cannot be read');
-  await ports.recorder.record({ kind: 'released', queueId: found.id, personal: { by } }, true);
+  const released = { kind: 'released', queueId: found.id, personal: { by } } as const;
   if (read.header.origin === 'inward') {
     const refusal = await ports.releaseInward(found.id, by);
+    if (refusal === null) await ports.recorder.record(released, true);
     return refusal === null
       ? ({ kind: 'done' } as const)
       : ({ kind: 'not-possible', sentence: refusal } as const);
   }
+  await ports.recorder.record(released, true);
   // Decided anew under the present policy: only the filter's hold is lifted.
   await ports.spool.writeState('hold', found.id, { ...parseOutwardState(null), released: true });
   await ports.spool.commit(found.id, 'hold', 'incoming');

@@ -18,7 +18,10 @@ async function setUp(t: TestContext) {
     await index.open();
     return index;
   };
-  return { folder, open, pass: (ms: number) => void (now += ms) };
+  const pass = (ms: number): void => {
+    now += ms;
+  };
+  return { folder, open, pass };
 }
 
 test('a key is new once; with its own value it is the same, with another it is told apart', async (t) => {

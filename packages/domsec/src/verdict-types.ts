@@ -1,0 +1,91 @@
+import type { FaultId } from '@sallyport/faults';
+import type { Mailbox } from '@sallyport/mail';
+import type { Certificate } from '@sallyport/pki';
+import type { EncryptedLayer, SignedLayer } from './layers.ts';
+import type { NameMappingOptions } from './naming.ts';
+
+/** What the message as a whole may claim, in the words of design section 8. */
+export interface Verdict {
+  readonly signature: 'valid' | 'invalid' | 'none' | 'unverifiable';
+  readonly signatureType: 'domain' | 'originator' | 'review' | 'additional-attributes' | null;
+  /** The name in the certificate of the signer that decided; null without one. */
+  readonly signer: string | null;
+  readonly originator: 'authenticated' | 'domain-only' | 'unknown';
+  readonly mapping: 'ok' | 'mismatch' | 'exception' | null;
+  readonly encryption: 'domain' | 'user' | 'none';
+  readonly scope: 'whole' | 'partial';
+  /** One sentence: what was found and what it means. */
+  readonly reason: string;
+  readonly integrity: boolean;
+  readonly fault:
+    | 'message-integrity'
+    | 'signer-not-trusted'
+    | 'signer-mismatch'
+    | 'algorithm-unsupported'
+    | 'decryption-failed'
+    | null;
+  readonly layers: readonly LayerReport[];
+}
+
+export type LayerReport =
+  | { readonly kind: 'empty' }
+  | { readonly kind: 'broken'; readonly reason: string }
+  | {
+      readonly kind: 'encrypted';
+      readonly state: EncryptedLayer['state'];
+      readonly algorithm: string;
+      readonly authenticated: boolean;
+      readonly keyId: string | null;
+    }
+  | {
+      readonly kind: 'signed';
+      readonly form: SignedLayer['form'];
+      readonly state: 'valid' | 'invalid' | 'unverifiable';
+      readonly role: Role;
+      readonly mapping: Verdict['mapping'];
+      readonly signers: readonly SignerReport[];
+    };
+
+export interface SignerReport {
+  readonly name: string;
+  readonly state: 'valid' | 'invalid' | 'unverifiable';
+  readonly reason: string;
+  readonly types: readonly string[] | null;
+  readonly fingerprint: string | null;
+  readonly signingTime: string | null;
+  readonly digestAlgorithm: string;
+  readonly signatureAlgorithm: string;
+}
+
+export type Role = 'domain' | 'originator' | 'review' | 'additional-attributes' | 'other';
+
+export type NamingRule = NameMappingOptions | undefined;
+
+export interface JudgeOptions {
+  /** Every outer and protected RFC5322.From mailbox, and Sender: all must be covered (DS-N10). */
+  readonly originators: readonly Mailbox[];
+  /** Says whether a signer's certificate has a path to an anchor of this partner. */
+  readonly validate: (
+    certificate: Certificate,
+    others: readonly Certificate[],
+  ) => { readonly kind: 'valid' } | { readonly kind: 'invalid'; readonly reason: string };
+  /**
+   * What naming may use. As a function it is asked for each originator apart: an exception or a
+   * domain of one partner must not stand for the originators of another.
+   */
+  readonly naming: NamingRule | ((originator: Mailbox) => NamingRule);
+}
+
+/** A signed layer with trust and names judged. */
+export interface JudgedLayer {
+  readonly layer: SignedLayer;
+  readonly index: number;
+  readonly role: Role;
+  readonly state: 'valid' | 'invalid' | 'unverifiable';
+  readonly mapping: Verdict['mapping'];
+  readonly fault: FaultId | null;
+  readonly reason: string;
+  readonly signers: readonly SignerReport[];
+  /** The signer that decided for the layer. */
+  readonly name: string;
+}
