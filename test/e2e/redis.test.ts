@@ -74,7 +74,8 @@ describe('the queue on Redis', { skip }, () => {
     assert.match(await command('DBSIZE'), /^:[1-9]/, 'its job is in Redis');
     await command('FLUSHALL');
     inner = stack.use(await startScriptedServer(politeScript(), { port: innerPort }));
-    // The spool is scanned each minute, and missing jobs are made again.
+    // Every start scans the spool and makes missing jobs again; so does every minute.
+    await gateway.kill('egress');
     await arrived('before the flush');
   });
 

@@ -200,6 +200,32 @@ describe('inward, from a partner that has no code of ours', { skip }, () => {
     assert.match(fieldOf(raw, 'authentication-results') ?? '', /^gw\.acme\.example;.*smime=pass/);
   });
 
+  test("Postfix as the partner's MTA hands it in over TLS of level secure, and the message opens", async () => {
+    await using partner = await startPostfix({
+      role: 'partner',
+      name: 'mx.bravo.example',
+      domains: ['bravo.example'],
+      relayTo: {
+        ...world.gateway.partner,
+        secure: { caFile: world.gateway.caFile, match: world.gateway.name },
+      },
+    });
+    const entity = await domainSigned(textEntity('through postfix'), world.dsa);
+    const encrypted = await world.maker.encrypted(entity, world.gateway.dcaFile);
+    const [from, to, messageId] = [
+      'bob@bravo.example',
+      'alice@acme.example',
+      'postfix@bravo.example',
+    ];
+    handedIn += 1;
+    const data = withHeader(headerOf({ from, to, messageId }), encrypted);
+    assert.equal((await sendMessage(partner, { from, to: [to], data })).code, 250);
+    const raw = await atInner(messageId);
+    assert.match(raw.toString('latin1'), /\r\n\r\nthrough postfix\r\n/);
+    const field = fieldOf(raw, 'x-sallyport-verdict') ?? '';
+    assert.match(field, /signature=valid; signatureType=domain;/);
+  });
+
   test('RFC 3183 section 3.1: the empty layer may be missing under the domain signature', async () => {
     const signed = await world.maker.signed(textEntity('no empty layer'), world.dsa, [
       SIGNATURE_TYPE.domain,

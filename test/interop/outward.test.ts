@@ -9,6 +9,7 @@ import { temporaryFolder } from '../harness/folder.ts';
 import { type Gateway, partnerRecord, sallyport, startGateway } from '../harness/gateway.ts';
 import { startGpgsm } from '../harness/gpgsm.ts';
 import { skipWithout } from '../harness/install-peers.ts';
+import { textMessage } from '../harness/messages.ts';
 import { startNss } from '../harness/nss.ts';
 import { cmsOf, fieldOf, type Openssl, opensslIn, splitMessage } from '../harness/openssl.ts';
 import { freePort } from '../harness/ports.ts';
@@ -19,6 +20,8 @@ import { sendMessage } from '../harness/smtp-client.ts';
 const BODY = 'The first line.\r\n.a line with a dot\r\n..two dots\r\n\r\nThe last line.\r\n';
 const CONTENT_TYPE = 'Content-Type: text/plain; charset=us-ascii';
 
+const SMALL_ADDRESS = '127.0.0.35';
+
 /** Inner Postfix → gateway of acme.example → partner Postfix of bravo.example and two others. */
 interface World {
   readonly ca: TestCa;
@@ -26,6 +29,8 @@ interface World {
   readonly dns: Dns;
   readonly inner: Postfix;
   readonly partner: Postfix;
+  /** Takes messages up to 60,000 octets. */
+  readonly small: Postfix;
   readonly gateway: Gateway;
   readonly openssl: Openssl;
 }
@@ -52,40 +57,58 @@ describe('outward, to a partner that has no code of ours', { skip }, () => {
       'mx.bravo.example',
       'mx.compat.example',
       'mx.charlie.example',
+      'mx.small.example',
     ]);
     const dcaCharlie = await ca.issueAuthority(
       'domain-confidentiality-authority',
       'charlie.example',
     );
+    const dcaSmall = await ca.issueAuthority('domain-confidentiality-authority', 'small.example');
     const entries = [
       { domain: 'bravo.example', der: dca.der },
       { domain: 'charlie.example', der: dcaCharlie.der },
+      { domain: 'small.example', der: dcaSmall.der },
     ].map(({ domain, der }) => ({
       cn: 'domain-confidentiality-authority',
       mail: `domain-confidentiality-authority@${domain}`,
       certificates: [der],
     }));
     const slapd = stack.use(await startSlapd({ entries, tls: { ca, certificate } }));
+    const port = await freePort('127.0.0.1', SMALL_ADDRESS);
     const partner = stack.use(
       await startPostfix({
         role: 'partner',
         name: 'mx.bravo.example',
         domains: ['bravo.example', 'compat.example', 'charlie.example'],
+        port,
         tls: { level: 'encrypt', certificate },
       }),
     );
-    const records = [
+    const small = stack.use(
+      await startPostfix({
+        role: 'partner',
+        name: 'mx.small.example',
+        domains: ['small.example'],
+        host: SMALL_ADDRESS,
+        port,
+        tls: { level: 'encrypt', certificate },
+        sizeLimit: 60_000,
+      }),
+    );
+    const recordsAt = (address: string): string[] => [
       '@ IN MX 10 mx',
-      'mx IN A 127.0.0.1',
+      `mx IN A ${address}`,
       'ldap IN A 127.0.0.1',
       `_PKIXREP._LDAP IN SRV 10 10 ${slapd.port} ldap`,
       `_ldap._tcp IN SRV 10 10 ${slapd.port} ldap`,
     ];
+    const records = recordsAt('127.0.0.1');
     const dns = stack.use(
       await startDns([
         { name: 'bravo.example', kind: 'signed', records },
         { name: 'compat.example', records },
         { name: 'charlie.example', records },
+        { name: 'small.example', records: recordsAt(SMALL_ADDRESS) },
       ]),
     );
     const innerPort = await freePort();
@@ -104,7 +127,7 @@ describe('outward, to a partner that has no code of ours', { skip }, () => {
         relayTo: gateway.relay,
       }),
     );
-    world = { ca, dca, dns, inner, partner, gateway, openssl: opensslIn(folder.path) };
+    world = { ca, dca, dns, inner, partner, small, gateway, openssl: opensslIn(folder.path) };
   });
   after(() => stack.disposeAsync());
 
@@ -115,6 +138,7 @@ describe('outward, to a partner that has no code of ours', { skip }, () => {
       partners: [
         record('bravo.example', {}),
         record('charlie.example', {}),
+        record('small.example', {}),
         record('compat.example', { profile: 'compat', encrypt: 'none', protectHeaders: false }),
       ],
     };
@@ -278,6 +302,24 @@ describe('outward, to a partner that has no code of ours', { skip }, () => {
         .replace(/^(Received|X-Original-To|Delivered-To):.*(\r\n[ \t].*)*/gim, '');
       assert.doesNotMatch(text, /charlie\.example/, 'the Bcc recipient of another domain');
     }
+  });
+
+  test('RFC 1870: what would be too big for the next hop once protected comes back before any key is used', async () => {
+    const uses = (await world.gateway.events('key-outcome')).length;
+    const [from, to] = ['alice@acme.example', 'sam@small.example'];
+    const line = `${'x'.repeat(70)}\r\n`;
+    const data = textMessage({ from, to, text: line.repeat(600), messageId: 'big@acme.example' });
+    assert.ok(data.length < 60_000, 'it would fit as it is');
+    assert.equal((await sendMessage(world.inner, { from, to: [to], data })).code, 250);
+    const [report] = await world.inner.waitForMessages((one) =>
+      one.raw.includes('<big@acme.example>'),
+    );
+    assert.match(report?.raw.toString('latin1') ?? '', /Status: 5\.3\.4/);
+    assert.equal((await world.gateway.events('key-outcome')).length, uses);
+    assert.deepEqual(await world.small.messages(), []);
+    const little = textMessage({ from, to, text: 'little', messageId: 'little@acme.example' });
+    assert.equal((await sendMessage(world.inner, { from, to: [to], data: little })).code, 250);
+    await world.small.waitForMessages((one) => one.raw.includes('<little@acme.example>'));
   });
 
   test('two recipients of one partner share one message and one signature', async () => {

@@ -46,6 +46,9 @@ export function makeRoot(request: RootRequest): Buffer {
     ca: { pathLength: 0 },
     keyUsage: ['keyCertSign', 'cRLSign'],
     nameConstraints: {
+      // Not critical, against RFC 5280 section 4.2.1.10: gpgsm refuses every chain with a critical
+      // one, and OpenSSL, NSS and our own validator enforce it either way.
+      criticality: 'plain',
       permitted: {
         // A mail base without a leading period is that host only (RFC 5280 section 4.2.1.10).
         emails: request.domains.flatMap((domain) => [domain, `.${domain}`]),

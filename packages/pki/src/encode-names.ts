@@ -24,6 +24,8 @@ interface SubtreesRequest {
 }
 
 export interface NameConstraintsRequest {
+  /** RFC 5280 section 4.2.1.10 says critical, which is the default. */
+  readonly criticality?: 'critical' | 'plain';
   readonly permitted?: SubtreesRequest;
   readonly excluded?: SubtreesRequest;
 }

@@ -168,7 +168,10 @@ function extensionsOf(request: RequestFields, ids: { spki: Buffer; issuerKeyId: 
     list.push(extension(PKIX.subjectAltName, altNames, isEmpty ? 'critical' : 'plain'));
   }
   const constraints = encodeNameConstraints(request.nameConstraints ?? {});
-  if (constraints !== null) list.push(extension(PKIX.nameConstraints, constraints, 'critical'));
+  if (constraints !== null) {
+    const criticality = request.nameConstraints?.criticality ?? 'critical';
+    list.push(extension(PKIX.nameConstraints, constraints, criticality));
+  }
   return der.explicit(3, der.sequence(...list));
 }
 

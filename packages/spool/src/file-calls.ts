@@ -3,7 +3,7 @@
  * more than the call; writing is on FileHandle, since Node's permission model forbids `fsync` on a
  * bare descriptor.
  */
-import { constants, open, read } from 'node:fs';
+import { constants, openSync, read, readSync } from 'node:fs';
 import { type FileHandle, open as openHandle } from 'node:fs/promises';
 
 export const FILE_MODE = 0o600;
@@ -23,11 +23,8 @@ export function openForSync(path: string): Promise<FileHandle> {
   return openHandle(path, constants.O_RDONLY | constants.O_NOFOLLOW);
 }
 
-export function openForReading(path: string): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const flags = constants.O_RDONLY | constants.O_NOFOLLOW;
-    open(path, flags, (error, fd) => (error === null ? resolve(fd) : reject(error)));
-  });
+export function openForReading(path: string): number {
+  return openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW);
 }
 
 /** Writes all parts at the end of what was written before. */
@@ -55,6 +52,18 @@ export async function readAt(fd: number, offset: number, length: number): Promis
   let filled = 0;
   while (filled < length) {
     const count = await readSome(fd, buffer.subarray(filled), offset + filled);
+    if (count === 0) break;
+    filled += count;
+  }
+  return filled === length ? buffer : buffer.subarray(0, filled);
+}
+
+/** The same without leaving the loop: for bytes that are in memory. */
+export function readAtOnce(fd: number, offset: number, length: number): Buffer {
+  const buffer = Buffer.allocUnsafeSlow(length);
+  let filled = 0;
+  while (filled < length) {
+    const count = readSync(fd, buffer, filled, length - filled, offset + filled);
     if (count === 0) break;
     filled += count;
   }

@@ -13,7 +13,7 @@ import {
   type ValidatedCertificate,
   validatePath,
 } from '@sallyport/pki';
-import type { AppliedPartner, CertificateFacts } from '@sallyport/policy';
+import type { AppliedPartner, CertificateFacts, TrustPolicy } from '@sallyport/policy';
 import { certificatesOf, namingOptions } from '../shared/trust.ts';
 
 export interface LocatedCertificate {
@@ -78,13 +78,15 @@ function checkCandidate(
   applied: AppliedPartner,
   now: Date,
 ): Checked {
-  const parsed = parseCertificate(der);
+  const parsed = parsedOnce(der);
   if (parsed.kind !== 'certificate')
     return { kind: 'unusable', code: 'untrusted', reason: parsed.reason };
   const leaf = parsed.value;
   const pinned = applied.trust.pinned.length > 0 && isPinned(leaf, applied);
   const names = checkNames(leaf, recipient, applied, now);
   if (names !== null) return { kind: 'unusable', code: 'mismatch', reason: names };
+  const proven = recallProof(leaf, applied.trust, now);
+  if (proven !== null) return { kind: 'usable', certificate: proven };
   const path = validatePath({
     leaf,
     intermediates: [],
@@ -92,9 +94,45 @@ function checkCandidate(
     time: now,
     purpose: 'email-encrypt',
   });
-  if (path.kind === 'valid') return { kind: 'usable', certificate: path.certificate };
+  if (path.kind === 'valid') {
+    rememberProof(path.certificate, applied.trust);
+    return { kind: 'usable', certificate: path.certificate };
+  }
   const code = path.code === 'expired' || path.code === 'not-yet-valid' ? 'expired' : 'untrusted';
   return { kind: 'unusable', code, reason: path.reason };
+}
+
+const parsedDers = new WeakMap<Buffer, ReturnType<typeof parseCertificate>>();
+
+/** The memory of lookups hands out the same bytes again and again. */
+function parsedOnce(der: Buffer): ReturnType<typeof parseCertificate> {
+  const known = parsedDers.get(der);
+  if (known !== undefined) return known;
+  const parsed = parseCertificate(der);
+  parsedDers.set(der, parsed);
+  return parsed;
+}
+
+const PROOF_MS = 10_000;
+const proofs = new WeakMap<TrustPolicy, WeakMap<Certificate, ValidatedCertificate>>();
+
+function rememberProof(proof: ValidatedCertificate, trust: TrustPolicy): void {
+  const known = proofs.get(trust) ?? new WeakMap<Certificate, ValidatedCertificate>();
+  known.set(proof.certificate, proof);
+  proofs.set(trust, known);
+}
+
+/**
+ * A path that was proven under the same trust a moment ago. The dates are compared each time; a
+ * new policy has a new trust, and so proves anew.
+ */
+function recallProof(leaf: Certificate, trust: TrustPolicy, now: Date): ValidatedCertificate | null {
+  const proof = proofs.get(trust)?.get(leaf);
+  if (proof === undefined) return null;
+  const age = now.getTime() - proof.validatedAt.getTime();
+  if (age < 0 || age > PROOF_MS) return null;
+  const isInTime = proof.path.every((one) => one.notBefore <= now && now <= one.notAfter);
+  return isInTime ? proof : null;
 }
 
 function isPinned(leaf: Certificate, applied: AppliedPartner): boolean {

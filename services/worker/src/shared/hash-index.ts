@@ -20,6 +20,9 @@ export class HashIndex {
   readonly #clock: Clock;
   readonly #seen = new Map<string, string>();
   #loadedDay = '';
+  #waiting: Buffer[] = [];
+  #next: Promise<void> | null = null;
+  #writing: Promise<void> = Promise.resolve();
 
   constructor(options: {
     readonly folder: string;
@@ -67,13 +70,28 @@ export class HashIndex {
     return this.#seen.has(wanted);
   }
 
+  /** Entries that come while the disk is busy go to it together. */
   async #append(entry: Buffer): Promise<void> {
+    this.#waiting.push(entry);
+    this.#next ??= this.#writing
+      .catch(() => undefined) // told to those whose entries they were
+      .then(() => {
+        const entries = Buffer.concat(this.#waiting);
+        this.#waiting = [];
+        this.#next = null;
+        this.#writing = this.#appendAll(entries);
+        return this.#writing;
+      });
+    await this.#next;
+  }
+
+  async #appendAll(entries: Buffer): Promise<void> {
     const file = await open(this.#path(this.#today()), 'a', 0o600);
     try {
       // A crash may have left half an entry; everything after it would be read askew.
       const torn = (await file.stat()).size % ENTRY_BYTES;
       if (torn > 0) await file.truncate((await file.stat()).size - torn);
-      await file.write(entry);
+      await file.write(entries);
       await file.datasync();
     } finally {
       await file.close();
