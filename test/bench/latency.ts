@@ -16,7 +16,8 @@ export async function latencyOf(auditFolder: string, since: Date): Promise<Laten
     const time = Date.parse(event.time);
     const id = event.queueId ?? '';
     if (event.kind === 'accepted') accepted.set(id, time);
-    if (event.kind === 'protected') for (const output of outputsOf(event.facts)) parents.set(output, id);
+    if (event.kind === 'protected')
+      for (const output of outputsOf(event.facts)) parents.set(output, id);
     if (event.kind === 'relayed') {
       const start = accepted.get(parents.get(id) ?? id);
       if (start !== undefined) took.push(time - start);

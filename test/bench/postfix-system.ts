@@ -35,11 +35,19 @@ export async function startPostfixSystem(options: PostfixSystemOptions): Promise
   await writeFile(at('etc', 'master.cf'), masterCf(`${host}:${port}`, filter));
   await copyFile('/etc/postfix/postfix-files', at('etc', 'postfix-files'));
   await writeFile(at('etc', 'dynamicmaps.cf'), '');
-  for (const file of ['main.cf', 'master.cf', 'dynamicmaps.cf']) await chmod(at('etc', file), 0o644);
+  for (const file of ['main.cf', 'master.cf', 'dynamicmaps.cf'])
+    await chmod(at('etc', file), 0o644);
   // sendmail(1) as another user takes the configuration of /etc/postfix only. In a mount namespace
   // of its own that is ours, and nobody else sees it.
   const start = `mount --bind ${at('etc')} /etc/postfix && exec postfix start-fg`;
-  const server = await startProcess('unshare', ['-m', '--propagation', 'private', 'sh', '-c', start]);
+  const server = await startProcess('unshare', [
+    '-m',
+    '--propagation',
+    'private',
+    'sh',
+    '-c',
+    start,
+  ]);
   const log = (): Promise<string> => readFile(at('log'), 'utf8').catch(() => '');
   try {
     await waitFor(() => isListening(host, port), { what: `Postfix ${options.kind}` });
@@ -60,10 +68,22 @@ export async function startPostfixSystem(options: PostfixSystemOptions): Promise
     processIds: () => new Map(),
     log: async () => (await log()).split('\n').slice(-40).join('\n'),
     [Symbol.asyncDispose]: async () => {
+      // The master is not the process that was started: it is stopped by the id that it wrote down.
+      const master = Number((await readFile(at('spool', 'pid', 'master.pid'), 'latin1')).trim());
+      if (isAlive(master)) process.kill(master, 'SIGTERM');
+      await waitFor(() => !isAlive(master), { what: 'the end of Postfix' });
       await server.stop();
       await folder[Symbol.asyncDispose]();
     },
   };
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
 }
 
 /** @returns the script, which reads a message and hands it on signed and encrypted. */
@@ -118,7 +138,7 @@ function mainCf({ sink }: PostfixSystemOptions, folder: string): string {
     smtpd_client_message_rate_limit: '0',
     smtp_tls_security_level: 'encrypt',
     smtp_tls_connection_reuse: 'yes',
-    smtp_tls_session_cache_database: 'btree:${data_directory}/smtp_scache',
+    smtp_tls_session_cache_database: `btree:${folder}/data/smtp_scache`,
     smtp_connection_cache_on_demand: 'yes',
   };
   return `${Object.entries(lines)
@@ -160,4 +180,3 @@ postlog unix-dgram n - n - 1 postlogd
 ${pipe}
 `;
 }
-

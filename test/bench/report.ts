@@ -37,7 +37,9 @@ export async function formatReport(all: readonly Measured[], command: string): P
     const range = `${Math.min(...rates).toFixed(0)}-${Math.max(...rates).toFixed(0)}`;
     const accepted = median(one.rounds.map((round) => round.acceptedPerSecond)).toFixed(0);
     const latency =
-      one.latency === null ? '-' : `${one.latency.p50.toFixed(0)} / ${one.latency.p99.toFixed(0)} ms`;
+      one.latency === null
+        ? '-'
+        : `${one.latency.p50.toFixed(0)} / ${one.latency.p99.toFixed(0)} ms`;
     const { title } = one.system;
     return `| ${title} | **${rate.toFixed(0)}** (${range}) | ${ratio(rate, named('pipe'))} | ${ratio(rate, named('relay'))} | ${accepted} | ${latency} |`;
   });
@@ -56,7 +58,9 @@ export async function formatReport(all: readonly Measured[], command: string): P
 
 function cpuTable(all: readonly Measured[]): string[] {
   const known = all.filter(({ rounds }) => (rounds[0]?.cpuMicros.size ?? 0) > 0);
-  const names = [...new Set(known.flatMap(({ rounds }) => [...(rounds[0]?.cpuMicros.keys() ?? [])]))];
+  const names = [
+    ...new Set(known.flatMap(({ rounds }) => [...(rounds[0]?.cpuMicros.keys() ?? [])])),
+  ];
   if (names.length === 0) return [];
   const cells = ({ rounds }: Measured): number[] =>
     names.map((name) => median(rounds.map((round) => round.cpuMicros.get(name) ?? 0)));
@@ -90,5 +94,8 @@ export async function writeReport(report: string): Promise<void> {
   const page = await readFile(path, 'utf8');
   const [begin, end] = [page.indexOf(BEGIN), page.indexOf(END)];
   if (begin === -1 || end < begin) throw new Error('docs/performance.md has lost its markers');
-  await writeFile(path, `${page.slice(0, begin + BEGIN.length)}\n\n${report}\n\n${page.slice(end)}`);
+  await writeFile(
+    path,
+    `${page.slice(0, begin + BEGIN.length)}\n\n${report}\n\n${page.slice(end)}`,
+  );
 }

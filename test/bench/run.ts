@@ -113,7 +113,10 @@ async function measureAll(
 }
 
 // Whatever ends the bench ends its peers too: they are killed, by their ids, when it exits.
-for (const [signal, code] of [['SIGINT', 130], ['SIGTERM', 143]] as const) {
+for (const [signal, code] of [
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+] as const) {
   process.once(signal, () => process.exit(code));
 }
 try {

@@ -13,6 +13,7 @@ import { type Postfix, startPostfix } from '../harness/postfix.ts';
 import { type RecordingProxy, startRecordingProxy } from '../harness/recording-proxy.ts';
 import {
   politeScript,
+  type Script,
   type ScriptedServer,
   startScriptedServer,
 } from '../harness/scripted-server.ts';
@@ -25,6 +26,8 @@ const ADDRESS = {
   good: '127.0.0.32',
   clear: '127.0.0.33',
   proxied: '127.0.0.34',
+  injector: '127.0.0.36',
+  refuser: '127.0.0.37',
 } as const;
 /** Partners, each with something that is broken. */
 const BROKEN = [
@@ -37,6 +40,8 @@ const BROKEN = [
   'servfail',
   'clear',
   'wrongtls',
+  'injector',
+  'refuser',
   'soft',
 ] as const;
 type Broken = (typeof BROKEN)[number];
@@ -48,6 +53,8 @@ interface World {
   readonly partner: Postfix;
   readonly proxy: RecordingProxy;
   readonly noTls: ScriptedServer;
+  /** They offer STARTTLS and betray it. */
+  readonly hostile: readonly ScriptedServer[];
   readonly gateway: Gateway;
 }
 
@@ -87,7 +94,7 @@ describe('when something is down or wrong', { skip }, () => {
           entry('mismatch', await dca('elsewhere.example')),
           entry('untrusted', await dca('untrusted.example', {}, otherCa)),
           ...(await Promise.all(
-            ['clear', 'wrongtls', 'good'].map(async (name) =>
+            ['clear', 'wrongtls', 'injector', 'refuser', 'good'].map(async (name) =>
               entry(name, await dca(`${name}.example`)),
             ),
           )),
@@ -110,6 +117,18 @@ describe('when something is down or wrong', { skip }, () => {
     const noTls = stack.use(
       await startScriptedServer(politeScript(), { host: ADDRESS.clear, port }),
     );
+    const hostile = [
+      // RFC 3207 section 5: what stands behind the 220 is not of the server that TLS proves.
+      { host: ADDRESS.injector, answer: '220 go\r\n250-mx.injector.example\r\n250 HELP' },
+      { host: ADDRESS.refuser, answer: '454 4.7.0 TLS not available' },
+    ];
+    const hostileServers = [];
+    for (const { host, answer } of hostile) {
+      const polite = politeScript(['STARTTLS']);
+      const script: Script = (line, session) =>
+        /^STARTTLS/i.test(line) ? answer : polite(line, session);
+      hostileServers.push(stack.use(await startScriptedServer(script, { host, port })));
+    }
     const dead = await freePort();
     const zone = (name: string, ldapPort: number | null, mx: string = ADDRESS.proxied): Zone => ({
       name: `${name}.example`,
@@ -128,6 +147,8 @@ describe('when something is down or wrong', { skip }, () => {
           (name) => zone(name, slapd.port),
         ),
         zone('clear', slapd.port, ADDRESS.clear),
+        zone('injector', slapd.port, ADDRESS.injector),
+        zone('refuser', slapd.port, ADDRESS.refuser),
         zone('down', dead),
         zone('soft', dead),
         { name: 'servfail.example', records: [], kind: 'broken' },
@@ -158,6 +179,8 @@ describe('when something is down or wrong', { skip }, () => {
             record('down'),
             record('servfail'),
             record('clear'),
+            record('injector'),
+            record('refuser'),
             record('wrongtls', {}, { anchors: [otherCa.pem] }),
             record('soft', {
               encrypt: 'when-possible',
@@ -184,6 +207,7 @@ describe('when something is down or wrong', { skip }, () => {
       partner,
       proxy,
       noTls,
+      hostile: hostileServers,
       gateway,
       maker: await makeCmsMaker(folder.path),
       dsa: await ca.issueAuthority('domain-signing-authority', 'good.example'),
@@ -227,7 +251,7 @@ describe('when something is down or wrong', { skip }, () => {
     return report.raw.toString('latin1');
   };
 
-  test('ordinary mail and a good partner are not delayed while ten others are broken', async () => {
+  test('ordinary mail and a good partner are not delayed while all others are broken', async () => {
     for (const domain of BROKEN) await send(domain, `broken-${domain}`);
     const started = performance.now();
     await send('world', 'ordinary');
@@ -296,9 +320,17 @@ describe('when something is down or wrong', { skip }, () => {
     });
   }
 
-  test('RFC 3207: a partner without STARTTLS never saw an envelope', () => {
-    assert.ok(world.noTls.lines.length > 0, 'it was asked');
-    for (const line of world.noTls.lines) assert.doesNotMatch(line, /^(MAIL|RCPT|DATA)/i);
+  test('RFC 3207: partners without STARTTLS, or with one that is broken, never saw an envelope', async () => {
+    for (const domain of ['injector', 'refuser']) {
+      await world.gateway.waitForEvent(
+        (one) => one.kind === 'deferred' && one.facts['destination'] === `${domain}.example`,
+        { what: `${domain} waits` },
+      );
+    }
+    for (const { lines } of [world.noTls, ...world.hostile]) {
+      assert.ok(lines.length > 0, 'it was asked');
+      for (const line of lines) assert.doesNotMatch(line, /^(MAIL|RCPT|DATA)/i);
+    }
   });
 
   test('keyholder killed: outward mail waits and goes, inward mail is 451 and then taken', async () => {
@@ -387,9 +419,11 @@ describe('when something is down or wrong', { skip }, () => {
     for (const domain of ['good', ...BROKEN]) {
       assert.equal(recorded.includes(`${canary} for ${domain}`), false, domain);
     }
-    assert.equal(
-      world.noTls.lines.some((line) => line.includes(canary)),
-      false,
-    );
+    for (const { lines } of [world.noTls, ...world.hostile]) {
+      assert.equal(
+        lines.some((line) => line.includes(canary)),
+        false,
+      );
+    }
   });
 });

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
 import { after, before, describe, test } from 'node:test';
 import { temporaryFolder } from '../harness/folder.ts';
 import { type Gateway, startGateway } from '../harness/gateway.ts';
@@ -15,14 +14,25 @@ interface World {
   readonly gateway: Gateway;
 }
 
-const SMUGGLING = new URL('../vectors/smuggling/eod-sequences-hex.json', import.meta.url);
-const FALLBACK = ['0a2e0a', '0a2e0d', '0d2e0a', '0d2e0d', '0a2e0d0a', '0d2e0d0a', '0d0a002e0d0a'];
-
-/** The sequences that end no message (RFC 5321 section 4.1.1.4), as hexadecimal. */
-async function wrongEnds(): Promise<readonly string[]> {
-  const text = await readFile(SMUGGLING, 'utf8').catch(() => null);
-  return text === null ? FALLBACK : (JSON.parse(text) as { inbound: string[] }).inbound;
-}
+/**
+ * Sequences that end no message (RFC 5321 section 4.1.1.4), as hexadecimal: the list of the SMTP
+ * smuggling scanners, and forms with dots and spaces.
+ */
+const WRONG_ENDS = [
+  '0a2e0a',
+  '0a2e0d',
+  '0d2e0a',
+  '0d2e0d',
+  '0a2e0d0a',
+  '0d2e0d0a',
+  '0d0a002e0d0a',
+  '0d0a2e0a',
+  '0d0a2e0d',
+  '0d0a2e000d0a',
+  '0d0a2e200d0a',
+  '0d0a2e2e0d0a',
+  '0d0d0a2e0d0d0a',
+] as const;
 
 const skip = skipWithout('postfix');
 
@@ -159,7 +169,7 @@ describe('strangers at the gateway', { skip }, () => {
   for (const how of ['whole', 'byte by byte', 'random chunks'] as const) {
     for (const secure of [false, true]) {
       test(`no wrong end of data splits a message, ${how}, ${secure ? 'in TLS' : 'plain'}`, async () => {
-        for (const hex of await wrongEnds()) await smuggle(hex, how, secure);
+        for (const hex of WRONG_ENDS) await smuggle(hex, how, secure);
         const found = (await world.inner.messages()).filter((one) =>
           one.raw.includes('smuggled in'),
         );

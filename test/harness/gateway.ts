@@ -203,15 +203,13 @@ function running(made: Made): Gateway {
   const start = async (): Promise<void> => {
     server = await startProcess(process.execPath, [CLI, 'serve', '--config', configFile]);
     const own = server;
-    await waitFor(
-      () => {
-        if (own.hasEnded()) throw new Error(`the gateway ended: ${own.output()}`);
-        return own.output().includes('gateway.ready');
-      },
-      { what: `gateway of ${options.domain}`, timeoutMs: READY_TIMEOUT_MS },
-    ).catch((cause: unknown) => {
+    // A gateway that ends instead is told at once.
+    const isReady = (): boolean => own.hasEnded() || own.output().includes('gateway.ready');
+    const what = `gateway of ${options.domain}`;
+    await waitFor(isReady, { what, timeoutMs: READY_TIMEOUT_MS }).catch((cause: unknown) => {
       throw new Error(own.output(), { cause });
     });
+    if (own.hasEnded()) throw new Error(`${what} ended: ${own.output()}`);
   };
   const stop = async (): Promise<void> => {
     await server?.stop();

@@ -296,7 +296,11 @@ describe('outward, to a partner that has no code of ours', { skip }, () => {
     }
     assert.notEqual((await world.openssl.decrypt(charlie, world.dca)).code, 0);
     const inside = (await world.openssl.decrypt(bravo, world.dca)).stdout;
-    for (const one of [bravo, inside, compat]) {
+    const { stdout } = await world.openssl.verify(inside, world.gateway.caFile);
+    const lines = stdout.toString('latin1').replace(/\r?\n/g, '\r\n');
+    const innermost = Buffer.from(await unpack(cmsOf(Buffer.from(lines, 'latin1'))), 'latin1');
+    assert.match(innermost.toString('latin1'), /The last line\./);
+    for (const one of [bravo, inside, innermost, compat]) {
       const text = one
         .toString('latin1')
         .replace(/^(Received|X-Original-To|Delivered-To):.*(\r\n[ \t].*)*/gim, '');

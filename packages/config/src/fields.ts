@@ -24,13 +24,28 @@ export const hostPortField = z.string().transform((text, context) => {
 export const pathField = z.string().min(1).max(4096);
 
 /** `30s`, `15m`, `4h`, `5d`; milliseconds once parsed. */
-export const durationField = z
+const durationField = z
   .string()
   .regex(/^\d{1,6}(s|m|h|d)$/, 'a number with s, m, h or d, for example 15m')
   .transform((text) => {
     const unit = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }[text.at(-1) ?? ''] ?? 0;
     return Number.parseInt(text, 10) * unit;
   });
+
+const DAY_MS = 86_400_000;
+
+/** A duration from `min` to `max` milliseconds; timers take no more than 24 days. */
+export function durationBetween(min: number, max: number) {
+  const seconds = (ms: number): string => `${ms / 1_000} s`;
+  return durationField.refine((ms) => ms >= min && ms <= max, {
+    error: `from ${seconds(min)} to ${seconds(max)}`,
+  });
+}
+
+/** A deadline that a timer keeps. */
+export const timeoutField = durationBetween(1_000, DAY_MS);
+/** An age or a rest of queued mail. */
+export const restField = durationBetween(1_000, 365 * DAY_MS);
 
 /** An address or a CIDR block, IPv4 or IPv6. */
 export const networkField = z

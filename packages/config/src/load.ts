@@ -117,7 +117,20 @@ function checkWhole(config: GatewayConfig): ConfigFault[] {
   if (directory !== undefined && directory.listenTls.length > 0 && directory.tls === undefined) {
     fault('directory.tls', 'listenTls needs certificateFile and keyFile');
   }
-  return faults;
+  return [...faults, ...checkRoutes(config), ...checkRetry(config)];
+}
+
+function checkRoutes({ routes }: GatewayConfig): ConfigFault[] {
+  const reason = 'route twice: the second has no effect';
+  const first = new Map(routes.toReversed().map((route) => [route.domain, route]));
+  return routes.flatMap((route, index) =>
+    first.get(route.domain) === route ? [] : [{ path: `routes.${index}.domain`, reason }],
+  );
+}
+
+function checkRetry({ retry }: GatewayConfig): ConfigFault[] {
+  if (retry.first <= retry.longest) return [];
+  return [{ path: 'retry.first', reason: 'longer than retry.longest' }];
 }
 
 async function checkFiles(value: unknown, path: string): Promise<ConfigFault[]> {

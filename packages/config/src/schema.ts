@@ -1,5 +1,16 @@
 import { z } from 'zod';
-import { domainField, durationField, hostPortField, networkField, pathField } from './fields.ts';
+import {
+  domainField,
+  durationBetween,
+  hostPortField,
+  networkField,
+  pathField,
+  restField,
+  timeoutField,
+} from './fields.ts';
+
+/** Design section 4: the judgement inside DATA lasts at most five minutes. */
+const verdictTimeoutField = durationBetween(1_000, 300_000);
 
 const tlsFilesSchema = z.strictObject({
   certificateFile: pathField.describe('PEM chain that the server shows'),
@@ -93,9 +104,11 @@ const ingressSchema = z.strictObject({
     .describe('longest message taken, announced by SIZE'),
   maxRecipients: z.number().int().min(1).max(10_000).default(1_000).describe('a transaction'),
   maxConnections: z.number().int().min(1).max(10_000).default(500).describe('at once, a listener'),
-  commandTimeout: durationField.prefault('5m').describe('longest time for one command'),
-  sessionTimeout: durationField.prefault('60m').describe('longest time for one session'),
-  verdictTimeout: durationField.prefault('60s').describe('longest time for the judgement in DATA'),
+  commandTimeout: timeoutField.prefault('5m').describe('longest time for one command'),
+  sessionTimeout: timeoutField.prefault('60m').describe('longest time for one session'),
+  verdictTimeout: verdictTimeoutField
+    .prefault('60s')
+    .describe('longest time for the judgement in DATA'),
   greetingDelay: z
     .number()
     .int()
@@ -110,15 +123,15 @@ const egressSchema = z.strictObject({
   sourceAddress: z.string().max(64).optional().describe('local address to connect from'),
   concurrency: z.number().int().min(1).max(1_000).default(40).describe('deliveries at once'),
   perDestination: z.number().int().min(1).max(200).default(20).describe('… to one destination'),
-  connectTimeout: durationField.prefault('30s').describe('time for TCP and TLS'),
+  connectTimeout: timeoutField.prefault('30s').describe('time for TCP and TLS'),
   tls: tlsFilesSchema.optional().describe('client certificate shown to partners that ask'),
 });
 
 const retrySchema = z.strictObject({
-  first: durationField.prefault('5m').describe('wait after the first failure; doubles'),
-  longest: durationField.prefault('1h').describe('longest wait between tries'),
-  delayWarning: durationField.prefault('4h').describe('when the sender is told of a delay'),
-  expiry: durationField.prefault('5d').describe('when the message comes back'),
+  first: restField.prefault('5m').describe('wait after the first failure; doubles'),
+  longest: restField.prefault('1h').describe('longest wait between tries'),
+  delayWarning: restField.prefault('4h').describe('when the sender is told of a delay'),
+  expiry: restField.prefault('5d').describe('when the message comes back'),
 });
 
 /** The gateway's one config file. Every field has a description; a test sees to it. */
@@ -161,7 +174,7 @@ export const gatewayConfigSchema = z.strictObject({
           z.strictObject({ address: hostPortField.describe('host:port of clamd') }),
         ])
         .describe('ClamAV by INSTREAM'),
-      timeout: durationField.prefault('30s').describe('longest time for one scan'),
+      timeout: timeoutField.prefault('30s').describe('longest time for one scan'),
     })
     .optional()
     .describe('virus scanner'),
@@ -188,7 +201,7 @@ export const gatewayConfigSchema = z.strictObject({
   retry: retrySchema.prefault({}).describe('when to try again, equal for every queue'),
   hold: z
     .strictObject({
-      expiry: durationField.prefault('14d').describe('when a held message comes back'),
+      expiry: restField.prefault('14d').describe('when a held message comes back'),
     })
     .prefault({})
     .describe('policy quarantine'),

@@ -5,7 +5,13 @@ import { join } from 'node:path';
 import { parsePolicyDocument } from '@sallyport/policy';
 import { parseDocument, stringify } from 'yaml';
 import { PolicyUnavailable, readVersion } from './read.ts';
-import { ACTIVE_FILE, hashVersion, type PolicyVersion, versionFile } from './version.ts';
+import {
+  ACTIVE_FILE,
+  hashVersion,
+  type PolicyVersion,
+  versionFile,
+  versionSchema,
+} from './version.ts';
 
 const MAX_YAML_CHARS = 32 * 1024 * 1024;
 const MAX_ALIASES = 100;
@@ -57,7 +63,16 @@ export async function importPolicy(
     previous: last?.sha256 ?? null,
     document,
   };
-  const version: PolicyVersion = { ...facts, sha256: hashVersion(facts) };
+  const checked = versionSchema.safeParse({ ...facts, sha256: hashVersion(facts) });
+  // A version that no reader takes would stop all mail, and every later import with it.
+  if (!checked.success) {
+    const faults = checked.error.issues.map((issue) => ({
+      path: issue.path.join('.'),
+      reason: issue.message,
+    }));
+    return { kind: 'invalid', faults };
+  }
+  const version = checked.data;
   const line = `${JSON.stringify(version)}\n`;
   if (!(await writeDurably(folder, versionFile(version.version), line, 'new'))) {
     const reason = `version ${version.version} was made by somebody else just now; import again`;

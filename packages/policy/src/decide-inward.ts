@@ -10,7 +10,7 @@ export interface InwardFacts {
   readonly filter: FilterFacts;
   /** How the client came in; `not-observable` behind a trusted front. */
   readonly tls: 'none' | 'encrypted' | 'not-observable';
-  /** True if the client certificate verified and carries the demanded name. */
+  /** True if the client certificate verified and carries every demanded name. */
   readonly clientNameOk: boolean;
   /** A report that belongs to a message we sent (null reverse-path). */
   readonly correlatedReport: boolean;
@@ -62,7 +62,7 @@ interface Gap {
 function firstGap(facts: InwardFacts, rule: InwardRule): Gap | null {
   return (
     checkSecrecy(facts, rule.inbound) ??
-    checkTls(facts, rule.inbound) ??
+    checkTls(facts, rule) ??
     checkAgreement(facts, rule) ??
     (facts.correlatedReport ? null : checkSignature(facts.verdict, rule.inbound))
   );
@@ -86,15 +86,11 @@ function checkSecrecy(facts: InwardFacts, inbound: InboundPolicy): Gap | null {
   return null;
 }
 
-function checkTls(facts: InwardFacts, inbound: InboundPolicy): Gap | null {
+function checkTls(facts: InwardFacts, { inbound, clientNames }: InwardRule): Gap | null {
   if (inbound.tls.level === 'encrypt' && facts.tls === 'none') {
     return { fault: 'starttls-required', text: 'it came without TLS and the rule demands it' };
   }
-  if (
-    inbound.tls.clientName !== undefined &&
-    facts.tls !== 'not-observable' &&
-    !facts.clientNameOk
-  ) {
+  if (clientNames.length > 0 && facts.tls !== 'not-observable' && !facts.clientNameOk) {
     return {
       fault: 'client-certificate-required',
       text: 'the client did not show the agreed certificate',

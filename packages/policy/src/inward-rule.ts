@@ -18,6 +18,8 @@ export interface InwardRule {
   readonly trusts: readonly TrustPolicy[];
   readonly partnerDomains: readonly string[];
   readonly agreementEnds: readonly string[];
+  /** Every name that the client's certificate must carry: each record demands its own. */
+  readonly clientNames: readonly string[];
 }
 
 /** Which inward rule applies: records of every claimed domain, strictest per column. */
@@ -29,7 +31,14 @@ export function inwardRuleFor(policy: PolicyDocument, match: InwardMatch): Inwar
   );
   if (partners.size === 0) {
     const { inbound, trust } = policy.default;
-    return { rule: 'default', inbound, trusts: [trust], partnerDomains: [], agreementEnds: [] };
+    return {
+      rule: 'default',
+      inbound,
+      trusts: [trust],
+      partnerDomains: [],
+      agreementEnds: [],
+      clientNames: namesOf([inbound]),
+    };
   }
   const list = [...partners];
   return {
@@ -38,7 +47,12 @@ export function inwardRuleFor(policy: PolicyDocument, match: InwardMatch): Inwar
     trusts: list.map((partner) => partner.trust),
     partnerDomains: list.flatMap((partner) => partner.domains),
     agreementEnds: list.flatMap((partner) => partner.agreement?.validUntil ?? []),
+    clientNames: namesOf(list.map((partner) => partner.inbound)),
   };
+}
+
+function namesOf(rules: readonly InboundPolicy[]): readonly string[] {
+  return [...new Set(rules.flatMap(({ tls }) => tls.clientName ?? []))];
 }
 
 const SIGNATURE = ['when-present', 'any-required', 'domain-required'] as const;

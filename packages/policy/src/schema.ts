@@ -270,6 +270,11 @@ export function parsePolicyDocument(
   if (twice !== null) {
     return { kind: 'invalid', faults: [{ path: 'partners', reason: `domain twice: ${twice}` }] };
   }
+  // Rules are named by it in decisions, records and the choice of trust.
+  const sameName = firstDouble(result.data.partners.map((partner) => partner.name));
+  if (sameName !== null) {
+    return { kind: 'invalid', faults: [{ path: 'partners', reason: `name twice: ${sameName}` }] };
+  }
   return { kind: 'ok', policy: result.data };
 }
 

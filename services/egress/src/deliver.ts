@@ -135,7 +135,13 @@ async function tryWaiting(
       if (domain === null) return indexes.map((index) => impossible(index, 'mailbox-syntax'));
       if (paused.has(domain)) return [];
       if (facts.hasBareLineEnd) return indexes.map((index) => impossible(index, 'bare-line-end'));
-      return tryDomain({ ...message, facts, domain, indexes }, ports);
+      return await tryDomain({ ...message, facts, domain, indexes }, ports).catch(
+        (cause: unknown) => {
+          // One domain's surprise must not undo what the others' servers have taken already.
+          ports.logger.error('delivery.surprise', { queueId: message.header.id, domain, cause });
+          return indexes.map((index) => surprise(index));
+        },
+      );
     }),
   );
   return tried.flat();
@@ -207,7 +213,15 @@ function impossible(index: number, fault: 'mailbox-syntax' | 'bare-line-end'): T
     fault === 'bare-line-end'
       ? 'the message has a CR or LF that stands alone and cannot be sent as it is'
       : 'the envelope holds an address that cannot be sent';
-  const outcome: OutcomeFault = { kind: 'failed', fault, sentence, reply: null };
+  return withoutConnection(index, { kind: 'failed', fault, sentence, reply: null });
+}
+
+function surprise(index: number): Tried {
+  const sentence = 'the gateway met a fault of its own';
+  return withoutConnection(index, { kind: 'deferred', fault: 'internal', sentence, reply: null });
+}
+
+function withoutConnection(index: number, outcome: OutcomeFault): Tried {
   const result = { outcome, mx: null, tls: null, tlsSentence: 'no connection' };
   return { index, result, located: NO_ROUTE };
 }

@@ -13,11 +13,18 @@ export async function writeWhole(path: string, text: string, mode: number): Prom
   const temporary = join(dirname(path), `.${basename(path)}.new`);
   const file = await open(temporary, 'w', mode);
   try {
-    await file.writeFile(text);
+    // Before the text: one left by a crash may be open to more than `mode` says.
     await file.chmod(mode);
+    await file.writeFile(text);
     await file.sync();
   } finally {
     await file.close();
   }
   await rename(temporary, path);
+  const folder = await open(dirname(path), 'r');
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
 }

@@ -116,11 +116,18 @@ export class Supervisor {
   }
 
   async #spawn(entry: Running): Promise<void> {
+    const child = await this.#launch(entry);
+    if (child !== null) await ready(child, entry.spec.name);
+  }
+
+  /** @returns null if all are being stopped. @throws Error if nothing could be started. */
+  async #launch(entry: Running): Promise<ChildProcess | null> {
     const { spec } = entry;
     const optionsFile = join(this.#runtime, 'options', `${spec.name}.json`);
     await writeFile(optionsFile, JSON.stringify(spec.options), { mode: 0o600 });
     for (const folder of spec.writable)
       await mkdir(dirname(folder), { recursive: true, mode: 0o700 });
+    if (entry.stopping) return null;
     const log = this.#logFile === null ? 'inherit' : openSync(this.#logFile, 'a', 0o600);
     const child = fork(fileURLToPath(import.meta.resolve(spec.module)), [optionsFile], {
       execArgv: permissionFlags(spec, optionsFile),
@@ -131,20 +138,43 @@ export class Supervisor {
     entry.child = child;
     entry.startedAt = Date.now();
     child.once('exit', (code, signal) => this.#ended(entry, { code, signal }));
-    await ready(child, spec.name);
+    // What could not be made (no memory, too many processes) never exits; unheard, it ends us all.
+    child.on('error', (cause) => {
+      this.#logger.error('process.fault', { process: spec.name, cause });
+      if (child.pid === undefined) this.#ended(entry, { code: null, signal: null });
+    });
+    return child;
   }
 
   #ended(entry: Running, how: { code: number | null; signal: string | null }): void {
     entry.child = null;
     if (entry.stopping) return;
-    const name = entry.spec.name;
     if (Date.now() - entry.startedAt > STEADY_MS) entry.backoffMs = FIRST_BACKOFF_MS;
+    const restartInMs = entry.backoffMs;
+    this.#logger.warn('process.ended', { process: entry.spec.name, ...how, restartInMs });
+    this.#startLater(entry);
+  }
+
+  #startLater(entry: Running): void {
     const waitMs = entry.backoffMs;
     entry.backoffMs = Math.min(entry.backoffMs * 2, LONGEST_BACKOFF_MS);
-    this.#logger.warn('process.ended', { process: name, ...how, restartInMs: waitMs });
     sleep(waitMs)
-      .then(() => (entry.stopping ? undefined : this.#spawn(entry)))
-      .catch((cause: unknown) => this.#logger.error('process.not-ready', { process: name, cause }));
+      .then(() => this.#startAgain(entry))
+      .catch((cause: unknown) => {
+        // Nothing was started (a full disk, for one): it is not left at that.
+        this.#logger.error('process.not-started', { process: entry.spec.name, cause });
+        if (!entry.stopping) this.#startLater(entry);
+      });
+  }
+
+  async #startAgain(entry: Running): Promise<void> {
+    const child = entry.stopping ? null : await this.#launch(entry);
+    if (child === null) return;
+    await ready(child, entry.spec.name).catch((cause: unknown) => {
+      this.#logger.error('process.not-ready', { process: entry.spec.name, cause });
+      // One that hangs at its start is ended, and its end starts the next one.
+      child.kill('SIGKILL');
+    });
   }
 }
 

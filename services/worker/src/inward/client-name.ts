@@ -1,6 +1,11 @@
 import { X509Certificate } from 'node:crypto';
 import type { ClientFacts } from '@sallyport/ipc';
 
+/** True if the client shows each demanded name: those of every record that applies to a message. */
+export function clientNamesMatch(client: ClientFacts | null, names: readonly string[]): boolean {
+  return names.every((name) => clientNameMatches(client, name));
+}
+
 /** True if no name is demanded, or the client's certificate verified and carries it as a DNS name. */
 export function clientNameMatches(client: ClientFacts | null, name: string | undefined): boolean {
   if (name === undefined) return true;

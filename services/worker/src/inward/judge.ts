@@ -28,7 +28,7 @@ import { filterContent, type Scanner } from '../filter/filter.ts';
 import type { Keyring } from '../shared/keyholder-client.ts';
 import { openMessage } from '../shared/open-message.ts';
 import { certificatesOf, trustByOriginator } from '../shared/trust.ts';
-import { clientNameMatches } from './client-name.ts';
+import { clientNamesMatch } from './client-name.ts';
 
 export interface InwardMessage {
   readonly queueId: QueueId;
@@ -162,7 +162,7 @@ async function decide(input: DecideInput): Promise<InwardDecision> {
       verdict,
       filter,
       tls: message.client?.tls === null || message.client === null ? 'none' : 'encrypted',
-      clientNameOk: clientNameMatches(message.client, rule.inbound.tls.clientName),
+      clientNameOk: clientNamesMatch(message.client, rule.clientNames),
       correlatedReport: report,
       released: message.released,
       now: ports.now,

@@ -1,4 +1,5 @@
-import { childQueueId, type QueueId } from '@sallyport/mail';
+import { type Content, childQueueId, type QueueId } from '@sallyport/mail';
+import type { QueueFileHeader } from '@sallyport/spool';
 import { writeQueueFile } from '../shared/spool-client.ts';
 import { judgeMessage } from './judge.ts';
 import type { InwardPorts } from './serve-inward.ts';
@@ -15,6 +16,12 @@ export async function releaseInward(
 ): Promise<string | null> {
   const stored = await ports.spool.read('hold', id);
   if (stored.kind !== 'ok') return 'The held message cannot be read.';
+  // Egress could not deliver it: it was judged and opened, and to judge what is left of it anew
+  // would put another verdict on it.
+  if (typeof stored.header.extra['heldFrom'] === 'string') {
+    await relayReleased(id, stored.header, stored.content, ports);
+    return null;
+  }
   const active = await ports.policy.current();
   const received = stored.header.extra['receivedAs'];
   const judgement = await judgeMessage(
@@ -31,15 +38,20 @@ export async function releaseInward(
   if (judgement.kind === 'malformed') return `Not released: ${judgement.reason}.`;
   const { decision } = judgement;
   if (decision.kind !== 'deliver') return decision.sentence;
+  const extra = { ...stored.header.extra, policyVersion: active.version, rule: decision.rule };
+  await relayReleased(id, { ...stored.header, extra }, judgement.delivered, ports);
+  return null;
+}
+
+async function relayReleased(
+  id: QueueId,
+  header: QueueFileHeader,
+  content: Content,
+  ports: Pick<InwardPorts, 'spool'> & { readonly relay: (id: QueueId) => void },
+): Promise<void> {
   const result = childQueueId(id, 'released');
-  const header = {
-    ...stored.header,
-    id: result,
-    extra: { ...stored.header.extra, policyVersion: active.version, rule: decision.rule },
-  };
-  await writeQueueFile(ports.spool, header, judgement.delivered, 'egress');
+  await writeQueueFile(ports.spool, { ...header, id: result }, content, 'egress');
   await ports.spool.commit(result, 'tmp', 'outgoing');
   await ports.spool.remove('hold', id);
   ports.relay(result);
-  return null;
 }

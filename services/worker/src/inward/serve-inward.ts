@@ -23,7 +23,7 @@ import { PolicyUnavailable } from '@sallyport/policy-store/read';
 import type { QueueFileHeader, Spool } from '@sallyport/spool';
 import { type Recorder, Unavailable } from '../shared/ports.ts';
 import { writeQueueFile } from '../shared/spool-client.ts';
-import { clientNameMatches } from './client-name.ts';
+import { clientNamesMatch } from './client-name.ts';
 import { type Judgement, type JudgePorts, judgeMessage } from './judge.ts';
 import { checkRecipient, type RecipientAsker } from './recipients.ts';
 import { decryptionFloorMs, padToFloor } from './time-floor.ts';
@@ -45,7 +45,8 @@ export interface InwardPorts extends Omit<JudgePorts, 'now' | 'mayOpen'> {
 
 /** The methods that ingress calls. Results are left in `tmp`; ingress alone commits them. */
 export function inwardHandlers(ports: InwardPorts): Handlers<Protocol> {
-  const cancelled = new Set<string>();
+  // A cancel that comes when the judgement is over must not stay behind.
+  const judging = new Map<string, { isCancelled: boolean }>();
   return {
     demands: async (params) => await checkDemands(params, ports),
     recipient: async (params) => {
@@ -56,21 +57,21 @@ export function inwardHandlers(ports: InwardPorts): Handlers<Protocol> {
       return fault === null ? { kind: 'ok', ruleKey: mailbox.domain } : { kind: 'refuse', fault };
     },
     judge: async (params, { closed }) => {
-      const gone = (): boolean => closed.aborted || cancelled.has(params.queueId);
+      const work = { isCancelled: false };
+      judging.set(params.queueId, work);
       try {
-        return await judge(params, ports, gone);
+        return await judge(params, ports, () => closed.aborted || work.isCancelled);
       } finally {
-        cancelled.delete(params.queueId);
+        judging.delete(params.queueId);
       }
     },
     cancel: ({ queueId }) => {
-      if (cancelled.size < MAX_CANCELLED) cancelled.add(queueId);
+      const work = judging.get(queueId);
+      if (work !== undefined) work.isCancelled = true;
       return {};
     },
   };
 }
-
-const MAX_CANCELLED = 10_000;
 
 async function checkDemands(
   params: CallParams<Protocol, 'demands'>,
@@ -80,11 +81,11 @@ async function checkDemands(
   if (path === null) return { kind: 'refuse', fault: 'mailbox-syntax' };
   const { policy } = await currentPolicy(ports);
   const reversePath = isNullPath(path) ? null : path.domain;
-  const { tls } = inwardRuleFor(policy, { reversePath, claimed: [] }).inbound;
-  if (tls.level === 'encrypt' && params.client.tls === null) {
+  const { inbound, clientNames } = inwardRuleFor(policy, { reversePath, claimed: [] });
+  if (inbound.tls.level === 'encrypt' && params.client.tls === null) {
     return { kind: 'refuse', fault: 'starttls-required' };
   }
-  return clientNameMatches(params.client, tls.clientName)
+  return clientNamesMatch(params.client, clientNames)
     ? { kind: 'ok' }
     : { kind: 'refuse', fault: 'client-certificate-required' };
 }
@@ -169,6 +170,11 @@ async function judgeOne(
       if (decision.kind === 'hold')
         await writeQueueFile(ports.spool, header, stored.content, 'worker');
       else await writeQueueFile(ports.spool, header, judgement.delivered, 'egress');
+      if (gone()) {
+        // Nobody commits it any more, and `tmp` is emptied at the next start only.
+        await ports.spool.remove('tmp', result);
+        return { kind: 'defer', fault: 'verdict-timeout' };
+      }
       return { kind: 'accept', results: [{ id: result, folder }], sentence: decision.sentence };
     }
   }

@@ -6,7 +6,7 @@ import {
   locateCertificates,
   type TraceStep,
 } from '@sallyport/lookup';
-import type { Mailbox } from '@sallyport/mail';
+import { formatMailbox, type Mailbox } from '@sallyport/mail';
 import {
   type Certificate,
   parseCertificate,
@@ -32,6 +32,25 @@ export async function locateForRecipient(
   now: Date,
 ): Promise<LocatedCertificate> {
   if (applied.outbound.encrypt === 'none') return { facts: { kind: 'not-looked-up' }, trace: [] };
+  // Messages for one recipient that come together ask the partner's directory once.
+  const searches = running.get(applied.trust) ?? new Map<string, Promise<LocatedCertificate>>();
+  running.set(applied.trust, searches);
+  const key = formatMailbox(recipient);
+  const known = searches.get(key);
+  if (known !== undefined) return await known;
+  const search = locate(recipient, applied, ports, now).finally(() => searches.delete(key));
+  searches.set(key, search);
+  return await search;
+}
+
+const running = new WeakMap<TrustPolicy, Map<string, Promise<LocatedCertificate>>>();
+
+async function locate(
+  recipient: Mailbox,
+  applied: AppliedPartner,
+  ports: LocatePorts,
+  now: Date,
+): Promise<LocatedCertificate> {
   const doors: DoorName[] = [...applied.outbound.discovery];
   if (applied.trust.pinned.length > 0 && !doors.includes('pinned')) doors.unshift('pinned');
   const located = await locateCertificates<Usable>({
@@ -126,7 +145,11 @@ function rememberProof(proof: ValidatedCertificate, trust: TrustPolicy): void {
  * A path that was proven under the same trust a moment ago. The dates are compared each time; a
  * new policy has a new trust, and so proves anew.
  */
-function recallProof(leaf: Certificate, trust: TrustPolicy, now: Date): ValidatedCertificate | null {
+function recallProof(
+  leaf: Certificate,
+  trust: TrustPolicy,
+  now: Date,
+): ValidatedCertificate | null {
   const proof = proofs.get(trust)?.get(leaf);
   if (proof === undefined) return null;
   const age = now.getTime() - proof.validatedAt.getTime();

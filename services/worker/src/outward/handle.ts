@@ -7,12 +7,12 @@ import type { QueueFileHeader } from '@sallyport/spool';
 import { filterContent } from '../filter/filter.ts';
 import { openMessage } from '../shared/open-message.ts';
 import { Unavailable } from '../shared/ports.ts';
-import { decideAll, groupByTreatment } from './decide-recipients.ts';
+import { decideAll, type Group, groupByTreatment, type Waiting } from './decide-recipients.ts';
 import { messageFacts } from './facts.ts';
 import { DONE, type ForwardEntry, type Job, type JobResult, type OutwardPorts } from './job.ts';
 import { Protector } from './protect.ts';
 import { rememberSent, sendOn, settleHeld, settleRefused } from './settle.ts';
-import { FIRST_STATE, parseOutwardState } from './state.ts';
+import { readOutwardState } from './state.ts';
 import { waitLonger } from './wait.ts';
 
 /** Takes one message from `incoming` to `outgoing`, `hold` or back to its author. */
@@ -28,7 +28,7 @@ export async function handleOutward(id: QueueId, ports: OutwardPorts): Promise<J
     return DONE;
   }
   const { header, content } = stored;
-  const state = parseOutwardState((await ports.spool.readState('incoming', id)) ?? FIRST_STATE);
+  const state = await readOutwardState(ports.spool, 'incoming', id);
   const settled = new Set(state.settled);
   try {
     const active = await currentPolicy(ports);
@@ -52,8 +52,12 @@ export async function handleOutward(id: QueueId, ports: OutwardPorts): Promise<J
   }
 }
 
-/** Processes of our own come back within seconds; mail need not wait for the partner's schedule. */
+/**
+ * Processes of our own come back within seconds; mail need not wait for the partner's schedule. So
+ * with a surprise: ingress, when it starts, empties `tmp` under the hands of whoever writes there.
+ */
 const OWN_OUTAGES: ReadonlySet<FaultId> = new Set([
+  'internal',
   'keyholder-unavailable',
   'recorder-unavailable',
   'worker-unavailable',
@@ -125,9 +129,16 @@ async function work(job: Job, ports: OutwardPorts): Promise<JobResult> {
     await settleRefused(job, group.recipients, group.decision, ports);
     settle(group.recipients);
   }
-  const [waiting] = groups.waiting;
-  if (waiting === undefined) return await finish(job, ports);
-  return await waitLonger(job, { ...job.state, settled: [...settled] }, waiting.decision, ports);
+  const waiting = soonest(groups.waiting);
+  if (waiting === null) return await finish(job, ports);
+  return await waitLonger(job, { ...job.state, settled: [...settled] }, waiting, ports);
+}
+
+/** Who waits for the schedule must not keep those whose rule says how long they wait at most. */
+function soonest(groups: readonly Group<Waiting>[]): Waiting | null {
+  const all = groups.map(({ decision }) => decision);
+  const waitMs = ({ waitMs: given }: Waiting): number => given ?? Number.POSITIVE_INFINITY;
+  return all.toSorted((a, b) => (waitMs(a) <= waitMs(b) ? -1 : 1))[0] ?? null;
 }
 
 async function finish(job: Job, ports: OutwardPorts): Promise<JobResult> {

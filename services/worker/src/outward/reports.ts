@@ -50,7 +50,10 @@ export async function reportToAuthor(
 ): Promise<void> {
   const to = parseReversePath(header.reversePath);
   if (to === null || isNullPath(to)) return;
-  const wanted = report.recipients.filter((one) => isWanted(one, report.action));
+  // A path that is no address cannot be named in a report (RFC 3464 section 2.3.2).
+  const wanted = report.recipients.filter(
+    (one) => isWanted(one, report.action) && parseMailbox(one.path) !== null,
+  );
   if (wanted.length === 0) return;
   const now = ports.clock.now();
   const id = newQueueId(now);
@@ -112,7 +115,9 @@ interface FormatInput {
 async function formatReport(input: FormatInput): Promise<Content> {
   const { header, content, report, wanted, id, now, to, ports } = input;
   const status = enhancedCode(report.fault, report.action === 'failed' ? 'permanent' : 'transient');
-  const full = header.dsn.ret === 'FULL' && content.sizeBytes <= MAX_RETURNED_BYTES;
+  // RFC 8689 section 5: of a message that demands TLS the header alone goes back.
+  const mayReturnAll = header.dsn.ret === 'FULL' && !header.requireTls;
+  const full = mayReturnAll && content.sizeBytes <= MAX_RETURNED_BYTES;
   const [first, ...others] = wanted.flatMap((one) => dsnRecipient(one, report, status, now));
   if (first === undefined) throw new Error('a report without recipients');
   return formatDsn({

@@ -9,7 +9,7 @@ import {
 } from '@sallyport/queue';
 import type { Spool } from '@sallyport/spool';
 import type { OutwardOptions } from '../options.ts';
-import { parseOutwardState } from './state.ts';
+import { readOutwardState } from './state.ts';
 
 const MAX_JOBS = 2_000_000;
 
@@ -27,7 +27,7 @@ export async function createOutwardSchedule(
 export async function outwardJob(spool: Spool, id: QueueId): Promise<JobRef | null> {
   const read = await spool.readHeader('incoming', id);
   if (read.kind === 'gone') return null;
-  const state = parseOutwardState(await spool.readState('incoming', id));
+  const state = await readOutwardState(spool, 'incoming', id);
   const dueAt = new Date(state.nextAttemptAt ?? 0);
   // A corrupt file is worked on too: the handler sets it aside.
   if (read.kind === 'corrupt') return { id, dueAt, destination: null };

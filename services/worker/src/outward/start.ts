@@ -82,7 +82,7 @@ export async function startOutward(options: OutwardOptions, runtime: Runtime): P
     await restoreOutward(spool, schedule);
     await expireHeld(ports, options.holdExpiryMs);
   };
-  await scan();
+  await restoreOutward(spool, schedule);
   const timer = setInterval(() => {
     scan().catch((cause: unknown) => logger.error('scan.failed', { cause }));
   }, SCAN_EVERY_MS);

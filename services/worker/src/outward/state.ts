@@ -1,4 +1,6 @@
 import { type FaultId, isFaultId } from '@sallyport/faults';
+import type { QueueId } from '@sallyport/mail';
+import type { Spool } from '@sallyport/spool';
 import { z } from 'zod';
 
 /** What is known of a message in `incoming` beside its envelope; replaced as a whole. */
@@ -30,4 +32,13 @@ export const FIRST_STATE: OutwardState = {
 export function parseOutwardState(value: unknown): OutwardState {
   const parsed = outwardStateSchema.safeParse(value);
   return parsed.success ? parsed.data : FIRST_STATE;
+}
+
+/** The state beside a file, as above; one damaged file must not keep the rest of the queue. */
+export async function readOutwardState(
+  spool: Pick<Spool, 'readState'>,
+  folder: 'incoming' | 'hold' | 'corrupt',
+  id: QueueId,
+): Promise<OutwardState> {
+  return parseOutwardState(await spool.readState(folder, id).catch(() => null));
 }

@@ -5,7 +5,7 @@ import type { JobSchedule } from '@sallyport/queue';
 import type { QueueFileHeader, Spool } from '@sallyport/spool';
 import type { Recorder } from '../shared/ports.ts';
 import { outwardJob } from './schedule.ts';
-import { parseOutwardState } from './state.ts';
+import { FIRST_STATE, readOutwardState } from './state.ts';
 
 type Protocol = typeof hintProtocol;
 type Folder = 'incoming' | 'hold' | 'corrupt';
@@ -120,9 +120,9 @@ async function find(text: string, ports: VerbPorts): Promise<Found | null> {
 async function findHeldCopy(accepted: QueueId, ports: VerbPorts): Promise<Found | null> {
   for await (const id of ports.spool.list('hold')) {
     const read = await ports.spool.readHeader('hold', id);
-    if (read.kind === 'ok' && read.header.extra['acceptedAs'] === accepted) {
-      return { folder: 'hold', id };
-    }
+    if (read.kind !== 'ok') continue;
+    const { acceptedAs, receivedAs } = read.header.extra;
+    if (acceptedAs === accepted || receivedAs === accepted) return { folder: 'hold', id };
   }
   return null;
 }
@@ -142,7 +142,7 @@ async function release(id: string, by: string, ports: VerbPorts) {
   }
   await ports.recorder.record(released, true);
   // Decided anew under the present policy: only the filter's hold is lifted.
-  await ports.spool.writeState('hold', found.id, { ...parseOutwardState(null), released: true });
+  await ports.spool.writeState('hold', found.id, { ...FIRST_STATE, released: true });
   await ports.spool.commit(found.id, 'hold', 'incoming');
   const job = await outwardJob(ports.spool, found.id);
   if (job !== null) await ports.schedule.add(job);
@@ -154,7 +154,7 @@ async function entryOf(folder: Folder, id: QueueId, ports: VerbPorts): Promise<Q
   if (read.kind === 'gone') return null;
   if (read.kind === 'corrupt') return corruptEntry(folder, id, read.reason);
   const { header, sizeBytes } = read;
-  const state = parseOutwardState(await ports.spool.readState(folder, id));
+  const state = await readOutwardState(ports.spool, folder, id);
   const hold = holdOf(header);
   return {
     id,

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdir, open, readdir, readFile, rm } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '@sallyport/mail';
 
@@ -8,6 +8,7 @@ const KEY_BYTES = 16;
 const DAY_MS = 86_400_000;
 const MAX_ENTRIES_A_DAY = 2_000_000;
 const MAX_IN_MEMORY = 500_000;
+const READ_BYTES = ENTRY_BYTES * 32_768;
 
 /**
  * A durable, bounded set of hashed pairs: one append-only file a day, the oldest removed.
@@ -19,6 +20,9 @@ export class HashIndex {
   readonly #days: number;
   readonly #clock: Clock;
   readonly #seen = new Map<string, string>();
+  /** How much of each file was read: a stranger's question must not cost the whole again. */
+  readonly #readBytes = new Map<string, number>();
+  #loading: Promise<void> | null = null;
   #loadedDay = '';
   #waiting: Buffer[] = [];
   #next: Promise<void> | null = null;
@@ -62,7 +66,7 @@ export class HashIndex {
     return 'new';
   }
 
-  /** True if the key was added by any process that writes here; reads the files anew. */
+  /** True if the key was added by any process that writes here; reads what is new in the files. */
   async has(key: Buffer): Promise<boolean> {
     const wanted = hash(key);
     if (this.#seen.has(wanted)) return true;
@@ -99,6 +103,13 @@ export class HashIndex {
   }
 
   async #load(): Promise<void> {
+    this.#loading ??= this.#readNew().finally(() => {
+      this.#loading = null;
+    });
+    await this.#loading;
+  }
+
+  async #readNew(): Promise<void> {
     const today = this.#today();
     const oldest = new Date(this.#clock.now().getTime() - this.#days * DAY_MS)
       .toISOString()
@@ -106,16 +117,36 @@ export class HashIndex {
     for (const name of await readdir(this.#folder)) {
       const day = name.startsWith(`${this.#name}-`) ? name.slice(this.#name.length + 1) : null;
       if (day === null) continue;
-      if (day < oldest) await rm(join(this.#folder, name), { force: true });
-      else this.#read(await readFile(join(this.#folder, name)));
+      if (day >= oldest) await this.#readFile(name);
+      else {
+        await rm(join(this.#folder, name), { force: true });
+        this.#readBytes.delete(name);
+      }
     }
     this.#loadedDay = today;
   }
 
+  async #readFile(name: string): Promise<void> {
+    const file = await open(join(this.#folder, name), 'r').catch(nullIfGone);
+    if (file === null) return;
+    try {
+      let at = this.#readBytes.get(name) ?? 0;
+      while (at < MAX_ENTRIES_A_DAY * ENTRY_BYTES) {
+        const { bytesRead, buffer } = await file.read(Buffer.alloc(READ_BYTES), 0, READ_BYTES, at);
+        const whole = bytesRead - (bytesRead % ENTRY_BYTES);
+        if (whole === 0) break;
+        this.#read(buffer.subarray(0, whole));
+        at += whole;
+      }
+      this.#readBytes.set(name, at);
+    } finally {
+      await file.close();
+    }
+  }
+
   #read(bytes: Buffer): void {
-    const entries = Math.min(Math.floor(bytes.length / ENTRY_BYTES), MAX_ENTRIES_A_DAY);
-    for (let i = 0; i < entries; i += 1) {
-      const entry = bytes.subarray(i * ENTRY_BYTES, (i + 1) * ENTRY_BYTES);
+    for (let at = 0; at < bytes.length; at += ENTRY_BYTES) {
+      const entry = bytes.subarray(at, at + ENTRY_BYTES);
       this.#remember(entry.toString('hex', 0, KEY_BYTES), entry.toString('hex', KEY_BYTES));
     }
   }
@@ -141,4 +172,10 @@ function hash(bytes: Buffer): string {
     .update(bytes)
     .digest('hex')
     .slice(0, KEY_BYTES * 2);
+}
+
+function nullIfGone(error: unknown): FileHandle | null {
+  // The other worker removed an old day between our look and our reading.
+  if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null;
+  throw error;
 }

@@ -1,0 +1,160 @@
+/** What must not stop the rest: one damaged or unsettled message, one slow directory. */
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import type { AuditEvent } from '@sallyport/audit-log';
+import { createLogger } from '@sallyport/log';
+import { bufferContent, newQueueId, type QueueId, readContent } from '@sallyport/mail';
+import { generateReaderKey, type QueueFileHeader, Spool } from '@sallyport/spool';
+import { Unavailable } from '../shared/ports.ts';
+import { expireHeld } from './hold-expiry.ts';
+import type { OutwardPorts } from './job.ts';
+import { type ReportPorts, reportToAuthor } from './reports.ts';
+import { outwardJob } from './schedule.ts';
+
+const DAY_MS = 86_400_000;
+const NOW = new Date('2026-11-21T08:00:00Z');
+const LONG_AGO = new Date(NOW.getTime() - 20 * DAY_MS);
+
+interface Bench {
+  readonly folder: string;
+  readonly spool: Spool;
+  readonly events: AuditEvent[];
+  readonly ports: OutwardPorts;
+  readonly refusedIds: Set<string>;
+  put(folder: 'incoming' | 'hold', header?: Partial<QueueFileHeader>): Promise<QueueFileHeader>;
+  ids(folder: 'incoming' | 'hold' | 'corrupt'): Promise<QueueId[]>;
+}
+
+async function bench(t: TestContext): Promise<Bench> {
+  const folder = mkdtempSync(join(tmpdir(), 'sallyport-unsettled-'));
+  const logger = createLogger({ service: 'test', now: () => NOW, write: () => {} });
+  const [worker, egress] = [generateReaderKey(), generateReaderKey()];
+  const spool = await Spool.open({
+    folder,
+    readerKeys: { worker: worker.publicKeyPem, egress: egress.publicKeyPem },
+    privateKey: { name: 'worker', pem: worker.privateKeyPem },
+    logger,
+  });
+  t.after(async () => {
+    await spool.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
+  const events: AuditEvent[] = [];
+  const refusedIds = new Set<string>();
+  const reportPorts: ReportPorts = {
+    spool,
+    recorder: {
+      record: (event) => {
+        if ('queueId' in event && refusedIds.has(String(event.queueId))) {
+          return Promise.reject(new Unavailable('recorder-unavailable'));
+        }
+        events.push(event);
+        return Promise.resolve();
+      },
+    },
+    clock: { now: () => NOW },
+    gatewayName: 'gw.acme.example',
+    ownDomains: new Set(['acme.example']),
+    added: () => Promise.resolve(),
+  };
+  return {
+    ...{ folder, spool, events, refusedIds },
+    ports: { ...reportPorts, logger } as OutwardPorts,
+    put: async (target, more = {}) => {
+      const header: QueueFileHeader = {
+        version: 1,
+        id: newQueueId(LONG_AGO),
+        createdAt: LONG_AGO.toISOString(),
+        origin: 'outward',
+        reversePath: 'ann@acme.example',
+        forwardPaths: [{ path: 'bob@bravo.example' }],
+        client: null,
+        evidence: null,
+        dsn: {},
+        ...{ smtpUtf8: false, eightBit: false, requireTls: false, extra: {} },
+        ...more,
+      };
+      const writer = await spool.create('tmp', header, 'worker');
+      await writer.write(Buffer.from('Subject: hi\r\n\r\nsecret text\r\n'));
+      await writer.finish({ syncNow: true });
+      await spool.commit(header.id, 'tmp', target);
+      return header;
+    },
+    ids: async (target) => await all(spool.list(target)),
+  };
+}
+
+async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const found: T[] = [];
+  for await (const item of items) found.push(item);
+  return found;
+}
+
+test('one held message that cannot be settled keeps neither the others nor the start', async (t) => {
+  const it = await bench(t);
+  const stuck = await it.put('hold');
+  await it.put('hold');
+  it.refusedIds.add(stuck.id);
+  await expireHeld(it.ports, 14 * DAY_MS);
+  assert.deepEqual(await it.ids('hold'), [stuck.id]);
+  assert.equal((await it.ids('incoming')).length, 1, 'the other one went back to its author');
+});
+
+test('design section 4: a held file that cannot be read goes to corrupt, never away', async (t) => {
+  const it = await bench(t);
+  const { id } = await it.put('hold');
+  const path = join(it.folder, 'hold', id);
+  const bytes = readFileSync(path);
+  bytes.writeUInt8(bytes.readUInt8(bytes.length - 1) ^ 1, bytes.length - 1);
+  writeFileSync(path, bytes);
+  await expireHeld(it.ports, 14 * DAY_MS);
+  assert.deepEqual(await it.ids('hold'), []);
+  assert.ok((await it.ids('corrupt')).includes(id));
+  assert.deepEqual(
+    it.events.map(({ kind }) => kind),
+    ['corrupt-found'],
+  );
+});
+
+test('a damaged state file does not stop the scan; the message is worked on from the start', async (t) => {
+  const it = await bench(t);
+  const { id } = await it.put('incoming');
+  writeFileSync(join(it.folder, 'incoming', `${id}.state`), '{"settled":[');
+  assert.deepEqual(await outwardJob(it.spool, id), {
+    id,
+    dueAt: new Date(0),
+    destination: 'bravo.example',
+  });
+});
+
+const TEXT = bufferContent(Buffer.from('Subject: hi\r\n\r\nsecret text\r\n'));
+
+test('a path that is no address is left out of a report, and never keeps the message for good', async (t) => {
+  const it = await bench(t);
+  const header = await it.put('incoming');
+  const recipients = [{ path: 'no address' }];
+  const report = { action: 'failed', fault: 'mailbox-syntax', sentence: 'No.' } as const;
+  await reportToAuthor(header, TEXT, { ...report, recipients }, it.ports);
+  assert.deepEqual(it.events, []);
+});
+
+test('RFC 8689 5: of a message that demands TLS the header alone goes back', async (t) => {
+  const it = await bench(t);
+  const report = { action: 'failed', fault: 'internal', sentence: 'No.' } as const;
+  for (const requireTls of [true, false]) {
+    const header = await it.put('hold', { requireTls, dsn: { ret: 'FULL' } });
+    const known = new Set(await it.ids('incoming'));
+    const recipients = header.forwardPaths;
+    await reportToAuthor(header, TEXT, { ...report, recipients }, it.ports);
+    const [id] = (await it.ids('incoming')).filter((one) => !known.has(one));
+    assert.ok(id !== undefined);
+    const read = await it.spool.read('incoming', id);
+    assert.ok(read.kind === 'ok');
+    const isWhole = (await readContent(read.content)).includes('secret text');
+    assert.equal(isWhole, !requireTls);
+    assert.equal(read.header.requireTls, requireTls);
+  }
+});
