@@ -1,4 +1,4 @@
-import { type CipherGCM, createCipheriv, randomBytes } from 'node:crypto';
+import { type CipherGCM, createCipheriv, createSecretKey, randomBytes } from 'node:crypto';
 import { der, derHeader, derLength, OID } from '@sallyport/der';
 import { bufferContent, type Content, concatContent } from '@sallyport/mail';
 import { CONTENT_ALGORITHMS, type ContentAlgorithm } from './algorithms.ts';
@@ -180,7 +180,7 @@ async function* encrypted(
   cek: Buffer,
   iv: Buffer,
 ): AsyncGenerator<Buffer> {
-  const cipher = createCipheriv(algorithm.cipher, cek, iv);
+  const cipher = createCipheriv(algorithm.cipher, createSecretKey(cek), iv);
   let sizeBytes = 0;
   for await (const piece of pieces(content)) {
     sizeBytes += piece.length;

@@ -3,7 +3,7 @@
  * more than the call; writing is on FileHandle, since Node's permission model forbids `fsync` on a
  * bare descriptor.
  */
-import { constants, openSync, read, readSync } from 'node:fs';
+import { closeSync, constants, openSync, read, readSync, write, writeSync } from 'node:fs';
 import { type FileHandle, open as openHandle } from 'node:fs/promises';
 
 export const FILE_MODE = 0o600;
@@ -13,6 +13,38 @@ const CREATE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | const
 
 export function openNew(path: string): Promise<FileHandle> {
   return openHandle(path, CREATE, FILE_MODE);
+}
+
+/**
+ * Makes a file of the given parts. With `syncNow` bytes and length are on disk when it resolves
+ * (O_DSYNC: as strong as fdatasync after the write); its name needs the folder's sync.
+ */
+export async function writeNew(
+  path: string,
+  parts: readonly Uint8Array[],
+  options: { readonly syncNow: boolean },
+  made: () => void,
+): Promise<void> {
+  const fd = openSync(path, options.syncNow ? CREATE | constants.O_DSYNC : CREATE, FILE_MODE);
+  made();
+  try {
+    const bytes = Buffer.concat(parts);
+    for (let written = 0; written < bytes.length; ) {
+      written += options.syncNow
+        ? await writeSome(fd, bytes, written)
+        : writeSync(fd, bytes, written);
+    }
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function writeSome(fd: number, bytes: Buffer, offset: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    write(fd, bytes, offset, bytes.length - offset, null, (error, count) =>
+      error === null ? resolve(count) : reject(error),
+    );
+  });
 }
 
 export function openFolder(path: string): Promise<FileHandle> {

@@ -11,6 +11,7 @@ import {
   readAt,
   readAtOnce,
   writeAll,
+  writeNew,
 } from './file-calls.ts';
 import { FolderSync } from './folder-sync.ts';
 
@@ -179,9 +180,14 @@ async function moveWithoutReplacing(source: string, target: string): Promise<voi
   await unlink(source);
 }
 
+/**
+ * A file that is written in one piece costs one trip to the thread pool: opened with O_DSYNC, its
+ * one write returns when bytes and length are on disk. A longer one is written as it comes, and synced.
+ */
 class FileWriter implements BlobWriter {
   readonly #path: string;
   #file: FileHandle | null = null;
+  #pending: readonly Uint8Array[] | null = null;
   #isOurs = false;
 
   constructor(path: string) {
@@ -189,10 +195,23 @@ class FileWriter implements BlobWriter {
   }
 
   async append(parts: readonly Uint8Array[]): Promise<void> {
+    if (this.#file === null && this.#pending === null) {
+      this.#pending = parts;
+      return;
+    }
     await writeAll(await this.#open(), parts);
   }
 
   async finish(options: { readonly syncNow: boolean }): Promise<void> {
+    if (this.#pending !== null) {
+      const parts = this.#pending;
+      this.#pending = null;
+      // The name is ours from the moment that it is made, whatever becomes of the write.
+      await writeNew(this.#path, parts, options, () => {
+        this.#isOurs = true;
+      });
+      return;
+    }
     const file = await this.#open();
     if (options.syncNow) await file.sync();
     await this.#close();
@@ -210,6 +229,9 @@ class FileWriter implements BlobWriter {
     if (this.#file === null) {
       this.#file = await openNew(this.#path);
       this.#isOurs = true;
+      const parts = this.#pending ?? [];
+      this.#pending = null;
+      await writeAll(this.#file, parts);
     }
     return this.#file;
   }

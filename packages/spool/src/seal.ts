@@ -2,9 +2,11 @@ import {
   createCipheriv,
   createDecipheriv,
   createHash,
+  createSecretKey,
   diffieHellman,
   generateKeyPairSync,
   hkdfSync,
+  type KeyObject,
 } from 'node:crypto';
 import {
   publicKeyFromRaw,
@@ -26,7 +28,7 @@ const MAX_REMEMBERED = 32;
 
 /** What seals or opens the chunks of one file. */
 export interface FileKey {
-  readonly key: Buffer;
+  readonly key: KeyObject;
   /** SHA-256 of the header bytes: associated data of every chunk. */
   readonly headerDigest: Buffer;
 }
@@ -111,7 +113,9 @@ export function deriveFileKey(
   const headerDigest = createHash('sha256').update(headerBytes).digest();
   const salt = Buffer.concat([agreement.ephemeral, reader.raw]);
   const info = Buffer.concat([INFO, headerDigest]);
-  return { key: Buffer.from(hkdfSync('sha256', agreement.secret, salt, info, 32)), headerDigest };
+  // A KeyObject: Node spends ten times as long on a cipher whose key is a Buffer.
+  const key = createSecretKey(Buffer.from(hkdfSync('sha256', agreement.secret, salt, info, 32)));
+  return { key, headerDigest };
 }
 
 /** STREAM (Hoang, Reyhanitabar, Rogaway, Vizár 2015): an 11-byte counter and a last-chunk byte. */

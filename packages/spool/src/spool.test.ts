@@ -439,7 +439,7 @@ test('emptyTmp removes all that was never committed', async () => {
   await put(fixture, bodies(10), 'tmp');
   const kept = await put(fixture, bodies(10), 'hold');
   const writer = await fixture.spool.create('tmp', headerOf(newQueueId(NOW)), 'worker');
-  await writer.write(bodies(2 * CHUNK));
+  await writer.write(bodies(4 * CHUNK));
   assert.equal(await fixture.spool.emptyTmp(), 2);
   assert.deepEqual(await gather(fixture.spool.list('hold')), [kept]);
   await writer.abort();

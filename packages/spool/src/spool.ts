@@ -29,6 +29,8 @@ import { StateFiles } from './state-files.ts';
 import { SpoolWriter } from './writer.ts';
 
 const DEFAULT_RESERVE_BYTES = 64 * 1024 * 1024;
+/** Free space is looked at this often; the reserve is there for what comes in between. */
+const FREE_KNOWN_MS = 500;
 const MAX_SAME_NAME = 100;
 
 /** The sealed queue files of one gateway. */
@@ -42,6 +44,8 @@ export class Spool {
   readonly #readers = new ReaderAgreements();
   readonly #states: StateFiles;
   readonly #unsynced = new Set<string>();
+  #freeBytes = 0;
+  #freeAt = Number.NEGATIVE_INFINITY;
 
   private constructor(options: SpoolOptions, store: BlobStore) {
     this.#store = store;
@@ -213,7 +217,12 @@ export class Spool {
 
   /** False if storing that many bytes would eat into the reserve: then the reply is `spool-full`. */
   async hasRoomFor(sizeBytes: number): Promise<boolean> {
-    return (await this.#store.freeBytes()) - sizeBytes >= this.#reserveBytes;
+    const now = performance.now();
+    if (now - this.#freeAt > FREE_KNOWN_MS) {
+      this.#freeBytes = await this.#store.freeBytes();
+      this.#freeAt = now;
+    }
+    return this.#freeBytes - sizeBytes >= this.#reserveBytes;
   }
 
   /** Gives the folders back. Files that are being written must be finished before. */

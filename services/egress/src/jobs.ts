@@ -10,9 +10,14 @@ export async function outgoingJob(spool: Spool, id: QueueId): Promise<JobRef | n
   if (read.kind === 'gone') return null;
   // A corrupt file is worked on too: the handler sets it aside.
   if (read.kind === 'corrupt') return { id, dueAt: new Date(0), destination: null };
-  const stored = await spool.readState('outgoing', id);
-  const state = stored === null ? newState(read.header) : parseState(stored, read.header);
-  return { id, dueAt: dueAtOf(stored), destination: destinationOf(read.header, state) };
+  try {
+    const stored = await spool.readState('outgoing', id);
+    const state = stored === null ? newState(read.header) : parseState(stored, read.header);
+    return { id, dueAt: dueAtOf(stored), destination: destinationOf(read.header, state) };
+  } catch {
+    // One damaged state must not keep the scan from all others: the handler reports it, each time.
+    return { id, dueAt: new Date(0), destination: null };
+  }
 }
 
 /** The scan at start and each minute: makes the jobs again that the schedule does not know. */

@@ -28,9 +28,13 @@ const DEFAULT_LIMIT = 100;
 export function createVerbs(ports: VerbPorts): Handlers<Egress> {
   const { spool, schedule } = ports;
   return {
-    hint: async ({ id: text }) => {
+    hint: async ({ id: text, destination }) => {
       const id = parseQueueId(text);
-      const job = id === null ? null : await outgoingJob(spool, id);
+      if (id === null) return {};
+      const job =
+        destination === undefined
+          ? await outgoingJob(spool, id)
+          : { id, dueAt: new Date(0), destination };
       if (job !== null) await schedule.add(job);
       return {};
     },

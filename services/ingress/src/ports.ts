@@ -73,9 +73,9 @@ export interface InwardPort {
 /** Tells the next process that there is work. A hint that is lost loses no mail. */
 export interface HintPort {
   /** To worker outward: there is a file in `incoming`. */
-  incoming(id: QueueId): void;
+  incoming(id: QueueId, destination: string): void;
   /** To egress: there is a file in `outgoing`. */
-  outgoing(id: QueueId): void;
+  outgoing(id: QueueId, destination: string): void;
 }
 
 /** Everything outside this process. */

@@ -91,14 +91,17 @@ function hintPort(to: {
   readonly toEgress: IpcClient<typeof hintProtocol> | null;
   readonly logger: Logger;
 }): HintPort {
-  const send = (client: IpcClient<typeof hintProtocol> | null, id: QueueId) => {
+  const send = (
+    client: IpcClient<typeof hintProtocol> | null,
+    { id, destination }: { readonly id: QueueId; readonly destination: string },
+  ) => {
     // The spool is scanned each minute: a lost hint costs time, not mail.
-    client?.call('hint', { id }).catch((cause: unknown) => {
+    client?.call('hint', { id, destination }).catch((cause: unknown) => {
       to.logger.warn('hint.lost', { queueId: id, cause });
     });
   };
   return {
-    incoming: (id) => send(to.toOutward, id),
-    outgoing: (id) => send(to.toEgress, id),
+    incoming: (id, destination) => send(to.toOutward, { id, destination }),
+    outgoing: (id, destination) => send(to.toEgress, { id, destination }),
   };
 }

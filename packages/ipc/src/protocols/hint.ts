@@ -43,7 +43,14 @@ const done = z.discriminatedUnion('kind', [
 /** Job hints and queue verbs, on worker outward (folder `incoming`, `hold`) and egress (`outgoing`). */
 export const hintProtocol = defineProtocol({
   /** There is work under this id; losing a hint loses no mail. */
-  hint: { params: z.strictObject({ id }), result: emptySchema },
+  hint: {
+    params: z.strictObject({
+      id,
+      /** Of a file that was just made: what the owner would read from it. */
+      destination: destination.exactOptional(),
+    }),
+    result: emptySchema,
+  },
   list: {
     params: z.strictObject({
       state: queueStateSchema.optional(),

@@ -19,7 +19,7 @@ export const ROLES = [
 export type Role = (typeof ROLES)[number];
 
 const DECRYPTION_FLOOR_MS = 100;
-const OUTWARD_CONCURRENCY = 16;
+const OUTWARD_CONCURRENCY = 32;
 /** The directory announces at most so many naming contexts. */
 const MAX_CONTEXTS = 8;
 

@@ -182,3 +182,8 @@ export function acceptedEvent(of: {
 export function isOwnReversePath(path: ReversePath, own: ReadonlySet<Domain>): boolean {
   return 'null' in path || own.has(path.domain);
 }
+
+/** What the schedules go by: the domain of the first recipient. */
+export function destinationOf(header: Pick<QueueFileHeader, 'forwardPaths'>): string {
+  return header.forwardPaths[0]?.path.split('@').at(-1) ?? '';
+}

@@ -6,6 +6,7 @@ import type { DataOutcome, MailCommand, RecipientCommand } from '../smtp/types.t
 import { BaseTransactions, type OpenMessage } from './base.ts';
 import {
   acceptedEvent,
+  destinationOf,
   isPostmaster,
   isReserved,
   type OpenEnvelope,
@@ -152,7 +153,7 @@ export class InwardTransactions extends BaseTransactions {
     if (!isRecorded) return this.#takeBack(message, done, 'recorder-unavailable');
     if (!results.some(({ id }) => id === header.id)) await this.removeQuietly('tmp', header.id);
     for (const { id, folder } of results) {
-      if (folder === 'outgoing') this.around.ports.hints.outgoing(id);
+      if (folder === 'outgoing') this.around.ports.hints.outgoing(id, destinationOf(header));
     }
     return { kind: 'accepted', queueId: header.id };
   }

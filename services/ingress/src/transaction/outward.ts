@@ -3,7 +3,13 @@ import type { ClientFacts } from '@sallyport/ipc';
 import type { ReversePath } from '@sallyport/mail';
 import type { DataOutcome, MailCommand, RecipientCommand } from '../smtp/types.ts';
 import { BaseTransactions, type OpenMessage } from './base.ts';
-import { acceptedEvent, isOwnReversePath, isReserved, type Surroundings } from './facts.ts';
+import {
+  acceptedEvent,
+  destinationOf,
+  isOwnReversePath,
+  isReserved,
+  type Surroundings,
+} from './facts.ts';
 import { spoolFault } from './message-file.ts';
 
 export interface OutwardOptions {
@@ -74,7 +80,7 @@ export class OutwardTransactions extends BaseTransactions {
       this.abandoned(id, 'could not be committed');
       return { kind: 'refused', fault: spoolFault(cause) };
     }
-    this.around.ports.hints.incoming(id);
+    this.around.ports.hints.incoming(id, destinationOf(message.header));
     return { kind: 'accepted', queueId: id };
   }
 

@@ -14,6 +14,7 @@ import type { InwardPorts } from './serve-inward.ts';
 
 const SEEN_KEY_DAYS = 30;
 const SENT_DAYS = 14;
+const SENT_GROUP_MS = 100;
 
 /** Message-IDs of what we sent; a report about one of them needs no partner signature. */
 export async function openSentIndex(
@@ -23,6 +24,7 @@ export async function openSentIndex(
   const index = new HashIndex({
     folder: options.indexFolder,
     name: 'sent',
+    groupMs: SENT_GROUP_MS,
     days: SENT_DAYS,
     clock,
   });

@@ -54,8 +54,11 @@ async function decideOne(
   const applied = appliedFor(recipient, job.active, ports.ownDomains);
   const now = ports.clock.now();
   const located = await locateForRecipient(recipient, applied, ports.lookup, now);
-  for (const step of located.trace) {
-    ports.logger.info('lookup.step', { queueId: job.header.id, ...step });
+  // The way to a find is told by `cert locate`; the way to none belongs in the log.
+  if (located.facts.kind !== 'found') {
+    for (const step of located.trace) {
+      ports.logger.info('lookup.step', { queueId: job.header.id, ...step });
+    }
   }
   const { outbound } = applied;
   const profile = outbound.sign === 'none' ? 'none' : outbound.profile;

@@ -7,13 +7,13 @@ import type { QueueFileHeader } from '@sallyport/spool';
 import { filterContent } from '../filter/filter.ts';
 import { openMessage } from '../shared/open-message.ts';
 import { Unavailable } from '../shared/ports.ts';
-import { decideAll, type Group, groupByTreatment, type Waiting } from './decide-recipients.ts';
+import { decideAll, groupByTreatment } from './decide-recipients.ts';
 import { messageFacts } from './facts.ts';
 import { DONE, type ForwardEntry, type Job, type JobResult, type OutwardPorts } from './job.ts';
 import { Protector } from './protect.ts';
 import { rememberSent, sendOn, settleHeld, settleRefused } from './settle.ts';
 import { readOutwardState } from './state.ts';
-import { waitLonger } from './wait.ts';
+import { soonestOf, waitLonger } from './wait.ts';
 
 /** Takes one message from `incoming` to `outgoing`, `hold` or back to its author. */
 export async function handleOutward(id: QueueId, ports: OutwardPorts): Promise<JobResult> {
@@ -119,7 +119,7 @@ async function work(job: Job, ports: OutwardPorts): Promise<JobResult> {
     settle(group.recipients);
   }
   if (groups.treatments.length > 0) {
-    await rememberSent(fieldValues(read.message.root, 'message-id'), ports);
+    rememberSent(fieldValues(read.message.root, 'message-id'), ports);
   }
   for (const group of groups.held) {
     await settleHeld(job, group, ports);
@@ -129,16 +129,9 @@ async function work(job: Job, ports: OutwardPorts): Promise<JobResult> {
     await settleRefused(job, group.recipients, group.decision, ports);
     settle(group.recipients);
   }
-  const waiting = soonest(groups.waiting);
+  const waiting = soonestOf(groups.waiting.map(({ decision }) => decision));
   if (waiting === null) return await finish(job, ports);
   return await waitLonger(job, { ...job.state, settled: [...settled] }, waiting, ports);
-}
-
-/** Who waits for the schedule must not keep those whose rule says how long they wait at most. */
-function soonest(groups: readonly Group<Waiting>[]): Waiting | null {
-  const all = groups.map(({ decision }) => decision);
-  const waitMs = ({ waitMs: given }: Waiting): number => given ?? Number.POSITIVE_INFINITY;
-  return all.toSorted((a, b) => (waitMs(a) <= waitMs(b) ? -1 : 1))[0] ?? null;
 }
 
 async function finish(job: Job, ports: OutwardPorts): Promise<JobResult> {

@@ -19,7 +19,7 @@ export interface OutwardPorts extends ReportPorts {
   /** What the next hop of a domain takes, in bytes; null if it does not say. */
   readonly nextHopLimit: (domain: string) => Promise<number | null>;
   /** Tells egress that there is a new message in `outgoing`. */
-  readonly relay: (id: QueueId) => void;
+  readonly relay: (id: QueueId, destination?: string) => void;
   readonly retry: RetrySchedule;
   readonly logger: Logger;
   readonly clock: Clock;

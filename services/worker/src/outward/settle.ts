@@ -52,16 +52,19 @@ export async function sendOn(
     },
     false,
   );
-  ports.relay(id);
+  ports.relay(id, recipients[0]?.path.split('@').at(-1));
 }
 
-/** Keeps the hash of a Message-ID: a report about it needs no partner signature. */
-export async function rememberSent(
-  messageIds: readonly string[],
-  ports: OutwardPorts,
-): Promise<void> {
+/**
+ * Keeps the hash of a Message-ID: a report about it needs no partner signature. Nobody waits for
+ * it: one that a crash forgets only makes a report look like any other mail.
+ */
+export function rememberSent(messageIds: readonly string[], ports: OutwardPorts): void {
   const [messageId] = messageIds;
-  if (messageId !== undefined) await ports.sent.add(Buffer.from(messageId.trim()), Buffer.alloc(1));
+  if (messageId === undefined) return;
+  ports.sent
+    .add(Buffer.from(messageId.trim()), Buffer.alloc(1))
+    .catch((cause: unknown) => ports.logger.warn('sent.not-remembered', { cause }));
 }
 
 async function recordDecision(

@@ -36,10 +36,10 @@ export async function startOutward(options: OutwardOptions, runtime: Runtime): P
   };
   const inward = await createInwardPorts(options, runtime, tools);
   const schedule = await createOutwardSchedule(options.queue, clock, logger);
-  const relay = (id: QueueId): void => {
+  const relay = (id: QueueId, destination?: string): void => {
     // A hint that is lost loses no mail: egress scans its folder each minute.
     egress
-      .call('hint', { id })
+      .call('hint', destination === undefined ? { id } : { id, destination })
       .catch((cause: unknown) => logger.info('hint.lost', { queueId: id, cause }));
   };
   const ports: OutwardPorts = {

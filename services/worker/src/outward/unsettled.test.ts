@@ -13,6 +13,7 @@ import { expireHeld } from './hold-expiry.ts';
 import type { OutwardPorts } from './job.ts';
 import { type ReportPorts, reportToAuthor } from './reports.ts';
 import { outwardJob } from './schedule.ts';
+import { soonestOf } from './wait.ts';
 
 const DAY_MS = 86_400_000;
 const NOW = new Date('2026-11-21T08:00:00Z');
@@ -157,4 +158,12 @@ test('RFC 8689 5: of a message that demands TLS the header alone goes back', asy
     assert.equal(isWhole, !requireTls);
     assert.equal(read.header.requireTls, requireTls);
   }
+});
+
+test("a recipient's rule that waits a minute is not kept by another's that waits for the schedule", () => {
+  const wait = (waitMs: number | null) => ({ fault: 'dns-failure', sentence: '', waitMs }) as const;
+  assert.equal(soonestOf([wait(null), wait(60_000), wait(90_000)])?.waitMs, 60_000);
+  assert.equal(soonestOf([wait(60_000), wait(null)])?.waitMs, 60_000);
+  assert.equal(soonestOf([wait(null), wait(null)])?.waitMs, null);
+  assert.equal(soonestOf([]), null);
 });

@@ -26,9 +26,13 @@ const DEFAULT_LIMIT = 100;
 /** Job hints and queue verbs over `incoming`, `hold` and `corrupt`. */
 export function outwardVerbs(ports: VerbPorts): Handlers<Protocol> {
   return {
-    hint: async ({ id }) => {
+    hint: async ({ id, destination }) => {
       const queueId = parseQueueId(id);
-      const job = queueId === null ? null : await outwardJob(ports.spool, queueId);
+      if (queueId === null) return {};
+      const job =
+        destination === undefined
+          ? await outwardJob(ports.spool, queueId)
+          : { id: queueId, dueAt: new Date(0), destination };
       if (job !== null) await ports.schedule.add(job);
       return {};
     },

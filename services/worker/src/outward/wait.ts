@@ -13,6 +13,16 @@ export interface Wait {
   readonly waitMs: number | null;
 }
 
+/** Who waits for the schedule must not keep those whose rule says how long they wait at most. */
+export function soonestOf(waits: readonly Wait[]): Wait | null {
+  let soonest: Wait | null = null;
+  for (const wait of waits) {
+    const bound = soonest?.waitMs ?? Number.POSITIVE_INFINITY;
+    if (soonest === null || (wait.waitMs ?? Number.POSITIVE_INFINITY) < bound) soonest = wait;
+  }
+  return soonest;
+}
+
 /** Keeps the message for another try, warns of the delay once, and returns it when its time is up. */
 export async function waitLonger(
   message: { readonly header: QueueFileHeader; readonly content: Content },

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { type FileHandle, mkdir, open, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Clock } from '@sallyport/mail';
 
 const ENTRY_BYTES = 32;
@@ -19,6 +20,7 @@ export class HashIndex {
   readonly #name: string;
   readonly #days: number;
   readonly #clock: Clock;
+  readonly #groupMs: number;
   readonly #seen = new Map<string, string>();
   /** How much of each file was read: a stranger's question must not cost the whole again. */
   readonly #readBytes = new Map<string, number>();
@@ -33,11 +35,14 @@ export class HashIndex {
     readonly name: string;
     readonly days: number;
     readonly clock: Clock;
+    /** How long entries wait for others, so that one write serves them all; 0 if left out. */
+    readonly groupMs?: number;
   }) {
     this.#folder = options.folder;
     this.#name = options.name;
     this.#days = options.days;
     this.#clock = options.clock;
+    this.#groupMs = options.groupMs ?? 0;
   }
 
   /** Reads the days that are kept. Call once before use. */
@@ -79,6 +84,7 @@ export class HashIndex {
     this.#waiting.push(entry);
     this.#next ??= this.#writing
       .catch(() => undefined) // told to those whose entries they were
+      .then(() => (this.#groupMs === 0 ? undefined : sleep(this.#groupMs)))
       .then(() => {
         const entries = Buffer.concat(this.#waiting);
         this.#waiting = [];

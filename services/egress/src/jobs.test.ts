@@ -1,0 +1,46 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { createLogger } from '@sallyport/log';
+import { newQueueId, type QueueId } from '@sallyport/mail';
+import { createEmbeddedSchedule } from '@sallyport/queue';
+import { generateReaderKey, Spool } from '@sallyport/spool';
+import { restoreOutgoing } from './jobs.ts';
+
+test('one damaged state file does not keep the scan from the other messages', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'sallyport-jobs-'));
+  const clock = { now: () => new Date('2026-11-21T08:00:00Z') };
+  const logger = createLogger({ service: 'test', now: clock.now, write: () => {} });
+  const readerKeys = { egress: generateReaderKey().publicKeyPem };
+  const spool = await Spool.open({ folder, readerKeys, logger });
+  const schedule = createEmbeddedSchedule({ clock, logger, maxJobs: 10 });
+  t.after(async () => {
+    await schedule.close();
+    await spool.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
+  const put = async (): Promise<QueueId> => {
+    const id = newQueueId(clock.now());
+    const header = {
+      ...({ version: 1, id, createdAt: clock.now().toISOString(), origin: 'outward' } as const),
+      ...{ reversePath: '', forwardPaths: [{ path: 'bob@bravo.example' }], client: null },
+      ...{
+        evidence: null,
+        dsn: {},
+        smtpUtf8: false,
+        eightBit: false,
+        requireTls: false,
+        extra: {},
+      },
+    };
+    const writer = await spool.create('tmp', header, 'egress');
+    await writer.finish({ syncNow: true });
+    await spool.commit(id, 'tmp', 'outgoing');
+    return id;
+  };
+  writeFileSync(join(folder, 'outgoing', `${await put()}.state`), '{"version":1,');
+  await put();
+  assert.equal(await restoreOutgoing(spool, schedule), 2);
+});
