@@ -1,5 +1,5 @@
 import type { FaultId } from '@sallyport/faults';
-import type { Content } from '@sallyport/mail';
+import type { Content, QueueId } from '@sallyport/mail';
 import { nextAttempt } from '@sallyport/queue';
 import type { QueueFileHeader } from '@sallyport/spool';
 import { DONE, type JobResult, type OutwardPorts } from './job.ts';
@@ -59,6 +59,7 @@ export async function waitLonger(
     sentence,
     delayWarned: state.delayWarned || warn,
   });
+  await recordWait(header.id, { fault, sentence, at }, ports);
   if (warn) {
     const willRetryUntil = new Date(createdAt.getTime() + ports.retry.expireAfterMs);
     await reportToAuthor(
@@ -69,4 +70,20 @@ export async function waitLonger(
     );
   }
   return { kind: 'again', at };
+}
+
+/** Mail waits for a recorder too: what cannot be recorded of a wait is in the log and the state. */
+async function recordWait(
+  queueId: QueueId,
+  wait: { readonly fault: FaultId; readonly sentence: string; readonly at: Date },
+  ports: OutwardPorts,
+): Promise<void> {
+  const { fault, sentence } = wait;
+  const nextAttempt = wait.at.toISOString();
+  try {
+    const event = { kind: 'deferred', queueId, fault, nextAttempt, sentence } as const;
+    await ports.recorder.record(event, false);
+  } catch (cause) {
+    ports.logger.warn('wait.not-recorded', { queueId, fault, cause });
+  }
 }
