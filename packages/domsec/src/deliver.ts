@@ -1,5 +1,5 @@
 import { bufferContent, type Content, concatContent, parseDomain } from '@sallyport/mail';
-import { formatField, type HeaderField } from '@sallyport/mime';
+import { type Entity, formatField, type HeaderField } from '@sallyport/mime';
 import { authservIdOf } from './authserv-id.ts';
 import type { Layer, OpenedMessage, SignedLayer } from './layers.ts';
 import type { Verdict } from './verdict.ts';
@@ -45,7 +45,7 @@ export function deliveredMessage(
     if (layer.kind === 'broken' || layer.inside === null) break;
     entity = layer.inside;
     // Step by step: a layer between may be the one that carries the protected fields.
-    header = mergedHeader(header, entity.header);
+    header = mergedHeader(header, provenFields(layer, entity));
   }
   const kept = header.filter((field) => !isForged(field, options.authservId)).map(withLineEnd);
   return concatContent([
@@ -90,6 +90,13 @@ function isStructural(name: string): boolean {
 
 // RFC 9788 section 2.2, and SM-12: where the inside has header fields, the outside ones prove
 // nothing and must not be shown; trace fields are the exception, they are written on the way.
+// What stands between a CBC layer and the signature inside it is covered by neither: only the fields
+// that describe the body are taken from there.
+function provenFields(layer: Layer, entity: Entity): readonly HeaderField[] {
+  if (layer.kind !== 'encrypted' || layer.authenticated) return entity.header;
+  return entity.header.filter((field) => isStructural(field.name.toLowerCase()));
+}
+
 function mergedHeader(
   outer: readonly HeaderField[],
   inner: readonly HeaderField[],

@@ -113,7 +113,7 @@ export const egressOptionsSchema = z.strictObject({
   queue: z
     .discriminatedUnion('driver', [
       z.strictObject({ driver: z.literal('embedded') }),
-      z.strictObject({ driver: z.literal('redis'), url: z.string() }),
+      z.strictObject({ driver: z.literal('redis'), urlFile: path }),
     ])
     .default({ driver: 'embedded' })
     .describe('who schedules'),

@@ -174,7 +174,9 @@ function retrySchedule({ retry }: EgressOptions) {
 
 async function createSchedule({ options, clock, logger }: World): Promise<JobSchedule> {
   if (options.queue.driver === 'redis') {
-    return await openRedisSchedule({ url: options.queue.url, name: 'egress', clock, logger });
+    // The URL may hold a password, so it stays in its file until it is used.
+    const url = (await readFile(options.queue.urlFile, 'utf8')).trim();
+    return await openRedisSchedule({ url, name: 'egress', clock, logger });
   }
   const paused = await loadPaused(options.pausedFile);
   return createEmbeddedSchedule({ clock, logger, maxJobs: MAX_JOBS, paused });

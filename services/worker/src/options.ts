@@ -67,7 +67,7 @@ export const workerOptionsSchema = z.discriminatedUnion('role', [
     concurrency: z.number().int().min(1).max(256),
     queue: z.discriminatedUnion('driver', [
       z.strictObject({ driver: z.literal('embedded') }),
-      z.strictObject({ driver: z.literal('redis'), url: z.string() }),
+      z.strictObject({ driver: z.literal('redis'), urlFile: path }),
     ]),
     retry: z.strictObject({
       firstMs: milliseconds,

@@ -126,6 +126,10 @@ function mailWorker(config: GatewayConfig, layout: GatewayLayout) {
   };
 }
 
+function queueFiles({ queue }: GatewayConfig): string[] {
+  return queue.driver === 'redis' ? [queue.urlFile] : [];
+}
+
 function workerFiles(config: GatewayConfig, layout: GatewayLayout): string[] {
   const lists = config.domains.flatMap(({ recipients }) =>
     recipients.kind === 'list' ? [recipients.file] : [],
@@ -159,7 +163,7 @@ function outwardSpec(config: GatewayConfig, layout: GatewayLayout): ProcessSpec 
       retry: retryOf(config),
       holdExpiryMs: config.hold.expiry,
     },
-    readable: workerFiles(config, layout),
+    readable: [...workerFiles(config, layout), ...queueFiles(config)],
     writable: [
       ...spoolFolders(layout, 'tmp', 'incoming', 'outgoing', 'hold', 'corrupt'),
       layout.index,
@@ -192,7 +196,7 @@ function routeRow({ domain, nextHops, tls, trustedHop }: GatewayConfig['routes']
 
 function queueOf(config: GatewayConfig) {
   return config.queue.driver === 'redis'
-    ? { driver: 'redis' as const, url: readFileSync(config.queue.urlFile, 'utf8').trim() }
+    ? { driver: 'redis' as const, urlFile: config.queue.urlFile }
     : { driver: 'embedded' as const };
 }
 
@@ -253,6 +257,7 @@ function egressSpec(config: GatewayConfig, layout: GatewayLayout): ProcessSpec {
       queue: queueOf(config),
     },
     readable: [
+      ...queueFiles(config),
       layout.policy,
       layout.spool,
       layout.spoolKeys.workerPublic,

@@ -133,16 +133,8 @@ export class InwardTransactions extends BaseTransactions {
   ): Promise<DataOutcome> {
     const { header, file } = message;
     const results = parseResults(judgement);
-    const done: Result[] = [];
-    try {
-      for (const result of results) {
-        done.push(result);
-        await this.around.ports.spool.commit(result.id, 'tmp', result.folder);
-      }
-    } catch (cause) {
-      this.around.logger.error('spool.commit-failed', { queueId: header.id, cause });
-      return this.#takeBack(message, done, 'internal');
-    }
+    // The record comes first: egress may find a result in the moment that it is renamed, and what is
+    // not recorded must not be on its way.
     const isRecorded = await this.recordDurably({
       kind: 'committed',
       queueId: header.id,
@@ -150,7 +142,15 @@ export class InwardTransactions extends BaseTransactions {
       sizeBytes: file.sizeBytes,
       sentence: judgement.sentence.slice(0, 2_000),
     });
-    if (!isRecorded) return this.#takeBack(message, done, 'recorder-unavailable');
+    if (!isRecorded) return this.#takeBack(message, results, 'recorder-unavailable');
+    try {
+      for (const result of results) {
+        await this.around.ports.spool.commit(result.id, 'tmp', result.folder);
+      }
+    } catch (cause) {
+      this.around.logger.error('spool.commit-failed', { queueId: header.id, cause });
+      return this.#takeBack(message, results, 'internal');
+    }
     if (!results.some(({ id }) => id === header.id)) await this.removeQuietly('tmp', header.id);
     for (const { id, folder } of results) {
       if (folder === 'outgoing') this.around.ports.hints.outgoing(id, destinationOf(header));

@@ -239,7 +239,7 @@ const accepting =
 
 const inbound = { from: 'bob@bravo.example', to: ['ann@acme.example'] };
 
-test('inward: accepted, judged, renamed, committed on record, then 250 and the hint', async () => {
+test('inward: accepted, judged, committed on record, renamed, then 250 and the hint', async () => {
   const memory = new MemoryPorts();
   memory.inward = verdicts(accepting(memory));
   await using running = await testIngress({ memory, listener: PARTNER });
@@ -249,9 +249,9 @@ test('inward: accepted, judged, renamed, committed on record, then 250 and the h
     'create',
     'record accepted',
     'finish',
+    'record committed',
     'commit outgoing',
     'commit hold',
-    'record committed',
     'hint outgoing',
   ]);
   const sizes = Object.values(memory.folders).map(({ size }) => size);

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import type { Logger } from '@sallyport/log';
 import { type Clock, parseMailbox, type QueueId } from '@sallyport/mail';
 import {
@@ -19,8 +20,13 @@ export async function createOutwardSchedule(
   logger: Logger,
 ): Promise<JobSchedule> {
   return queue.driver === 'redis'
-    ? await openRedisSchedule({ url: queue.url, name: 'outward', clock, logger })
+    ? await openRedisSchedule({ url: await readUrl(queue.urlFile), name: 'outward', clock, logger })
     : createEmbeddedSchedule({ clock, logger, maxJobs: MAX_JOBS });
+}
+
+/** The URL may hold a password, so it stays in its file until it is used. */
+async function readUrl(file: string): Promise<string> {
+  return (await readFile(file, 'utf8')).trim();
 }
 
 /** The job of a message in `incoming`: due when its state says, under its first recipient's domain. */
