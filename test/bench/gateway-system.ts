@@ -35,7 +35,7 @@ export interface GatewayWorld extends AsyncDisposable {
   startGateway(profile: Profile, profileFolder: string | null): Promise<GatewaySystem>;
 }
 
-export interface GatewaySystem extends System {
+interface GatewaySystem extends System {
   readonly auditFolder: string;
 }
 

@@ -9,7 +9,7 @@ interface Peer {
 }
 
 /** Everything that the tests talk to, by the name of its Debian package. */
-export const PEERS: readonly Peer[] = [
+const PEERS: readonly Peer[] = [
   { packageName: 'postfix', file: '/usr/sbin/postfix' },
   { packageName: 'slapd', file: '/usr/sbin/slapd' },
   { packageName: 'ldap-utils', file: '/usr/bin/ldapsearch' },
@@ -31,7 +31,7 @@ export const PEERS: readonly Peer[] = [
 ];
 
 /** The packages that are not installed. */
-export function missingPeers(): readonly string[] {
+function missingPeers(): readonly string[] {
   return PEERS.filter((peer) => !existsSync(peer.file)).map((peer) => peer.packageName);
 }
 

@@ -1,7 +1,7 @@
 import type { Content } from '@sallyport/mail';
 
 /** Ciphers are fed pieces of this size: larger ones make large garbage, smaller ones cost calls. */
-export const PIECE_BYTES = 64 * 1024;
+const PIECE_BYTES = 64 * 1024;
 const SMALL_PIECE_BYTES = 8 * 1024;
 
 /** Slices of one buffer as content; small slices are gathered, large ones passed on as they are. */

@@ -1,19 +1,8 @@
-import type {
-  CmsLimits,
-  CurveName,
-  EnvelopedDataView,
-  KdfHash,
-  OaepHash,
-  SignedDataView,
-  SignerInfoView,
-} from '@sallyport/cms';
+import type { CmsLimits, CurveName, KdfHash, OaepHash } from '@sallyport/cms';
 import type { FaultId } from '@sallyport/faults';
-import type { Content } from '@sallyport/mail';
 import type { Entity, MimeLimits } from '@sallyport/mime';
 import type { Certificate } from '@sallyport/pki';
 import type { SignatureTypeName } from './outward.ts';
-
-export type { EnvelopedDataView, SignedDataView, SignerInfoView };
 
 /** One SignerInfo after the cryptographic check; trust and names are judged later. */
 export interface LayerSigner {
@@ -138,5 +127,3 @@ export interface OpenOptions {
 export type ReadMessage =
   | { readonly kind: 'opened'; readonly message: OpenedMessage }
   | { readonly kind: 'malformed'; readonly fault: FaultId; readonly reason: string };
-
-export type MessageSource = Content;

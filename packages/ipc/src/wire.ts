@@ -23,7 +23,6 @@ export const responseSchema = z.union([
   z.strictObject({ id: z.int().nonnegative(), result: z.unknown() }),
 ]);
 
-export type Request = z.infer<typeof requestSchema>;
 export type Response = z.infer<typeof responseSchema>;
 
 /** @returns null if the bytes are no JSON. */

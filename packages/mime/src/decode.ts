@@ -56,7 +56,7 @@ for (const char of 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz01234567
 }
 
 /** RFC 2045 section 6.8: what is not of the alphabet is passed over, `=` ends. */
-export class Base64Decoder {
+class Base64Decoder {
   #carry = '';
   #ended = false;
 

@@ -146,7 +146,7 @@ function unfold(text: string): string {
 }
 
 /** Without space and tab at both ends; linear, and unlike `trim` it leaves other characters. */
-export function trimWsp(text: string): string {
+function trimWsp(text: string): string {
   let start = 0;
   let end = text.length;
   while (start < end && isWsp(text.charCodeAt(start))) start += 1;

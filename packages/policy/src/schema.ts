@@ -1,4 +1,4 @@
-import { type Domain, parseDomain } from '@sallyport/mail';
+import { parseDomain } from '@sallyport/mail';
 import { z } from 'zod';
 
 const MAX_PARTNERS = 10_000;
@@ -250,7 +250,6 @@ export type InboundPolicy = PartnerPolicy['inbound'];
 export type TlsPolicy = PartnerPolicy['tls'];
 export type TrustPolicy = PartnerPolicy['trust'];
 export type FilterRule = PolicyDocument['filters']['outward'];
-export type PartnerDomain = Domain;
 
 /** Parses a policy document; every fault has its path and reason. */
 export function parsePolicyDocument(

@@ -6,7 +6,7 @@ const GROWTH = 1.25;
 const NONE = -1;
 
 /** Where a job is in the schedule. */
-export const FREE = 0;
+const FREE = 0;
 export const IN_HEAP = 1;
 export const IN_LINE = 2;
 export const RUNNING = 3;

@@ -6,7 +6,7 @@
 import { closeSync, constants, openSync, read, readSync, write, writeSync } from 'node:fs';
 import { type FileHandle, open as openHandle } from 'node:fs/promises';
 
-export const FILE_MODE = 0o600;
+const FILE_MODE = 0o600;
 export const FOLDER_MODE = 0o700;
 
 const CREATE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;

@@ -12,7 +12,7 @@ import {
 } from './seal.ts';
 
 /** The first bytes of every queue file; the figure is the version of the format. */
-export const MAGIC = Buffer.from('SLPY1\n');
+const MAGIC = Buffer.from('SLPY1\n');
 
 const LENGTH_BYTES = 4;
 const FIXED_BYTES = MAGIC.length + LENGTH_BYTES;

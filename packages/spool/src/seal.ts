@@ -17,7 +17,7 @@ import {
 
 /** Plaintext bytes of every chunk but the last. */
 export const CHUNK_BYTES = 64 * 1024;
-export const TAG_BYTES = 16;
+const TAG_BYTES = 16;
 export const EPHEMERAL_BYTES = 32;
 
 const SEALED_CHUNK_BYTES = CHUNK_BYTES + TAG_BYTES;

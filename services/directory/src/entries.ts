@@ -18,7 +18,7 @@ export interface Entry {
 export type EntryIndex = ReadonlyMap<string, readonly Entry[]>;
 
 /** Parses the entries file. @throws if it is not what the schema says. */
-export function parseEntries(text: string): EntryIndex {
+function parseEntries(text: string): EntryIndex {
   const { entries } = entriesFileSchema.parse(JSON.parse(text));
   const decode = (values: readonly string[]): Buffer[] =>
     values.map((value) => Buffer.from(value, 'base64'));

@@ -11,7 +11,7 @@ import {
 const MAX_ENTRIES = 16;
 const OBJECT_CLASSES = ['top', 'person', 'organizationalperson', 'inetorgperson'];
 
-export interface FoundEntry {
+interface FoundEntry {
   readonly dn: string;
   readonly attributes: readonly AttributeValues[];
 }

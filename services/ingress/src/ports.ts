@@ -14,7 +14,7 @@ export interface SpoolWriterPort {
 }
 
 /** What ingress needs of the spool: it writes and renames, and cannot read. */
-export interface SpoolPort {
+interface SpoolPort {
   create(
     folder: 'tmp',
     header: QueueFileHeader,
@@ -33,11 +33,9 @@ export interface RecorderPort {
   record(event: AuditEvent, options: { readonly durable: boolean }): Promise<void>;
 }
 
-export type Demands =
-  | { readonly kind: 'ok' }
-  | { readonly kind: 'refuse'; readonly fault: ReplyFaultId };
+type Demands = { readonly kind: 'ok' } | { readonly kind: 'refuse'; readonly fault: ReplyFaultId };
 
-export type RecipientRule =
+type RecipientRule =
   | { readonly kind: 'ok'; readonly ruleKey: string }
   | { readonly kind: 'refuse'; readonly fault: ReplyFaultId };
 

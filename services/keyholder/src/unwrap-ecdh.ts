@@ -67,9 +67,7 @@ function importPoint(point: Buffer, name: keyof typeof CURVES): KeyObject {
 }
 
 /** RFC 5753 section 7.2 ECC-CMS-SharedInfo; an AES wrap has no parameters unless the message wrote NULL. */
-export function composeSharedInfo(
-  recipient: Pick<Kari, 'wrap' | 'ukm' | 'wrapParameters'>,
-): Buffer {
+function composeSharedInfo(recipient: Pick<Kari, 'wrap' | 'ukm' | 'wrapParameters'>): Buffer {
   const wrap = WRAPS[recipient.wrap];
   const parameters = recipient.wrapParameters === 'null' ? [der.null()] : [];
   const ukm =
@@ -86,7 +84,7 @@ export function composeSharedInfo(
 }
 
 /** SEC 1 section 3.6.1: Hash(Z || counter || SharedInfo), the counter from 1. */
-export function deriveX963(
+function deriveX963(
   shared: Buffer,
   kdf: { readonly hash: string; readonly sharedInfo: Buffer; readonly length: number },
 ): Buffer {

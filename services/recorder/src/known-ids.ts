@@ -34,7 +34,7 @@ export class AcceptedIds {
 }
 
 /** An intent that no outcome has closed yet. */
-export interface OpenIntent {
+interface OpenIntent {
   readonly queueId: string;
   readonly keyId: string;
   readonly operation: 'sign' | 'unwrap';

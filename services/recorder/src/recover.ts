@@ -21,7 +21,7 @@ import { syncFolder } from './segment-file.ts';
 const REBUILD_SEGMENTS = 8;
 
 /** What was after the last head, and is gone. */
-export interface Cut {
+interface Cut {
   readonly segment: string;
   readonly cutBytes: number;
   readonly cutLines: number;
@@ -40,7 +40,7 @@ export interface RecoveredLog {
 }
 
 /** The log is not what this recorder wrote: a person must look at it. */
-export class LogDamaged extends Error {
+class LogDamaged extends Error {
   override readonly name = 'LogDamaged';
 }
 

@@ -36,7 +36,7 @@ export const sandboxOptionsSchema = z.strictObject({
     .describe('SMTP servers that take every message'),
 });
 
-export type SandboxOptions = z.infer<typeof sandboxOptionsSchema>;
+type SandboxOptions = z.infer<typeof sandboxOptionsSchema>;
 export type SinkOptions = SandboxOptions['sinks'][number];
 
 const name = z.string().min(1).max(253).describe('owner name, without trailing dot');

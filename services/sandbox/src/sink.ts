@@ -12,7 +12,7 @@ import type { SinkOptions } from './options.ts';
 const MAX_MESSAGE_BYTES = 256 * 1024 * 1024;
 
 /** What a sink tells the process that started the sandbox, and writes beside the message. */
-export interface SinkReport {
+interface SinkReport {
   readonly kind: 'message';
   readonly sink: string;
   /** The message as received, in the sink's folder; the report is beside it as `.json`. */

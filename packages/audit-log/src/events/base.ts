@@ -19,12 +19,12 @@ export const domain = z.string().max(255);
  * Addresses, subjects, logins, client addresses, by name (`reversePath`, `forwardPath`,
  * `forwardPath.1`, `subject`, `by`, …). They enter the leaf as salted hashes only.
  */
-export const personal = z
+const personal = z
   .record(z.string().regex(/^[a-zA-Z][a-zA-Z0-9.]{0,63}$/), z.string().max(4_096))
   .refine((fields) => Object.keys(fields).length <= MAX_PERSONAL_FIELDS, 'too many fields');
 
 /** Further plain facts: nothing personal, they go into the leaf as they are. */
-export const details = z
+const details = z
   .record(
     z.string().regex(/^[a-zA-Z][a-zA-Z0-9.]{0,63}$/),
     z.union([text, z.number(), z.boolean(), z.null()]),

@@ -7,7 +7,7 @@ const output = z.strictObject({
 });
 
 /** The verdict words of an opened message (design section 8). */
-export const verdict = z.strictObject({
+const verdict = z.strictObject({
   signature: z.enum(['valid', 'invalid', 'none', 'unverifiable']),
   signatureType: word.nullable(),
   signer: z.string().max(512).nullable(),

@@ -168,4 +168,4 @@ export const keyholderOutwardProtocol = defineProtocol({
 });
 
 /** The socket of worker inward: no signing. */
-export const keyholderInwardProtocol = keyholderUnwrapProtocol;
+export const keyholderInwardProtocol = defineProtocol({ ...keyholderUnwrapProtocol });

@@ -8,9 +8,9 @@ export interface SmtpReply {
 }
 
 /** RFC 5321 section 4.5.3.1.5 says 512; real servers write longer lines. */
-export const MAX_REPLY_LINE_BYTES = 4_096;
+const MAX_REPLY_LINE_BYTES = 4_096;
 /** Lines of one reply; more is an attack or a fault. */
-export const MAX_REPLY_LINES = 200;
+const MAX_REPLY_LINES = 200;
 
 export type ReplyRead =
   | { readonly kind: 'replies'; readonly replies: readonly SmtpReply[] }

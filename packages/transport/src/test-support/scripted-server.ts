@@ -19,7 +19,7 @@ export interface Script {
   readonly afterData?: (data: string) => string;
 }
 
-export interface ReceivedMessage {
+interface ReceivedMessage {
   readonly mail: string;
   readonly recipients: readonly string[];
   readonly data: Buffer;

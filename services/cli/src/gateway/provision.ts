@@ -24,7 +24,7 @@ const SECRET_BYTES = 32;
 const BACKDATE_MS = 3_600_000;
 
 /** A certificate and its private key, PEM. */
-export interface IssuedKey {
+interface IssuedKey {
   readonly certificate: UntrustedCertificate;
   readonly privateKeyPem: string;
 }

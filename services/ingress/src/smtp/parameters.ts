@@ -12,7 +12,7 @@ export interface MailParameters {
   readonly envid: string | null;
 }
 
-export type Notify = 'NEVER' | 'SUCCESS' | 'FAILURE' | 'DELAY';
+type Notify = 'NEVER' | 'SUCCESS' | 'FAILURE' | 'DELAY';
 
 /** The parameters of RCPT (RFC 3461 sections 4.1 and 4.2). */
 export interface RecipientParameters {

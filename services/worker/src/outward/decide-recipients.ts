@@ -103,8 +103,8 @@ export interface Group<D> {
 }
 
 export type Held = Extract<OutwardDecision, { kind: 'hold' }>;
-export type Refused = Extract<OutwardDecision, { kind: 'refuse' }>;
-export type Waiting = Extract<OutwardDecision, { kind: 'wait' }>;
+type Refused = Extract<OutwardDecision, { kind: 'refuse' }>;
+type Waiting = Extract<OutwardDecision, { kind: 'wait' }>;
 
 export interface Groups {
   readonly treatments: readonly Group<Treatment>[];

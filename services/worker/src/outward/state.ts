@@ -4,7 +4,7 @@ import type { Spool } from '@sallyport/spool';
 import { z } from 'zod';
 
 /** What is known of a message in `incoming` beside its envelope; replaced as a whole. */
-export const outwardStateSchema = z.strictObject({
+const outwardStateSchema = z.strictObject({
   /** Forward-paths that are settled: sent on, held, refused. */
   settled: z.array(z.string()),
   attempts: z.number().int().nonnegative(),
