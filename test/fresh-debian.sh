@@ -15,6 +15,7 @@ mirror=$(awk '/^URIs:/ { print $2; exit } /^deb / { print $2; exit }' \
 [ -n "$mirror" ] || { echo "no Debian mirror in the sources of apt"; exit 1; }
 
 root=$(mktemp -d)
+chmod 755 "$root" # Postfix and others enter it as users of their own
 cleanup() {
   for folder in proc sys dev/pts dev; do umount -l "$root/$folder" 2>/dev/null || true; done
   rm -rf --one-file-system "$root"
