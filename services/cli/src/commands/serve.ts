@@ -1,7 +1,8 @@
 import { once } from 'node:events';
-import { loadConfig } from '@sallyport/config';
+import { type ConfigFault, loadConfig } from '@sallyport/config';
 import { createLogger } from '@sallyport/log';
 import { systemClock } from '@sallyport/mail';
+import { checkSecrets } from '../gateway/check-secrets.ts';
 import { layoutOf } from '../gateway/layout.ts';
 import { processSpecs, ROLES, type Role } from '../gateway/roles.ts';
 import { Supervisor } from '../gateway/supervisor.ts';
@@ -10,15 +11,19 @@ function isRole(text: string): text is Role {
   return (ROLES as readonly string[]).includes(text);
 }
 
+function refuse(configFile: string, faults: readonly ConfigFault[]): number {
+  for (const { path, reason } of faults) {
+    process.stderr.write(`${path || configFile}: ${reason}\n`);
+  }
+  return 1;
+}
+
 /** Runs the gateway's processes until SIGTERM or SIGINT. */
 export async function runServe(configFile: string, roles: string | null): Promise<number> {
   const loaded = await loadConfig(configFile);
-  if (loaded.kind === 'invalid') {
-    for (const { path, reason } of loaded.faults) {
-      process.stderr.write(`${path || configFile}: ${reason}\n`);
-    }
-    return 1;
-  }
+  if (loaded.kind === 'invalid') return refuse(configFile, loaded.faults);
+  const secrets = await checkSecrets(layoutOf(loaded.config.gateway));
+  if (secrets.length > 0) return refuse(configFile, secrets);
   const wanted = roles === null ? [...ROLES] : roles.split(',').map((role) => role.trim());
   const unknown = wanted.find((role) => !isRole(role));
   if (unknown !== undefined) {
