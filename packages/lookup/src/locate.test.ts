@@ -195,6 +195,41 @@ test('hostile directories end in "unavailable", in bounded time', async (t) => {
   }
 });
 
+/** A directory that has a root DSE and answers every other search with one result code. */
+async function startRefusing(code: number): Promise<{ port: number; close(): void }> {
+  const done = { tagClass: 'application', tag: 5, constructed: true } as const;
+  const empty = der.octetString(Buffer.alloc(0));
+  const server = createServer((socket) => {
+    let searches = 0;
+    socket.on('error', () => undefined);
+    socket.on('data', (request: Buffer) => {
+      const isShort = (request[1] ?? 0) < 0x80;
+      const id = request[isShort ? 4 : 5] ?? 0;
+      if (request[isShort ? 5 : 6] === 0x42) return; // unbind
+      searches += 1;
+      // The root DSE is asked for once for StartTLS and once for its naming contexts.
+      const result = searches <= 2 ? 0 : code;
+      const body = der.tagged(done, der.enumerated(result), empty, empty);
+      socket.write(der.sequence(der.integer(id), body));
+    });
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  assert.ok(typeof address === 'object' && address !== null);
+  return { port: address.port, close: () => server.close() };
+}
+
+test('RFC 4511 4.1.9: busy, unavailable and limits are outages; noSuchObject is no certificate', async () => {
+  const kinds: string[] = [];
+  for (const code of [3, 11, 51, 52, 80, 32]) {
+    const server = await startRefusing(code);
+    const records = { 'SRV _ldap._tcp.bravo.example': [srv(server.port)], ...LOOPBACK };
+    kinds.push((await locate('bob@bravo.example', portsWith(records))).kind);
+    server.close();
+  }
+  assert.deepEqual(kinds, [...Array<string>(5).fill('unavailable'), 'none']);
+});
+
 test('a directory that never answers ends with the deadline of the search', async () => {
   const server = createServer((socket) => socket.on('error', () => undefined)).listen(
     0,

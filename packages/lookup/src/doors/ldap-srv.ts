@@ -147,6 +147,12 @@ interface Conversation {
   readonly ports: LocatePorts;
 }
 
+/**
+ * RFC 4511 section 4.1.9: timeLimitExceeded, adminLimitExceeded, busy, unavailable, other. They say
+ * nothing about the certificate, so they are an outage and never `none`.
+ */
+const NO_ANSWER: ReadonlySet<number> = new Set([3, 11, 51, 52, 80]);
+
 interface Finding {
   readonly name: Name;
   readonly certificates: readonly Buffer[];
@@ -173,7 +179,9 @@ async function* converse(server: LdapServer, talk: Conversation): AsyncGenerator
     for (const baseDn of bases) {
       const found = await searchCertificates(session, { baseDn, name: name.name });
       if (found.kind === 'certificates') certificates.push(...found.certificates);
-      else note += ` (result code ${found.code} below "${baseDn}")`;
+      else if (NO_ANSWER.has(found.code)) {
+        throw new Error(`directory answered with result code ${found.code}`);
+      } else note += ` (result code ${found.code} below "${baseDn}")`;
     }
     yield { name, certificates, note };
   }
