@@ -203,14 +203,15 @@ async function startRefusing(code: number): Promise<{ port: number; close(): voi
     let searches = 0;
     socket.on('error', () => undefined);
     socket.on('data', (request: Buffer) => {
-      const isShort = (request[1] ?? 0) < 0x80;
-      const id = request[isShort ? 4 : 5] ?? 0;
-      if (request[isShort ? 5 : 6] === 0x42) return; // unbind
+      const length = request[1] ?? 0;
+      const body = 2 + (length < 0x80 ? 0 : length & 0x7f);
+      const id = request[body + 2] ?? 0;
+      if (request[body + 3] === 0x42) return; // unbind
       searches += 1;
       // The root DSE is asked for once for StartTLS and once for its naming contexts.
       const result = searches <= 2 ? 0 : code;
-      const body = der.tagged(done, der.enumerated(result), empty, empty);
-      socket.write(der.sequence(der.integer(id), body));
+      const answer = der.tagged(done, der.enumerated(result), empty, empty);
+      socket.write(der.sequence(der.integer(id), answer));
     });
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');

@@ -32,6 +32,8 @@ const DEFAULT_RESERVE_BYTES = 64 * 1024 * 1024;
 /** Free space is looked at this often; the reserve is there for what comes in between. */
 const FREE_KNOWN_MS = 500;
 const MAX_SAME_NAME = 100;
+/** Nobody takes this long between two writes of one file. */
+const LEFT_OVER_MS = 10 * 60_000;
 
 /** The sealed queue files of one gateway. */
 export class Spool {
@@ -44,6 +46,7 @@ export class Spool {
   readonly #readers = new ReaderAgreements();
   readonly #states: StateFiles;
   readonly #unsynced = new Set<string>();
+  readonly #openedAt = Date.now();
   #freeBytes = 0;
   #freeAt = Number.NEGATIVE_INFINITY;
 
@@ -180,6 +183,18 @@ export class Spool {
       if (await this.#store.delete('tmp', name)) count += 1;
     }
     return count;
+  }
+
+  /**
+   * Makes the name in `tmp` free for work that is done again under the same id (`childQueueId`):
+   * removes what a process that was killed left there. What another process may still be writing
+   * stays, and `create` then says that the name is taken.
+   */
+  async discardLeftOver(id: QueueId): Promise<void> {
+    const changedAt = await this.#store.changedAt('tmp', id);
+    if (changedAt === null) return;
+    const before = Math.max(this.#openedAt, Date.now() - LEFT_OVER_MS);
+    if (changedAt.getTime() < before) await this.#store.delete('tmp', id);
   }
 
   /** Removes states without a file and half-written states that were last touched before `before`. */

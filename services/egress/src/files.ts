@@ -15,6 +15,8 @@ export function createOutgoingFiles(spool: Spool): OutgoingFiles {
       await spool.quarantine('outgoing', id, reason);
     },
     put: async (folder, header, content) => {
+      // A report's id is in the state: after a kill its half-written file is found here again.
+      await spool.discardLeftOver(header.id);
       const writer = await spool.create('tmp', header, 'worker');
       try {
         for await (const chunk of content.open()) await writer.write(chunk);

@@ -19,13 +19,17 @@ export async function openSpool(options: MailRoleOptions['spool'], logger: Logge
   });
 }
 
-/** Writes content as a queue file in `tmp`, on disk when it resolves; it is not committed. */
+/**
+ * Writes content as a queue file in `tmp`, on disk when it resolves; it is not committed. The same
+ * work done again after a kill finds its half-written file there, so that goes first.
+ */
 export async function writeQueueFile(
   spool: Spool,
   header: QueueFileHeader,
   content: Content,
   reader: SpoolReader,
 ): Promise<void> {
+  await spool.discardLeftOver(header.id);
   const writer = await spool.create('tmp', header, reader);
   try {
     for await (const chunk of content.open()) await writer.write(Buffer.from(chunk));
