@@ -25,6 +25,11 @@ export const KILL_POINTS = [
 ] as const;
 export type KillPoint = (typeof KILL_POINTS)[number];
 
+/** The one point of this run, if `CHAOS_POINT` names one: to look closely at one of them. */
+export function chosenPoint(): KillPoint | null {
+  return KILL_POINTS.find((point) => point === process.env['CHAOS_POINT']) ?? null;
+}
+
 /** Who has just done something at that point, or is about to do the next thing. */
 export const WHO_IS_NEAR: Readonly<Record<KillPoint, readonly [Victim, ...Victim[]]>> = {
   random: VICTIMS,

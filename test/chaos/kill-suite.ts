@@ -9,7 +9,7 @@ import {
   assertNothingInClear,
 } from './checks.ts';
 import { VICTIMS, type Victim } from './gateway.ts';
-import { KILL_POINTS, type KillPoint, reached, WHO_IS_NEAR } from './kill-points.ts';
+import { chosenPoint, KILL_POINTS, type KillPoint, reached, WHO_IS_NEAR } from './kill-points.ts';
 import { MailFlow, type Sent } from './mail-flow.ts';
 import { type GatewayPair, queueFiles, startPair } from './pair.ts';
 import { chosenSeed, type Random, seededRandom } from './random.ts';
@@ -84,7 +84,7 @@ async function killOnce(pair: GatewayPair, random: Random): Promise<Kill> {
     await gateway.killAll();
     return { at, point: 'random', wasReached: true, site, victims: ['all'] };
   }
-  const point = (process.env['CHAOS_POINT'] as KillPoint | undefined) ?? random.pick(KILL_POINTS);
+  const point = chosenPoint() ?? random.pick(KILL_POINTS);
   const first = random.pick(WHO_IS_NEAR[point]);
   const second = random.next() < 0.2 ? random.pick(VICTIMS) : first;
   const victims: Victim[] = first === second ? [first] : [first, second];

@@ -3,6 +3,7 @@ import { mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import { createLogger } from '@sallyport/log';
 import { newQueueId, type QueueId, readContent } from '@sallyport/mail';
 import fc from 'fast-check';
@@ -49,6 +50,13 @@ async function openSpool(options: { key?: 'worker' | 'egress' | 'none' } = {}): 
       await rm(folder, { recursive: true });
     },
   };
+}
+
+/** The same spool, as the next process sees it. */
+async function reopen(folder: string): Promise<{ spool: Spool } & AsyncDisposable> {
+  const logger = createLogger({ service: 'test', now: () => NOW, write: () => undefined });
+  const spool = await Spool.open({ folder, readerKeys: {}, logger });
+  return { spool, [Symbol.asyncDispose]: () => spool.close() };
 }
 
 function headerOf(id: QueueId, change: Partial<QueueFileHeader> = {}): QueueFileHeader {
@@ -318,6 +326,21 @@ test('a second file of the same id never touches the first', async () => {
   await assert.rejects(writer.finish(), /EEXIST/);
   await writer.abort();
   assert.equal((await readBody(fixture, 'tmp', id)).length, 10);
+});
+
+test('work done again after a kill finds its name in tmp free; what is being written stays', async () => {
+  await using fixture = await openSpool();
+  const { folder, spool } = fixture;
+  const id = newQueueId(NOW);
+  const path = join(folder, 'tmp', id);
+  await writeFile(path, 'half of a file');
+  await spool.discardLeftOver(id);
+  assert.deepEqual(await readdir(join(folder, 'tmp')), [id], 'younger than this process');
+  await setTimeout(50);
+  await using later = await reopen(folder);
+  await later.spool.discardLeftOver(id);
+  assert.deepEqual(await readdir(join(folder, 'tmp')), []);
+  await later.spool.discardLeftOver(id);
 });
 
 test('files are 0600 and folders 0700', async () => {

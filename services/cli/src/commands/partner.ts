@@ -1,14 +1,15 @@
 import { adviseProtocol, recorderProtocol } from '@sallyport/ipc';
 import { parseDomain } from '@sallyport/mail';
-import { matchesPattern, type PartnerPolicy } from '@sallyport/policy';
+import { matchesPattern, type PartnerPolicy, parsePolicyDocument } from '@sallyport/policy';
 import {
   activeVersion,
   PolicyUnavailable,
   readActivePolicy,
   readVersion,
 } from '@sallyport/policy-store/read';
-import { exportPolicy, importPolicy } from '@sallyport/policy-store/write';
+import { exportPolicy, importPolicy, parsePolicyYaml } from '@sallyport/policy-store/write';
 import { stringify } from 'yaml';
+import { smartHostFaults } from '../gateway/check-routes.ts';
 import {
   askProcess,
   type Gateway,
@@ -85,7 +86,12 @@ export async function runPartnerImport(
   const gateway = await openGateway(options.config);
   const author = operatorName(options.by);
   const by = { author, reason: options.reason, now: new Date() };
-  const result = await importPolicy(gateway.layout.policy, await readTextFile(file), by);
+  const text = await readTextFile(file);
+  const parsed = parsePolicyYaml(text);
+  const policy = parsed.kind === 'ok' ? parsePolicyDocument(parsed.document) : parsed;
+  const routed = policy.kind === 'ok' ? smartHostFaults(policy.policy, gateway.config.routes) : [];
+  if (routed.length > 0) throw new Complaint(`${file} was not imported: ${routed.join('; ')}.`);
+  const result = await importPolicy(gateway.layout.policy, text, by);
   if (result.kind === 'invalid') {
     const faults = result.faults.map(({ path, reason }) =>
       path === '' ? reason : `${path}: ${reason}`,

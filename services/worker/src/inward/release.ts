@@ -47,10 +47,12 @@ async function relayReleased(
   id: QueueId,
   header: QueueFileHeader,
   content: Content,
-  ports: Pick<InwardPorts, 'spool'> & { readonly relay: (id: QueueId) => void },
+  ports: Pick<InwardPorts, 'spool' | 'clock'> & { readonly relay: (id: QueueId) => void },
 ): Promise<void> {
   const result = childQueueId(id, 'released');
-  await writeQueueFile(ports.spool, { ...header, id: result }, content, 'egress');
+  // Its time in hold does not count against its time in the queue.
+  const createdAt = ports.clock.now().toISOString();
+  await writeQueueFile(ports.spool, { ...header, id: result, createdAt }, content, 'egress');
   await ports.spool.commit(result, 'tmp', 'outgoing');
   await ports.spool.remove('hold', id);
   ports.relay(result);

@@ -72,7 +72,7 @@ async function decideOne(
       waitedMs: now.getTime() - Date.parse(job.header.createdAt),
       protectedBytes: protectedSizeEstimate(job.content.sizeBytes, { profile, encrypted }),
       nextHopLimitBytes: await ports.nextHopLimit(recipient.domain),
-      released: job.state.released,
+      released: job.state.releasedAt !== null,
       now,
     },
     applied,

@@ -52,7 +52,7 @@ test('a state that cannot be read is none: a step done again is safe, one left o
     attempts: 3,
     fault: 'internal',
     nextAttemptAt: '2026-01-01T00:00:00.000Z',
-    released: true,
+    releasedAt: '2026-11-21T00:00:00.000Z',
     delayWarned: true,
   };
   assert.deepEqual(parseOutwardState(JSON.parse(JSON.stringify(state))), state);

@@ -25,6 +25,7 @@ export async function sendOn(
   const header: QueueFileHeader = {
     ...job.header,
     id,
+    createdAt: job.state.releasedAt ?? job.header.createdAt,
     forwardPaths: [...recipients],
     extra: {
       ...extra,

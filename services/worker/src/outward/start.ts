@@ -10,7 +10,7 @@ import type { Runtime, Started } from '../shared/runtime.ts';
 import { openSpool } from '../shared/spool-client.ts';
 import { handleOutward } from './handle.ts';
 import { expireHeld } from './hold-expiry.ts';
-import type { OutwardPorts } from './job.ts';
+import type { JobResult, OutwardPorts } from './job.ts';
 import { nextHopLimits } from './next-hop-limits.ts';
 import { reportToAuthor } from './reports.ts';
 import { createOutwardSchedule, outwardJob, restoreOutward } from './schedule.ts';
@@ -57,27 +57,23 @@ export async function startOutward(options: OutwardOptions, runtime: Runtime): P
       const job = await outwardJob(spool, id);
       if (job !== null) await schedule.add(job);
     },
-    retry: {
-      minBackOffMs: options.retry.firstMs,
-      maxBackOffMs: options.retry.longestMs,
-      warnAfterMs: options.retry.delayWarningMs,
-      expireAfterMs: options.retry.expiryMs,
-    },
+    retry: retryOf(options),
   };
+  const worked = new ActiveJobs((id) => handleOutward(id, ports));
   const server = await serveSocket({
     path: options.listen,
     protocol: hintProtocol,
     handlers: outwardVerbs({
       ...tools,
       schedule,
+      clock,
+      isActive: (id) => worked.has(id),
       releaseInward: (id) => releaseInward(id, { ...inward, relay }),
       notifyDropped: (folder, id) => notifyDropped(folder, id, ports),
     }),
     logger,
   });
-  schedule.start(async (job) => await handleOutward(job.id, ports), {
-    concurrency: options.concurrency,
-  });
+  schedule.start((job) => worked.run(job.id), { concurrency: options.concurrency });
   const scan = async (): Promise<void> => {
     await restoreOutward(spool, schedule);
     await expireHeld(ports, options.holdExpiryMs);
@@ -95,6 +91,38 @@ export async function startOutward(options: OutwardOptions, runtime: Runtime): P
       await spool.close();
     },
   };
+}
+
+function retryOf({ retry }: OutwardOptions): OutwardPorts['retry'] {
+  return {
+    minBackOffMs: retry.firstMs,
+    maxBackOffMs: retry.longestMs,
+    warnAfterMs: retry.delayWarningMs,
+    expireAfterMs: retry.expiryMs,
+  };
+}
+
+/** Knows what is being worked on: nobody may drop that. */
+class ActiveJobs {
+  readonly #ids = new Set<QueueId>();
+  readonly #handle: (id: QueueId) => Promise<JobResult>;
+
+  constructor(handle: (id: QueueId) => Promise<JobResult>) {
+    this.#handle = handle;
+  }
+
+  has(id: QueueId): boolean {
+    return this.#ids.has(id);
+  }
+
+  async run(id: QueueId): Promise<JobResult> {
+    this.#ids.add(id);
+    try {
+      return await this.#handle(id);
+    } finally {
+      this.#ids.delete(id);
+    }
+  }
 }
 
 async function notifyDropped(

@@ -13,7 +13,7 @@ const outwardStateSchema = z.strictObject({
   sentence: z.string(),
   delayWarned: z.boolean(),
   /** A security admin lifted the content filter's hold. */
-  released: z.boolean(),
+  releasedAt: z.iso.datetime().nullable(),
 });
 
 export type OutwardState = z.infer<typeof outwardStateSchema>;
@@ -25,7 +25,7 @@ export const FIRST_STATE: OutwardState = {
   fault: null,
   sentence: 'Waits for its first try.',
   delayWarned: false,
-  released: false,
+  releasedAt: null,
 };
 
 /** A state that cannot be read is taken as none: doing a step again is safe, leaving it out is not. */

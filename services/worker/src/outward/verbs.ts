@@ -1,6 +1,6 @@
 import { type FaultId, isFaultId } from '@sallyport/faults';
 import type { Handlers, hintProtocol, QueueEntry } from '@sallyport/ipc';
-import { parseQueueId, type QueueId } from '@sallyport/mail';
+import { type Clock, parseQueueId, type QueueId } from '@sallyport/mail';
 import type { JobSchedule } from '@sallyport/queue';
 import type { QueueFileHeader, Spool } from '@sallyport/spool';
 import type { Recorder } from '../shared/ports.ts';
@@ -14,6 +14,9 @@ export interface VerbPorts {
   readonly spool: Spool;
   readonly schedule: JobSchedule;
   readonly recorder: Recorder;
+  readonly clock: Clock;
+  /** True while the message is being worked on. */
+  readonly isActive: (id: QueueId) => boolean;
   /** Makes a released message from outside ready for the inner MTA. */
   readonly releaseInward: (id: QueueId, by: string) => Promise<string | null>;
   /** Tells the author that an operator dropped the message. */
@@ -69,6 +72,9 @@ export function outwardVerbs(ports: VerbPorts): Handlers<Protocol> {
       const found = await find(id, ports);
       if (found === null || found.folder === 'corrupt') {
         return unknownOrNot(found, 'a file in corrupt is kept; move it away by hand');
+      }
+      if (ports.isActive(found.id)) {
+        return unknownOrNot(found, 'it is being worked on at this moment; ask again');
       }
       if (notify) await ports.notifyDropped(found.folder, found.id);
       await ports.recorder.record(
@@ -146,7 +152,10 @@ async function release(id: string, by: string, ports: VerbPorts) {
   }
   await ports.recorder.record(released, true);
   // Decided anew under the present policy: only the filter's hold is lifted.
-  await ports.spool.writeState('hold', found.id, { ...FIRST_STATE, released: true });
+  await ports.spool.writeState('hold', found.id, {
+    ...FIRST_STATE,
+    releasedAt: ports.clock.now().toISOString(),
+  });
   await ports.spool.commit(found.id, 'hold', 'incoming');
   const job = await outwardJob(ports.spool, found.id);
   if (job !== null) await ports.schedule.add(job);

@@ -32,7 +32,8 @@ export async function waitLonger(
 ): Promise<JobResult> {
   const { header, content } = message;
   const now = ports.clock.now();
-  const createdAt = new Date(header.createdAt);
+  // The time in hold was the admin's, not the message's.
+  const createdAt = new Date(state.releasedAt ?? header.createdAt);
   const attempts = state.attempts + 1;
   const next = nextAttempt({ attempts, createdAt, now, schedule: ports.retry });
   const recipients = header.forwardPaths.filter((one) => !state.settled.includes(one.path));
