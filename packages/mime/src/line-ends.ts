@@ -89,12 +89,25 @@ function mend(bytes: Buffer, before: number): Buffer {
 
 // One pass of the regular expression engine takes a fifth of the time of the loop over octets.
 // biome-ignore lint/suspicious/noControlCharactersInRegex: NUL is what is looked for
-const UNSAFE = /[\0\x80-\xff]|\r(?!\n)|(?<!\r)\n|[^\r\n]{999}/;
+const UNSAFE = /[\0\x80-\xff]|\r(?!\n)|(?<!\r)\n/;
+
+function isSafeText(text: string): boolean {
+  return !UNSAFE.test(text) && !hasLongLine(text);
+}
+
+function hasLongLine(text: string): boolean {
+  for (let start = 0; ; ) {
+    const end = text.indexOf('\r\n', start);
+    if ((end < 0 ? text.length : end) - start > MAX_LINE) return true;
+    if (end < 0) return false;
+    start = end + 2;
+  }
+}
 
 /** RFC 2045 section 2.7: octets 1 to 127, lines of at most 998, CR and LF only together. */
 export async function isSevenBitSafe(content: Content): Promise<boolean> {
   if (content.sizeBytes <= SMALL_CONTENT_BYTES) {
-    return !UNSAFE.test((await readContent(content)).toString('latin1'));
+    return isSafeText((await readContent(content)).toString('latin1'));
   }
   let previous = 0;
   let column = 0;
