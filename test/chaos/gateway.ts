@@ -57,17 +57,23 @@ export class RunningGateway {
     return this.#supervisor.processIds().has(victim);
   }
 
-  /** The host loses its power: everything dies at once, and everything is started anew. */
-  async killAll(): Promise<void> {
+  /**
+   * The host loses its power: everything dies at once, and everything is started anew.
+   *
+   * @returns when it died.
+   */
+  async killAll(): Promise<number> {
     const old = this.#supervisor;
     await waitFor(() => old.processIds().size === ROLES.length, {
       what: 'every process of the gateway',
       timeoutMs: RESTART_TIMEOUT_MS,
     });
+    const at = Date.now();
     for (const pid of old.processIds().values()) process.kill(pid, 'SIGKILL');
     await old.stop();
     this.#supervisor = this.#newSupervisor();
     await this.start();
+    return at;
   }
 
   /** Stops it in order and starts it again. */

@@ -22,6 +22,12 @@ const SITES = [
 ] as const;
 const RETRY = { first: 1_000, longest: 2_000, delayWarning: 14_400_000, expiry: 432_000_000 };
 
+/**
+ * Each delivery that waits for its reply when egress dies is made twice. With a bound on those at
+ * once the extra copies can be compared with the kills.
+ */
+const PER_DESTINATION = 4;
+
 /** Two gateways as the sandbox makes them; what they say to each other goes through taps. */
 export interface GatewayPair extends AsyncDisposable {
   readonly gateways: readonly [RunningGateway, RunningGateway];
@@ -101,7 +107,9 @@ async function makeOrganisations(
   const made: Organisation[] = [];
   for (const plan of plans) {
     const organisation = await createOrganisation(plan, now);
-    made.push({ ...organisation, config: { ...organisation.config, retry: RETRY } });
+    const { config } = organisation;
+    const egress = { ...config.egress, perDestination: PER_DESTINATION };
+    made.push({ ...organisation, config: { ...config, egress, retry: RETRY } });
   }
   const [acme, bravo] = made;
   if (acme === undefined || bravo === undefined) throw new Error('two plans are needed');

@@ -3,7 +3,7 @@
  * more than the call; writing is on FileHandle, since Node's permission model forbids `fsync` on a
  * bare descriptor.
  */
-import { closeSync, constants, openSync, read, readSync, write, writeSync } from 'node:fs';
+import { closeSync, constants, open, openSync, read, readSync, write, writeSync } from 'node:fs';
 import { type FileHandle, open as openHandle } from 'node:fs/promises';
 
 const FILE_MODE = 0o600;
@@ -25,7 +25,8 @@ export async function writeNew(
   options: { readonly syncNow: boolean },
   made: () => void,
 ): Promise<void> {
-  const fd = openSync(path, options.syncNow ? CREATE | constants.O_DSYNC : CREATE, FILE_MODE);
+  // Not openSync: a new name may have to wait for the filesystem's journal.
+  const fd = await create(path, options.syncNow ? CREATE | constants.O_DSYNC : CREATE);
   made();
   try {
     const bytes = Buffer.concat(parts);
@@ -37,6 +38,12 @@ export async function writeNew(
   } finally {
     closeSync(fd);
   }
+}
+
+function create(path: string, flags: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    open(path, flags, FILE_MODE, (error, fd) => (error === null ? resolve(fd) : reject(error)));
+  });
 }
 
 function writeSome(fd: number, bytes: Buffer, offset: number): Promise<number> {
