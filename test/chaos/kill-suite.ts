@@ -72,6 +72,9 @@ export async function runKillSuite(context: TestContext, options: SuiteOptions):
     await sleep(random.between(150, 900));
   }
   for (const site of last) done.push(await killHost(pair, site));
+  if (process.env['CHAOS_KEEP'] !== undefined) {
+    for (const kill of done) context.diagnostic(JSON.stringify(kill));
+  }
   await flow.stop();
   const drainMs = await drain(pair, flow);
   await assertNoCanaryOnDisk(pair, 'after the kills');
