@@ -10,6 +10,7 @@ const FILE_MODE = 0o600;
 export const FOLDER_MODE = 0o700;
 
 const CREATE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
+const REUSE = constants.O_WRONLY | constants.O_TRUNC | constants.O_NOFOLLOW;
 
 export function openNew(path: string): Promise<FileHandle> {
   return openHandle(path, CREATE, FILE_MODE);
@@ -17,16 +18,18 @@ export function openNew(path: string): Promise<FileHandle> {
 
 /**
  * Makes a file of the given parts. With `syncNow` bytes and length are on disk when it resolves
- * (O_DSYNC: as strong as fdatasync after the write); its name needs the folder's sync.
+ * (O_DSYNC: as strong as fdatasync after the write); its name needs the folder's sync. With
+ * `isSpare` the name is there already and stands for a spare file, whose old bytes go.
  */
 export async function writeNew(
   path: string,
   parts: readonly Uint8Array[],
-  options: { readonly syncNow: boolean },
+  options: { readonly syncNow: boolean; readonly isSpare: boolean },
   made: () => void,
 ): Promise<void> {
+  const flags = options.isSpare ? REUSE : CREATE;
   // Not openSync: a new name may have to wait for the filesystem's journal.
-  const fd = await create(path, options.syncNow ? CREATE | constants.O_DSYNC : CREATE);
+  const fd = await openFile(path, options.syncNow ? flags | constants.O_DSYNC : flags);
   made();
   try {
     const bytes = Buffer.concat(parts);
@@ -40,7 +43,7 @@ export async function writeNew(
   }
 }
 
-function create(path: string, flags: number): Promise<number> {
+function openFile(path: string, flags: number): Promise<number> {
   return new Promise((resolve, reject) => {
     open(path, flags, FILE_MODE, (error, fd) => (error === null ? resolve(fd) : reject(error)));
   });

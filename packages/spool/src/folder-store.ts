@@ -1,5 +1,5 @@
-import { closeSync, type Dirent, existsSync, fstatSync, mkdirSync } from 'node:fs';
-import { type FileHandle, link, opendir, rename, stat, statfs, unlink } from 'node:fs/promises';
+import { closeSync, type Dirent, existsSync, fstatSync, mkdirSync, statSync } from 'node:fs';
+import { type FileHandle, link, opendir, rename, statfs, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BlobMove, BlobReader, BlobStore, BlobWriter } from './blob-store.ts';
 import {
@@ -14,19 +14,26 @@ import {
   writeNew,
 } from './file-calls.ts';
 import { FolderSync } from './folder-sync.ts';
+import { SpareFiles } from './spare-files.ts';
 
 const LIST_BATCH = 512;
 const WARM_MS = 30_000;
 const WARM_BYTES = 256 * 1024;
+/** Longer files are removed at once: a spare holds its blocks until it is taken. */
+const SPARE_BYTES = 256 * 1024;
 
 /** Blobs as files of one filesystem, folders 0700 and files 0600. */
 export class FolderBlobStore implements BlobStore {
   readonly #root: string;
   readonly #syncs = new Map<string, FolderSync>();
   readonly #disposable: ReadonlySet<string>;
+  readonly #spares: SpareFiles | null;
   #putCount = 0;
 
-  /** `disposable` folders are emptied at start, so what leaves them need not be synced there. */
+  /**
+   * `disposable` folders are emptied at start, so what leaves them need not be synced there; the
+   * first of them also holds the spare files.
+   */
   constructor(options: {
     readonly root: string;
     readonly folders: readonly string[];
@@ -34,6 +41,8 @@ export class FolderBlobStore implements BlobStore {
   }) {
     this.#root = options.root;
     this.#disposable = new Set(options.disposable);
+    const [first] = options.disposable;
+    this.#spares = first === undefined ? null : new SpareFiles(join(options.root, first));
     for (const folder of options.folders) {
       const path = join(options.root, folder);
       // A process that may not write there opens the spool all the same.
@@ -43,14 +52,14 @@ export class FolderBlobStore implements BlobStore {
   }
 
   create(folder: string, name: string): BlobWriter {
-    return new FileWriter(join(this.#root, folder, name));
+    return new FileWriter(join(this.#root, folder, name), this.#spares);
   }
 
   async putAtomically(folder: string, name: string, bytes: Uint8Array): Promise<void> {
     this.#putCount += 1;
     const path = join(this.#root, folder, name);
     const temporary = `${path}.${process.pid}-${this.#putCount}.tmp`;
-    const writer = new FileWriter(temporary);
+    const writer = new FileWriter(temporary, null);
     try {
       await writer.append([bytes]);
       await writer.finish({ syncNow: true });
@@ -118,6 +127,9 @@ export class FolderBlobStore implements BlobStore {
   async delete(folder: string, name: string): Promise<boolean> {
     const path = join(this.#root, folder, name);
     if (!existsSync(path)) return false;
+    if (this.#spares !== null && !this.#disposable.has(folder) && isSmall(path)) {
+      return await this.#spares.keep(path);
+    }
     try {
       await unlink(path);
       return true;
@@ -144,12 +156,9 @@ export class FolderBlobStore implements BlobStore {
   }
 
   async changedAt(folder: string, name: string): Promise<Date | null> {
-    try {
-      return (await stat(join(this.#root, folder, name))).ctime;
-    } catch (error) {
-      if (isSystemError(error, 'ENOENT')) return null;
-      throw error;
-    }
+    const path = join(this.#root, folder, name);
+    if (!existsSync(path)) return null;
+    return statSync(path, { throwIfNoEntry: false })?.ctime ?? null;
   }
 
   async freeBytes(): Promise<number> {
@@ -164,6 +173,7 @@ export class FolderBlobStore implements BlobStore {
   }
 
   async close(): Promise<void> {
+    await this.#spares?.removeAll();
     await Promise.all([...this.#syncs.values()].map((sync) => sync.close()));
   }
 
@@ -172,6 +182,11 @@ export class FolderBlobStore implements BlobStore {
     if (sync === undefined) throw new Error(`no such folder: ${folder}`);
     await sync.sync();
   }
+}
+
+function isSmall(path: string): boolean {
+  const found = statSync(path, { throwIfNoEntry: false });
+  return found !== undefined && found.size <= SPARE_BYTES;
 }
 
 /** link(2) never replaces; rename(2) does. A crash between the two leaves both names, which loses nothing. */
@@ -186,12 +201,14 @@ async function moveWithoutReplacing(source: string, target: string): Promise<voi
  */
 class FileWriter implements BlobWriter {
   readonly #path: string;
+  readonly #spares: SpareFiles | null;
   #file: FileHandle | null = null;
   #pending: readonly Uint8Array[] | null = null;
   #isOurs = false;
 
-  constructor(path: string) {
+  constructor(path: string, spares: SpareFiles | null) {
     this.#path = path;
+    this.#spares = spares;
   }
 
   async append(parts: readonly Uint8Array[]): Promise<void> {
@@ -206,8 +223,10 @@ class FileWriter implements BlobWriter {
     if (this.#pending !== null) {
       const parts = this.#pending;
       this.#pending = null;
+      const isSpare = this.#spares !== null && (await this.#spares.take(this.#path));
+      if (isSpare) this.#isOurs = true;
       // The name is ours from the moment that it is made, whatever becomes of the write.
-      await writeNew(this.#path, parts, options, () => {
+      await writeNew(this.#path, parts, { ...options, isSpare }, () => {
         this.#isOurs = true;
       });
       return;

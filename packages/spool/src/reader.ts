@@ -1,9 +1,10 @@
-import type { Content } from '@sallyport/mail';
+import { openRange, type RangedContent } from '@sallyport/mail';
 import type { BlobReader } from './blob-store.ts';
 import { SpoolCorruptError } from './errors.ts';
 import { MAX_HEADER_BYTES, parseHeader, type QueueFileHeader, type Seal } from './header.ts';
 import {
   type BodyLayout,
+  CHUNK_BYTES,
   chunkRange,
   EPHEMERAL_BYTES,
   type FileKey,
@@ -69,7 +70,7 @@ export async function readPrefix(blob: BlobReader): Promise<ReadPrefix> {
 }
 
 /**
- * The chunks of the body in order, each authenticated before it is given out.
+ * The chunks of the body in order, beginning with the one numbered `from`, each authenticated before it is given out.
  *
  * @throws SpoolCorruptError at the first chunk that is not authentic at its place.
  */
@@ -77,8 +78,9 @@ export async function* openBody(
   blob: BlobReader,
   prefix: Prefix,
   file: FileKey,
+  from = 0,
 ): AsyncIterable<Buffer> {
-  for (let index = 0; index < prefix.layout.chunks; index += 1) {
+  for (let index = from; index < prefix.layout.chunks; index += 1) {
     const sealed = await readChunk(blob, prefix, index);
     const isLast = index === prefix.layout.chunks - 1;
     const plain = openChunk(file, { index, isLast }, sealed);
@@ -105,23 +107,30 @@ export function sealedContent(options: {
   readonly reopen: () => Promise<BlobReader | null>;
   readonly prefix: Prefix;
   readonly file: FileKey;
-}): Content {
+}): RangedContent {
   const { reopen, file } = options;
   // The bytes of the first read are not kept: many contents may be alive at once.
   const prefix: Prefix = { ...options.prefix, head: Buffer.alloc(0), headerBytes: Buffer.alloc(0) };
-  return {
-    sizeBytes: prefix.layout.plainBytes,
-    open: async function* () {
-      const blob = await reopen();
-      if (blob === null) throw new SpoolCorruptError('queue file is gone');
-      try {
-        if (blob.sizeBytes !== prefix.bodyOffset + prefix.bodyBytes) {
-          throw new SpoolCorruptError('file changed its length');
-        }
-        yield* openBody(blob, prefix, file);
-      } finally {
-        blob.close();
+  const openFrom = async function* (index: number): AsyncGenerator<Buffer> {
+    const blob = await reopen();
+    if (blob === null) throw new SpoolCorruptError('queue file is gone');
+    try {
+      if (blob.sizeBytes !== prefix.bodyOffset + prefix.bodyBytes) {
+        throw new SpoolCorruptError('file changed its length');
       }
+      yield* openBody(blob, prefix, file, index);
+    } finally {
+      blob.close();
+    }
+  };
+  const sizeBytes = prefix.layout.plainBytes;
+  return {
+    sizeBytes,
+    open: () => openFrom(0),
+    openRange: (start, length) => {
+      const index = Math.min(Math.floor(start / CHUNK_BYTES), prefix.layout.chunks);
+      const rest = { sizeBytes, open: () => openFrom(index) };
+      return openRange(rest, start - index * CHUNK_BYTES, length);
     },
   };
 }

@@ -92,7 +92,7 @@ export class Spool {
     const agreement = this.#senders.next(key);
     return new SpoolWriter({
       blob: this.#store.create(folder, header.id),
-      file: deriveFileKey(agreement, key, headerBytes),
+      file: deriveFileKey(agreement, headerBytes),
       prefix: formatPrefix(headerBytes, agreement.ephemeral),
       finished: (syncNow) => {
         if (!syncNow) this.#unsynced.add(`${folder}/${header.id}`);
@@ -279,9 +279,8 @@ export class Spool {
 }
 
 function deriveFileKeyFor(prefix: Prefix, key: ReaderPrivateKey, readers: ReaderAgreements) {
-  const secret = readers.secret(prefix.ephemeral, key);
-  if (secret === null) return null;
-  return deriveFileKey({ ephemeral: prefix.ephemeral, secret }, key, prefix.headerBytes);
+  const agreement = readers.with(prefix.ephemeral, key);
+  return agreement === null ? null : deriveFileKey(agreement, prefix.headerBytes);
 }
 
 function assertOneFilesystem(folder: string): void {
