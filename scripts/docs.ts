@@ -10,8 +10,10 @@ import { auditEventSchema } from '../packages/audit-log/src/index.ts';
 import { formatReference } from '../packages/config/src/index.ts';
 import { enhancedCode, FATES, FAULTS, isFaultId, OUTAGES } from '../packages/faults/src/index.ts';
 import { policyDocumentSchema } from '../packages/policy/src/index.ts';
+import { readRecorded } from '../test/interop/matrix/record.ts';
 import { formatEvents } from './docs/events.ts';
 import { type FaultRow, formatFaults, formatOutages } from './docs/faults.ts';
+import { formatInterop } from './docs/interop.ts';
 import { formatPolicy } from './docs/policy.ts';
 import { findMarks } from './docs/rfc-marks.ts';
 import { checkStatuses, formatRfcIndex } from './docs/rfc-page.ts';
@@ -34,6 +36,7 @@ function makePages(): ReadonlyMap<string, string> {
     ['docs/reference/faults.md', formatFaults(faults)],
     ['docs/reference/outages.md', formatOutages(OUTAGES, faults)],
     ['docs/reference/config.md', formatReference()],
+    ['docs/reference/interop.md', formatInterop(readRecorded())],
     [
       'docs/reference/policy.md',
       formatPolicy(policyDocumentSchema.toJSONSchema({ io: 'input', unrepresentable: 'any' })),

@@ -2,7 +2,7 @@
  * `npm test`: installs the peers that are missing where it can, then runs every test.
  *
  * Arguments are test file patterns; without any, all tests run. `--unit` leaves out those that
- * start real processes and peers.
+ * start real processes and peers; `--java` installs Java too, for the tests that want it.
  */
 import { spawn } from 'node:child_process';
 import { globSync } from 'node:fs';
@@ -19,7 +19,9 @@ const UNIT = [
 ];
 const WHOLE = [
   'test/vectors/*.test.ts',
-  'test/hostile/*.test.ts',
+  'test/bench/*.test.ts',
+  'test/hostile/**/*.test.ts',
+  'test/fuzz/*.test.ts',
   'test/interop/*.test.ts',
   'test/e2e/*.test.ts',
 ];
@@ -27,7 +29,7 @@ const WHOLE = [
 const given = process.argv.slice(2).filter((one) => !one.startsWith('--'));
 const unitOnly = process.argv.includes('--unit');
 const patterns = given.length > 0 ? given : unitOnly ? UNIT : [...UNIT, ...WHOLE];
-if (!unitOnly) installPeers();
+if (!unitOnly) installPeers({ withJava: process.argv.includes('--java') });
 
 const files = [...new Set(patterns.flatMap((pattern) => globSync(pattern, { cwd: root })))].sort();
 const child = spawn(

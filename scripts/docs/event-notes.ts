@@ -15,6 +15,10 @@ export const EVENT_NOTES: Readonly<Record<string, string>> = {
     'An encrypted key came again with other content: refused unopened. An attack, or a broken sender.',
   'corrupt-found': 'A queue file could not be read back; it lies in `corrupt`.',
   lookup: 'A search for certificates, with the way that was tried and what came of it.',
+  'capabilities-learned':
+    'A verified signature of a partner announced what its owner can read, and it was news. Mail to it is encrypted accordingly.',
+  'capabilities-ignored':
+    'A verified signature announced something else than what is known, and its signing time forbids to believe it: old mail sent again, or a clock that is wrong.',
   relayed: 'The next hop took the message.',
   deferred: 'The next hop could not be reached or asked to try later.',
   failed: 'The next hop refused the message for good, or it could never be sent there.',

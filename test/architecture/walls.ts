@@ -23,7 +23,14 @@ export const PURE = [
 ];
 
 /** Built-in modules that a pure package may use. */
-export const PURE_BUILTINS = ['node:crypto', 'node:url', 'node:util', 'node:net#isIP'];
+export const PURE_BUILTINS = [
+  'node:buffer',
+  'node:crypto',
+  'node:zlib',
+  'node:url',
+  'node:util',
+  'node:net#isIP',
+];
 
 /** What some services may import at most, and what others must not. */
 export const ONLY: Readonly<Record<string, readonly string[]>> = {

@@ -7,8 +7,22 @@ import type { Round } from './measure.ts';
 import type { System } from './system.ts';
 
 const PAGE = new URL('../../docs/performance.md', import.meta.url);
-const BEGIN = '<!-- bench: written by npm run bench -->';
-const END = '<!-- bench: end -->';
+
+/** Two lines of the page; a bench writes what stands between them. */
+export interface Marks {
+  readonly begin: string;
+  readonly end: string;
+}
+
+const GATEWAY_MARKS: Marks = {
+  begin: '<!-- bench: written by npm run bench -->',
+  end: '<!-- bench: end -->',
+};
+
+export const CMS_MARKS: Marks = {
+  begin: '<!-- bench:cms: written by npm run bench:cms -->',
+  end: '<!-- bench:cms: end -->',
+};
 
 /** All rounds of one system. */
 export interface Measured {
@@ -17,7 +31,7 @@ export interface Measured {
   readonly latency: Latency | null;
 }
 
-function median(values: readonly number[]): number {
+export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = Math.floor(sorted.length / 2);
   const [low = 0, high = 0] = [sorted[Math.ceil(sorted.length / 2) - 1], sorted[middle]];
@@ -77,25 +91,31 @@ function cpuTable(all: readonly Measured[]): string[] {
   ];
 }
 
-async function machine(): Promise<string> {
-  const first = async (command: string, ...args: string[]): Promise<string> =>
-    (await run(command, args)).stdout.toString('utf8').split('\n')[0]?.trim() ?? '';
-  const postfix = await first('postconf', '-d', '-h', 'mail_version');
-  const openssl = await first('openssl', 'version');
+async function firstLine(command: string, ...args: string[]): Promise<string> {
+  return (await run(command, args)).stdout.toString('utf8').split('\n')[0]?.trim() ?? '';
+}
+
+/** The machine and the two OpenSSLs, in one sentence. */
+export async function machineLine(): Promise<string> {
   const cores = cpus();
   const gib = Math.round(totalmem() / 1024 ** 3);
   const { node, openssl: own } = process.versions;
-  return `Machine: ${cores.length} cores (${cores[0]?.model.trim()}), ${gib} GiB, Linux ${release()}; Node ${node} (OpenSSL ${own}), ${openssl}, Postfix ${postfix}. Load generator and sink run on the same cores.`;
+  return `Machine: ${cores.length} cores (${cores[0]?.model.trim()}), ${gib} GiB, Linux ${release()}; Node ${node} (OpenSSL ${own}), ${await firstLine('openssl', 'version')}`;
+}
+
+async function machine(): Promise<string> {
+  const postfix = await firstLine('postconf', '-d', '-h', 'mail_version');
+  return `${await machineLine()}, Postfix ${postfix}. Load generator and sink run on the same cores.`;
 }
 
 /** Puts the report between the markers of the page; all else on it stays. */
-export async function writeReport(report: string): Promise<void> {
+export async function writeReport(report: string, marks = GATEWAY_MARKS): Promise<void> {
   const path = fileURLToPath(PAGE);
   const page = await readFile(path, 'utf8');
-  const [begin, end] = [page.indexOf(BEGIN), page.indexOf(END)];
+  const [begin, end] = [page.indexOf(marks.begin), page.indexOf(marks.end)];
   if (begin === -1 || end < begin) throw new Error('docs/performance.md has lost its markers');
   await writeFile(
     path,
-    `${page.slice(0, begin + BEGIN.length)}\n\n${report}\n\n${page.slice(end)}`,
+    `${page.slice(0, begin + marks.begin.length)}\n\n${report}\n\n${page.slice(end)}`,
   );
 }

@@ -60,6 +60,7 @@ describe('what a process of the gateway may touch', () => {
       layout.spoolKeys.workerPrivate,
       layout.spoolKeys.egressPrivate,
       layout.spool,
+      layout.capabilities,
       layout.published,
       join(gateway.folder, 'passwords'),
       join(gateway.folder, 'tls-key.pem'),
@@ -77,6 +78,7 @@ describe('what a process of the gateway may touch', () => {
       layout.audit,
       layout.policy,
       join(layout.spool, 'incoming'),
+      layout.capabilities,
       layout.ca,
     ];
     const args = [JSON.stringify(places), JSON.stringify(folders)];
@@ -119,6 +121,17 @@ describe('what a process of the gateway may touch', () => {
     assert.deepEqual(await reads(gateway.layout.keys), ['keyholder']);
     assert.deepEqual(await reads(gateway.layout.logKey), ['recorder']);
     assert.deepEqual(await reads(gateway.layout.ca), []);
+  });
+
+  test('what partners announced is read by the workers, and written by worker inward alone', async () => {
+    const { capabilities } = gateway.layout;
+    const told = await Promise.all(
+      processSpecs(config, ROLES).map(async (spec) => ({ spec, told: await tellOf(spec) })),
+    );
+    const may = (act: 'read' | 'write'): string[] =>
+      told.flatMap(({ spec, told: one }) => (one[act][capabilities] === 'done' ? [spec.name] : []));
+    assert.deepEqual(may('read'), ['worker-outward', 'worker-inward', 'worker-advise']);
+    assert.deepEqual(may('write'), ['worker-inward']);
   });
 
   test('the probe is able to find something: without flags everything is open', async () => {

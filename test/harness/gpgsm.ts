@@ -18,7 +18,7 @@ export interface Gpgsm extends AsyncDisposable {
 }
 
 /** OpenSSL's arguments for a PKCS #12 file with the passphrase x. */
-export function p12Of(key: Issued): string[] {
+export function p12Of(key: Pick<Issued, 'certificateFile' | 'keyFile'>): string[] {
   return ['-in', key.certificateFile, '-inkey', key.keyFile, '-passout', 'pass:x', '-name', 'key'];
 }
 

@@ -30,9 +30,15 @@ const PEERS: readonly Peer[] = [
   { packageName: 'libc6-dev', file: '/usr/include/stdio.h' },
 ];
 
+/** Large ones, for runs that ask for them alone. */
+const JAVA_PEERS: readonly Peer[] = [
+  { packageName: 'default-jdk-headless', file: '/usr/bin/javac' },
+  { packageName: 'libbcmail-java', file: '/usr/share/java/bcmail.jar' },
+];
+
 /** The packages that are not installed. */
-function missingPeers(): readonly string[] {
-  return PEERS.filter((peer) => !existsSync(peer.file)).map((peer) => peer.packageName);
+function missingPeers(peers: readonly Peer[] = [...PEERS, ...JAVA_PEERS]): readonly string[] {
+  return peers.filter((peer) => !existsSync(peer.file)).map((peer) => peer.packageName);
 }
 
 /**
@@ -46,8 +52,8 @@ export function skipWithout(...packageNames: readonly string[]): string | false 
 }
 
 /** Installs what is missing, if this is Debian and we are root; says so otherwise. */
-export function installPeers(): void {
-  const missing = missingPeers();
+export function installPeers(options: { readonly withJava: boolean }): void {
+  const missing = missingPeers(options.withJava ? undefined : PEERS);
   if (missing.length === 0) return;
   const isDebian = existsSync('/etc/debian_version') && existsSync('/usr/bin/apt-get');
   if (!isDebian || process.getuid?.() !== 0) {

@@ -139,7 +139,7 @@ describe('outward, to a partner that has no code of ours', { skip }, () => {
         record('bravo.example', {}),
         record('charlie.example', {}),
         record('small.example', {}),
-        record('compat.example', { profile: 'compat', encrypt: 'none', protectHeaders: false }),
+        record('compat.example', { profile: 'compat', encrypt: 'none' }),
       ],
     };
   };
@@ -193,9 +193,18 @@ describe('outward, to a partner that has no code of ours', { skip }, () => {
     const empty = cmsOf(
       Buffer.from(verified.stdout.toString('latin1').replace(/\r?\n/g, '\r\n'), 'latin1'),
     );
-    // RFC 9788: protectHeaders is on for this partner, so the header as submitted is inside too.
+    // RFC 9788 section 5.2.1: the header as submitted is inside too, marked, with what stands outside.
     const submitted = messageOf('first', ['bob@bravo.example']);
-    assert.equal(await unpack(empty), submitted, 'exactly what was submitted');
+    const listed = submitted
+      .slice(0, submitted.indexOf('MIME-Version'))
+      .replace('Subject: first', 'Subject: [...]')
+      .replace(/^(?=[A-Z])/gm, 'HP-Outer: ');
+    const marked = submitted.replace(
+      CONTENT_TYPE,
+      `${CONTENT_TYPE}; hp="cipher"\r\n${listed.trimEnd()}`,
+    );
+    assert.equal(await unpack(empty), marked, 'what was submitted, octet for octet, and the marks');
+    assert.equal(fieldOf(raw, 'subject'), '[...]');
   });
 
   /** The eContent of a SignedData without signers, found and cut out by `openssl asn1parse`. */
@@ -261,7 +270,9 @@ describe('outward, to a partner that has no code of ours', { skip }, () => {
     assert.equal(verified.code, 0, verified.stderr);
     assert.match(verified.stdout.toString('latin1'), /The last line\./);
     const { signature, content } = takeApart(raw);
-    assert.equal(content, `MIME-Version: 1.0\r\n${CONTENT_TYPE}\r\n\r\n${BODY}`);
+    const submitted = messageOf('compat', ['carol@compat.example']);
+    assert.equal(content, submitted.replace(CONTENT_TYPE, `${CONTENT_TYPE}; hp="clear"`));
+    assert.equal(fieldOf(raw, 'subject'), 'compat');
 
     await t.test('gpgsm', { skip: skipWithout('gpgsm', 'gpg-agent') }, async () => {
       await using gpgsm = await startGpgsm(world.gateway.caFile);

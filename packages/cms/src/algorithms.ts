@@ -1,9 +1,21 @@
 import { constants } from 'node:crypto';
 import { der, OID } from '@sallyport/der';
 
-/** Every algorithm that cms knows, as data: a new one is a new row. */
+/** Digests and signatures, as data: a new algorithm is a new row. Those for encryption stand beside. */
+export {
+  type AeadName,
+  type CbcName,
+  CONTENT_ALGORITHMS,
+  type ContentName,
+  contentByOid,
+  type KeyBytes,
+} from './algorithms-content.ts';
 
 export type DigestName = 'sha256' | 'sha384' | 'sha512';
+/** SHA-1 only where the caller asks for it, and then the result says so. */
+export type ReadDigestName = DigestName | 'sha1';
+/** What a result names if it rests on an algorithm that nobody should use any more. */
+export type LegacyAlgorithm = 'sha1' | 'des-ede3-cbc';
 
 /** RFC 5754 section 2. Older digests are not in the table: what is not here is not verified. */
 export const DIGESTS: Readonly<Record<DigestName, { readonly oid: string }>> = {
@@ -20,17 +32,24 @@ export function digestByOid(oid: string): DigestName | null {
   return DIGEST_BY_OID.get(oid) ?? null;
 }
 
-/** Broken algorithms, by the name that a reason gives them. */
-export const WEAK_ALGORITHMS: ReadonlyMap<string, string> = new Map([
+/** Algorithms that nobody works out, by the name that a reason gives them. */
+export const BROKEN_ALGORITHMS: ReadonlyMap<string, string> = new Map([
   [OID.md5, 'MD5'],
-  [OID.sha1, 'SHA-1'],
   [OID.md5WithRsa, 'MD5'],
-  [OID.sha1WithRsa, 'SHA-1'],
-  [OID.ecdsaWithSha1, 'SHA-1'],
 ]);
 
-export type SignatureFamily = 'rsa' | 'rsa-pss' | 'ecdsa';
-export type SignatureAlgorithmName = `${SignatureFamily}-${DigestName}`;
+/** RFC 8551 section 6: SHA-1 is worked out only where the caller asks for it. */
+export const SHA1_ALGORITHMS: ReadonlySet<string> = new Set([
+  OID.sha1,
+  OID.sha1WithRsa,
+  OID.ecdsaWithSha1,
+]);
+
+export type SignatureFamily = 'rsa' | 'rsa-pss' | 'ecdsa' | 'ed25519' | 'ml-dsa-65' | 'ml-dsa-87';
+/** RSA and ECDSA sign a digest; the others sign the DER of SignedAttributes itself. */
+type HashedFamily = 'rsa' | 'rsa-pss' | 'ecdsa';
+type PureFamily = Exclude<SignatureFamily, HashedFamily>;
+export type SignatureAlgorithmName = `${HashedFamily}-${DigestName}` | PureFamily;
 
 /** How long the salt of our own RSASSA-PSS signatures is (RFC 4056 section 3: as the hash). */
 const PSS_SALT: Readonly<Record<DigestName, number>> = { sha256: 32, sha384: 48, sha512: 64 };
@@ -40,6 +59,23 @@ const ECDSA_OIDS: Readonly<Record<DigestName, string>> = {
   sha384: OID.ecdsaWithSha384,
   sha512: OID.ecdsaWithSha512,
 };
+
+interface PureSignature {
+  readonly oid: string;
+  /** Digests that may stand beside it for the content; the first is the one we write. */
+  readonly digests: readonly [DigestName, ...DigestName[]];
+}
+
+/** RFC 8419 section 3.1: Ed25519 goes with SHA-512. RFC 9882 section 3.3: digests that fit ML-DSA. */
+export const PURE_SIGNATURES: Readonly<Record<PureFamily, PureSignature>> = {
+  ed25519: { oid: OID.ed25519, digests: ['sha512'] },
+  'ml-dsa-65': { oid: OID.mlDsa65, digests: ['sha512', 'sha384'] },
+  'ml-dsa-87': { oid: OID.mlDsa87, digests: ['sha512'] },
+};
+
+function isPure(name: string): name is PureFamily {
+  return name in PURE_SIGNATURES;
+}
 
 /** AlgorithmIdentifier of a digest, parameters absent (RFC 5754 section 2). */
 export function digestAlgorithmIdentifier(name: DigestName): Buffer {
@@ -57,14 +93,27 @@ const RSA_ENCRYPTION = der.sequence(der.oid(OID.rsaEncryption), der.null());
 
 /** AlgorithmIdentifier of a signature algorithm as we write it. */
 export function signatureAlgorithmIdentifier(name: SignatureAlgorithmName): Buffer {
+  // RFC 8419 section 2.4, RFC 9882 section 3.3: parameters absent
+  if (isPure(name)) return der.sequence(der.oid(PURE_SIGNATURES[name].oid));
   const digest = digestOf(name);
-  if (name.startsWith('rsa-pss-')) return pssIdentifier(digest);
-  if (name.startsWith('rsa-')) return RSA_ENCRYPTION;
-  return der.sequence(der.oid(ECDSA_OIDS[digest]));
+  switch (familyOf(name)) {
+    case 'rsa-pss':
+      return pssIdentifier(digest);
+    case 'rsa':
+      return RSA_ENCRYPTION;
+    default:
+      return der.sequence(der.oid(ECDSA_OIDS[digest]));
+  }
 }
 
+/** The digest of the content that goes with a signature algorithm. */
 export function digestOf(name: SignatureAlgorithmName): DigestName {
+  if (isPure(name)) return PURE_SIGNATURES[name].digests[0];
   return name.slice(name.lastIndexOf('-') + 1) as DigestName;
+}
+
+export function familyOf(name: SignatureAlgorithmName): SignatureFamily {
+  return isPure(name) ? name : (name.slice(0, name.lastIndexOf('-')) as HashedFamily);
 }
 
 function pssIdentifier(digest: DigestName): Buffer {
@@ -82,131 +131,66 @@ function pssIdentifier(digest: DigestName): Buffer {
 /** Signature algorithms by OID. A null digest means: the one of digestAlgorithm or the parameters. */
 export const SIGNATURES: ReadonlyMap<
   string,
-  { readonly family: SignatureFamily; readonly digest: DigestName | null }
+  { readonly family: SignatureFamily; readonly digest: ReadDigestName | null }
 > = new Map([
   [OID.rsaEncryption, { family: 'rsa', digest: null }],
+  [OID.sha1WithRsa, { family: 'rsa', digest: 'sha1' }],
   [OID.sha256WithRsa, { family: 'rsa', digest: 'sha256' }],
   [OID.sha384WithRsa, { family: 'rsa', digest: 'sha384' }],
   [OID.sha512WithRsa, { family: 'rsa', digest: 'sha512' }],
   [OID.rsassaPss, { family: 'rsa-pss', digest: null }],
+  [OID.ecdsaWithSha1, { family: 'ecdsa', digest: 'sha1' }],
   [OID.ecdsaWithSha256, { family: 'ecdsa', digest: 'sha256' }],
   [OID.ecdsaWithSha384, { family: 'ecdsa', digest: 'sha384' }],
   [OID.ecdsaWithSha512, { family: 'ecdsa', digest: 'sha512' }],
+  [OID.ed25519, { family: 'ed25519', digest: null }],
+  [OID.mlDsa65, { family: 'ml-dsa-65', digest: null }],
+  [OID.mlDsa87, { family: 'ml-dsa-87', digest: null }],
 ]);
 
-/** What node:crypto wants to hear for a family; `saltLength` only for RSASSA-PSS. */
-export function signatureKeyOptions(
+/** True if this digest of the content may stand beside a signature of the family. */
+export function fitsDigest(family: SignatureFamily, digest: ReadDigestName): boolean {
+  return !isPure(family) || PURE_SIGNATURES[family].digests.some((known) => known === digest);
+}
+
+/** True if the key is of the kind that the family signs with. */
+export function fitsKeyType(family: SignatureFamily, keyType: string | undefined): boolean {
+  switch (family) {
+    case 'rsa':
+      return keyType === 'rsa';
+    case 'rsa-pss':
+      return keyType === 'rsa' || keyType === 'rsa-pss';
+    case 'ecdsa':
+      return keyType === 'ec';
+    default:
+      return keyType === family;
+  }
+}
+
+/**
+ * What node:crypto wants to hear for a family: the digest that it is to work out itself, or null,
+ * and the options of the key; `saltLength` only for RSASSA-PSS.
+ */
+export function signatureCall(
   family: SignatureFamily,
+  digest: ReadDigestName,
   saltLength: number,
-): { padding?: number; saltLength?: number; dsaEncoding?: 'der' } {
-  if (family === 'rsa-pss') return { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength };
-  if (family === 'rsa') return { padding: constants.RSA_PKCS1_PADDING };
-  return { dsaEncoding: 'der' };
+): {
+  readonly digest: ReadDigestName | null;
+  readonly options: { padding?: number; saltLength?: number; dsaEncoding?: 'der' };
+} {
+  switch (family) {
+    case 'rsa-pss':
+      return { digest, options: { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength } };
+    case 'rsa':
+      return { digest, options: { padding: constants.RSA_PKCS1_PADDING } };
+    case 'ecdsa':
+      return { digest, options: { dsaEncoding: 'der' } };
+    default:
+      return { digest: null, options: {} };
+  }
 }
 
 export function pssSaltLength(digest: DigestName): number {
   return PSS_SALT[digest];
 }
-
-export type ContentMode = 'cbc' | 'gcm';
-export type KeyBytes = 16 | 24 | 32;
-export type ContentName = `aes${128 | 192 | 256}-${ContentMode}`;
-
-/** Content-encryption algorithms: RFC 3565 (CBC), RFC 5084 (GCM). */
-export interface ContentAlgorithm {
-  readonly oid: string;
-  readonly keyBytes: KeyBytes;
-  readonly mode: ContentMode;
-  /** node:crypto's name. */
-  readonly cipher: `aes-${128 | 192 | 256}-${ContentMode}`;
-}
-
-export const CONTENT_ALGORITHMS: Readonly<Record<ContentName, ContentAlgorithm>> = {
-  'aes128-cbc': { oid: OID.aes128Cbc, keyBytes: 16, mode: 'cbc', cipher: 'aes-128-cbc' },
-  'aes192-cbc': { oid: OID.aes192Cbc, keyBytes: 24, mode: 'cbc', cipher: 'aes-192-cbc' },
-  'aes256-cbc': { oid: OID.aes256Cbc, keyBytes: 32, mode: 'cbc', cipher: 'aes-256-cbc' },
-  'aes128-gcm': { oid: OID.aes128Gcm, keyBytes: 16, mode: 'gcm', cipher: 'aes-128-gcm' },
-  'aes192-gcm': { oid: OID.aes192Gcm, keyBytes: 24, mode: 'gcm', cipher: 'aes-192-gcm' },
-  'aes256-gcm': { oid: OID.aes256Gcm, keyBytes: 32, mode: 'gcm', cipher: 'aes-256-gcm' },
-};
-
-const CONTENT_BY_OID: ReadonlyMap<string, ContentName> = new Map(
-  (Object.keys(CONTENT_ALGORITHMS) as ContentName[]).map((name) => [
-    CONTENT_ALGORITHMS[name].oid,
-    name,
-  ]),
-);
-
-export function contentByOid(oid: string): ContentName | null {
-  return CONTENT_BY_OID.get(oid) ?? null;
-}
-
-export type WrapName = 'aes128' | 'aes192' | 'aes256';
-
-/** RFC 3394 key wrap, by the size of the wrapped key: they must be equal (RFC 8551 section 2.3). */
-export const WRAPS: Readonly<
-  Record<WrapName, { readonly oid: string; readonly keyBytes: KeyBytes; readonly cipher: string }>
-> = {
-  aes128: { oid: OID.aes128Wrap, keyBytes: 16, cipher: 'id-aes128-wrap' },
-  aes192: { oid: OID.aes192Wrap, keyBytes: 24, cipher: 'id-aes192-wrap' },
-  aes256: { oid: OID.aes256Wrap, keyBytes: 32, cipher: 'id-aes256-wrap' },
-};
-
-export const WRAP_BY_OID: ReadonlyMap<string, WrapName> = new Map([
-  [OID.aes128Wrap, 'aes128'],
-  [OID.aes192Wrap, 'aes192'],
-  [OID.aes256Wrap, 'aes256'],
-]);
-
-export const WRAP_BY_KEY_BYTES: Readonly<Record<KeyBytes, WrapName>> = {
-  16: 'aes128',
-  24: 'aes192',
-  32: 'aes256',
-};
-
-export type CurveName = 'p256' | 'p384';
-export type KdfHash = 'sha1' | 'sha256' | 'sha384' | 'sha512';
-
-/** Curves for key agreement (RFC 5753 section 7.1.1), with the KDF that we write for each. */
-export const CURVES: Readonly<
-  Record<
-    CurveName,
-    {
-      readonly oid: string;
-      readonly node: string;
-      readonly fieldBytes: number;
-      readonly kdf: { readonly oid: string; readonly hash: KdfHash };
-    }
-  >
-> = {
-  p256: {
-    oid: OID.p256,
-    node: 'prime256v1',
-    fieldBytes: 32,
-    kdf: { oid: OID.dhSinglePassStdSha256Kdf, hash: 'sha256' },
-  },
-  p384: {
-    oid: OID.p384,
-    node: 'secp384r1',
-    fieldBytes: 48,
-    kdf: { oid: OID.dhSinglePassStdSha384Kdf, hash: 'sha384' },
-  },
-};
-
-/** SHA-1 stands here only for reading: OpenSSL's default, and in a KDF no collision helps anybody. */
-export const KDF_BY_OID: ReadonlyMap<string, KdfHash> = new Map([
-  [OID.dhSinglePassStdSha1Kdf, 'sha1'],
-  [OID.dhSinglePassStdSha256Kdf, 'sha256'],
-  [OID.dhSinglePassStdSha384Kdf, 'sha384'],
-  [OID.dhSinglePassStdSha512Kdf, 'sha512'],
-]);
-
-export type OaepHash = 'sha1' | 'sha256' | 'sha384' | 'sha512';
-
-/** RFC 8017 section A.2.1: SHA-1 is the default of OAEP, where its weakness does not matter. */
-export const OAEP_HASH_BY_OID: ReadonlyMap<string, OaepHash> = new Map([
-  [OID.sha1, 'sha1'],
-  [OID.sha256, 'sha256'],
-  [OID.sha384, 'sha384'],
-  [OID.sha512, 'sha512'],
-]);

@@ -1,5 +1,6 @@
 import { DerError, DerReader, decodeTime, OID, readOnly } from '@sallyport/der';
 import { digestByOid } from './algorithms.ts';
+import { readCapabilities, readKeyPreference } from './capabilities.ts';
 import { LimitError, readAlgorithm } from './read-parts.ts';
 import type { SignerInfoView, SigningCertificateView } from './views.ts';
 
@@ -46,6 +47,8 @@ type AttributeFields = Pick<
   | 'signatureTypes'
   | 'signingCertificate'
   | 'signingCertificateV2'
+  | 'capabilities'
+  | 'encryptionKeyPreference'
 >;
 
 /** The signed attributes by OID, the known ones decoded. A value that cannot be read is reported, not thrown. */
@@ -80,6 +83,9 @@ export function readAttributes(signedAttrs: Buffer | null): AttributeFields {
     signingCertificateV2: decode(OID.signingCertificateV2, (value) =>
       readSigningCertificate(value, 2),
     ),
+    // Hints about the future: one that cannot be read spoils no signature (RFC 8551 section 2.5.2).
+    capabilities: decode(OID.smimeCapabilities, readCapabilities),
+    encryptionKeyPreference: decode(OID.encryptionKeyPreference, readKeyPreference),
     malformedAttributes,
   };
 }

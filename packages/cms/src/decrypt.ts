@@ -1,7 +1,7 @@
-import { type CipherGCMTypes, createDecipheriv, type Decipheriv } from 'node:crypto';
-import type { Content } from '@sallyport/mail';
-import { CONTENT_ALGORITHMS } from './algorithms.ts';
-import { pieces, slicesContent } from './pieces.ts';
+import type { Decipheriv } from 'node:crypto';
+import { type Content, MemoryContent, openPieces, SMALL_CONTENT_BYTES } from '@sallyport/mail';
+import { type DecipherFacts, makeDecipher } from './content-cipher.ts';
+import { decryptedContent } from './decrypted-content.ts';
 import type { AuthEnvelopedDataView, EnvelopedDataView } from './views.ts';
 
 export type Decrypted =
@@ -14,38 +14,48 @@ const FAILED: Decrypted = { kind: 'failed' };
  * Decrypts the content with a content-encryption key. Wrong key, wrong padding, wrong tag and
  * unknown algorithm are one answer (RFC 3218). Nothing is given out before the tag has been
  * checked (RFC 8551 section 6); CBC has no tag, so there only an inner signature proves anything.
+ *
+ * Content that is not small is decrypted once to check it and again at each read; no more than a
+ * piece of it is ever in memory. With `legacy` 3DES is worked out too.
  */
 export async function decryptContent(
   view: EnvelopedDataView | AuthEnvelopedDataView,
   cek: Buffer,
+  options: { readonly legacy?: boolean } = {},
 ): Promise<Decrypted> {
-  const decipher = decipherFor(view, cek);
+  const { contentEncryption, encryptedContent } = view;
+  const facts: DecipherFacts = {
+    contentEncryption,
+    cek,
+    ...('mac' in view ? { mac: view.mac, authAttrs: view.authAttrs } : {}),
+    ...options,
+  };
+  const decipher = makeDecipher(facts);
   if (decipher === null) return FAILED;
-  const output: Buffer[] = [];
-  for await (const piece of pieces(view.encryptedContent)) {
-    const plain = decipher.update(piece);
-    if (plain.length > 0) output.push(plain);
+  if (encryptedContent.sizeBytes <= SMALL_CONTENT_BYTES) {
+    return await decryptSmall(encryptedContent, decipher);
   }
-  try {
-    output.push(decipher.final());
-  } catch {
-    return FAILED; // padding or tag: node tells no more, and we do not ask
-  }
-  return { kind: 'ok', content: slicesContent(output) };
+  let sizeBytes = 0;
+  for await (const piece of openPieces(encryptedContent))
+    sizeBytes += decipher.update(piece).length;
+  const last = finish(decipher);
+  if (last === null) return FAILED;
+  sizeBytes += last.length;
+  return { kind: 'ok', content: decryptedContent(encryptedContent, facts, sizeBytes) };
 }
 
-function decipherFor(
-  view: EnvelopedDataView | AuthEnvelopedDataView,
-  cek: Buffer,
-): Decipheriv | null {
-  const { name, iv, keyBytes, tagBytes } = view.contentEncryption;
-  if (name === null || iv === null || cek.length !== keyBytes) return null;
-  const { cipher, mode } = CONTENT_ALGORITHMS[name];
-  if (mode === 'cbc') return createDecipheriv(cipher, cek, iv);
-  if (!('mac' in view) || tagBytes === undefined || view.mac.length !== tagBytes) return null;
-  const options = { authTagLength: tagBytes };
-  const decipher = createDecipheriv(cipher as CipherGCMTypes, cek, iv, options);
-  decipher.setAuthTag(view.mac);
-  if (view.authAttrs !== null) decipher.setAAD(view.authAttrs);
-  return decipher;
+async function decryptSmall(encrypted: Content, decipher: Decipheriv): Promise<Decrypted> {
+  const output: Buffer[] = [];
+  for await (const piece of openPieces(encrypted)) output.push(decipher.update(piece));
+  const last = finish(decipher);
+  if (last === null) return FAILED;
+  return { kind: 'ok', content: new MemoryContent(Buffer.concat([...output, last])) };
+}
+
+function finish(decipher: Decipheriv): Buffer | null {
+  try {
+    return decipher.final();
+  } catch {
+    return null; // padding or tag: node tells no more, and we do not ask
+  }
 }

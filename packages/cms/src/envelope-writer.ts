@@ -1,23 +1,21 @@
-import { type CipherGCM, createCipheriv, createSecretKey, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { der, derHeader, derLength, OID } from '@sallyport/der';
-import { bufferContent, type Content, concatContent } from '@sallyport/mail';
-import { CONTENT_ALGORITHMS, type ContentAlgorithm } from './algorithms.ts';
-import { lateContent, pieces } from './pieces.ts';
-import { type KeyTransportName, planRecipient, type RecipientPlan } from './recipient-writer.ts';
+import { bufferContent, type Content, concatContent, openPieces } from '@sallyport/mail';
+import { type AeadName, type CbcName, CONTENT_ALGORITHMS } from './algorithms-content.ts';
+import { contentAlgorithmIdentifier, makeCipher } from './content-cipher.ts';
+import { planRecipient, type RecipientOptions, type RecipientPlan } from './recipient-writer.ts';
 import type { CmsCertificate, NonEmpty } from './views.ts';
 
 export type RecipientCertificate = CmsCertificate;
 
-export interface EnvelopedDataOptions {
-  readonly content: 'aes128-cbc' | 'aes256-cbc';
-  readonly keyTransport: KeyTransportName;
+export interface EnvelopedDataOptions extends RecipientOptions {
+  readonly content: CbcName;
   /** Certificates of the originator (RFC 3183 section 5). gpgsm refuses a message that has them. */
   readonly originatorInfo?: { readonly certificates: NonEmpty<Buffer> };
 }
 
-export interface AuthEnvelopedDataOptions {
-  readonly content: 'aes256-gcm' | 'aes128-gcm';
-  readonly keyTransport: KeyTransportName;
+export interface AuthEnvelopedDataOptions extends RecipientOptions {
+  readonly content: AeadName;
   readonly originatorInfo?: { readonly certificates: NonEmpty<Buffer> };
 }
 
@@ -25,10 +23,6 @@ const SEQUENCE = 0x30;
 const EXPLICIT_0 = 0xa0;
 const IMPLICIT_0_STRING = 0x80;
 const ID_DATA = der.oid(OID.data);
-const CBC_IV_BYTES = 16;
-const GCM_NONCE_BYTES = 12; // RFC 5084 section 3.2: 12 octets RECOMMENDED
-const GCM_TAG_BYTES = 16;
-const BLOCK_BYTES = 16;
 
 /**
  * EnvelopedData with AES-CBC (RFC 5652 section 6), definite DER. Key and IV are drawn once, here:
@@ -45,7 +39,8 @@ export function envelopedData(
 }
 
 /**
- * AuthEnvelopedData with AES-GCM (RFC 5083, RFC 5084), definite DER; the tag follows the content.
+ * AuthEnvelopedData with AES-GCM or ChaCha20-Poly1305 (RFC 5083, RFC 5084, RFC 8103), definite
+ * DER; the tag follows the content.
  *
  * @throws RangeError if a recipient's key cannot be used.
  */
@@ -67,12 +62,11 @@ export function cmsEncryptedSize(
 }
 
 interface Layout {
-  readonly algorithm: ContentAlgorithm;
+  readonly name: CbcName | AeadName;
   readonly plans: readonly RecipientPlan[];
   readonly originatorInfo: Buffer;
   readonly version: Buffer;
   readonly contentType: Buffer;
-  readonly ivBytes: number;
   readonly cipherBytes: number;
   readonly encryptedInfoLength: number;
   readonly recipientsLength: number;
@@ -85,18 +79,15 @@ function layoutOf(
   recipients: NonEmpty<RecipientCertificate>,
   options: EnvelopedDataOptions | AuthEnvelopedDataOptions,
 ): Layout {
-  const algorithm: ContentAlgorithm = CONTENT_ALGORITHMS[options.content];
-  const isGcm = algorithm.mode === 'gcm';
-  const plans = recipients.map((one) =>
-    planRecipient(one, options.keyTransport, algorithm.keyBytes),
-  );
+  const name = options.content;
+  const { keyBytes, ivBytes, blockBytes, tagBytes } = CONTENT_ALGORITHMS[name];
+  const isAuthenticated = tagBytes > 0;
+  const plans = recipients.map((one) => planRecipient(one, options, keyBytes));
   const originatorInfo = originatorInfoOf(options.originatorInfo?.certificates ?? []);
-  const version = der.integer(versionOf(isGcm, plans, originatorInfo));
-  const ivBytes = isGcm ? GCM_NONCE_BYTES : CBC_IV_BYTES;
-  const cipherBytes = isGcm
-    ? contentBytes
-    : (Math.floor(contentBytes / BLOCK_BYTES) + 1) * BLOCK_BYTES;
-  const identifierLength = algorithmIdentifier(algorithm, Buffer.alloc(ivBytes)).length;
+  const version = der.integer(versionOf(isAuthenticated, plans, originatorInfo));
+  const cipherBytes =
+    blockBytes === 1 ? contentBytes : (Math.floor(contentBytes / blockBytes) + 1) * blockBytes;
+  const identifierLength = contentAlgorithmIdentifier(name, Buffer.alloc(ivBytes)).length;
   const encryptedInfoLength = ID_DATA.length + identifierLength + derLength(cipherBytes);
   const recipientsLength = plans.reduce((sum, plan) => sum + plan.sizeBytes, 0);
   const bodyLength =
@@ -104,15 +95,14 @@ function layoutOf(
     originatorInfo.length +
     derLength(recipientsLength) +
     derLength(encryptedInfoLength) +
-    (isGcm ? derLength(GCM_TAG_BYTES) : 0);
-  const contentType = der.oid(isGcm ? OID.authEnvelopedData : OID.envelopedData);
+    (isAuthenticated ? derLength(tagBytes) : 0);
+  const contentType = der.oid(isAuthenticated ? OID.authEnvelopedData : OID.envelopedData);
   return {
-    algorithm,
+    name,
     plans,
     originatorInfo,
     version,
     contentType,
-    ivBytes,
     cipherBytes,
     encryptedInfoLength,
     recipientsLength,
@@ -128,34 +118,38 @@ function originatorInfoOf(certificates: readonly Buffer[]): Buffer {
 
 // RFC 5652 section 6.1; RFC 5083 section 2.1 says 0
 function versionOf(
-  isGcm: boolean,
+  isAuthenticated: boolean,
   plans: readonly RecipientPlan[],
   originatorInfo: Buffer,
 ): number {
-  if (isGcm) return 0;
-  return originatorInfo.length === 0 && plans.every((plan) => plan.isKeyTransport) ? 0 : 2;
-}
-
-function algorithmIdentifier(algorithm: ContentAlgorithm, iv: Buffer): Buffer {
-  const parameters =
-    algorithm.mode === 'gcm'
-      ? der.sequence(der.octetString(iv), der.integer(GCM_TAG_BYTES))
-      : der.octetString(iv);
-  return der.sequence(der.oid(algorithm.oid), parameters);
+  if (isAuthenticated) return 0;
+  return Math.max(
+    originatorInfo.length === 0 ? 0 : 2,
+    ...plans.map((plan) => plan.envelopeVersion),
+  );
 }
 
 function envelope(content: Content, layout: Layout): Content {
-  const { algorithm, cipherBytes } = layout;
-  const drawn = randomBytes(algorithm.keyBytes + layout.ivBytes);
-  const cek = drawn.subarray(0, algorithm.keyBytes);
-  const iv = drawn.subarray(algorithm.keyBytes);
-  const head = envelopeHead(layout, cek, iv);
-  const tagBytes = layout.sizeBytes - head.length - cipherBytes;
-  const body = lateContent(cipherBytes + tagBytes, () => encrypted(content, algorithm, cek, iv));
+  const { name, cipherBytes } = layout;
+  const { keyBytes, ivBytes } = CONTENT_ALGORITHMS[name];
+  const drawn = randomBytes(keyBytes + ivBytes);
+  const key = { name, cek: drawn.subarray(0, keyBytes), iv: drawn.subarray(keyBytes) };
+  const head = envelopeHead(layout, key);
+  const tailBytes = layout.sizeBytes - head.length - cipherBytes;
+  const body: Content = {
+    sizeBytes: cipherBytes + tailBytes,
+    open: () => encrypted(content, key),
+  };
   return concatContent([bufferContent(head), body]);
 }
 
-function envelopeHead(layout: Layout, cek: Buffer, iv: Buffer): Buffer {
+interface ContentKey {
+  readonly name: CbcName | AeadName;
+  readonly cek: Buffer;
+  readonly iv: Buffer;
+}
+
+function envelopeHead(layout: Layout, { name, cek, iv }: ContentKey): Buffer {
   const { bodyLength, contentType, cipherBytes } = layout;
   const recipients = layout.plans.map((plan) => plan.encrypt(cek)).sort(Buffer.compare);
   return Buffer.concat([
@@ -169,20 +163,15 @@ function envelopeHead(layout: Layout, cek: Buffer, iv: Buffer): Buffer {
     ...recipients,
     derHeader(SEQUENCE, layout.encryptedInfoLength),
     ID_DATA,
-    algorithmIdentifier(layout.algorithm, iv),
+    contentAlgorithmIdentifier(name, iv),
     derHeader(IMPLICIT_0_STRING, cipherBytes),
   ]);
 }
 
-async function* encrypted(
-  content: Content,
-  algorithm: ContentAlgorithm,
-  cek: Buffer,
-  iv: Buffer,
-): AsyncGenerator<Buffer> {
-  const cipher = createCipheriv(algorithm.cipher, createSecretKey(cek), iv);
+async function* encrypted(content: Content, { name, cek, iv }: ContentKey): AsyncGenerator<Buffer> {
+  const cipher = makeCipher(name, cek, iv);
   let sizeBytes = 0;
-  for await (const piece of pieces(content)) {
+  for await (const piece of openPieces(content)) {
     sizeBytes += piece.length;
     const output = cipher.update(piece);
     if (output.length > 0) yield output;
@@ -193,5 +182,6 @@ async function* encrypted(
   }
   const last = cipher.final();
   if (last.length > 0) yield last;
-  if (algorithm.mode === 'gcm') yield der.octetString((cipher as CipherGCM).getAuthTag());
+  const tag = cipher.tag();
+  if (tag !== null) yield der.octetString(tag);
 }

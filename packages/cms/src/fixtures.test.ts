@@ -1,14 +1,6 @@
 /** What the tests of this package share: a peer (`openssl cms`), its keys, and attributes to sign. */
 import { execFileSync } from 'node:child_process';
-import {
-  constants,
-  createDecipheriv,
-  createECDH,
-  createHash,
-  createPrivateKey,
-  type KeyObject,
-  privateDecrypt,
-} from 'node:crypto';
+import { createHash, createPrivateKey, type KeyObject } from 'node:crypto';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -20,13 +12,13 @@ import {
   type CmsLimits,
   type DigestName,
   digestContent,
-  eccSharedInfo,
-  encryptedKeyFor,
+  digestOf,
   type RecipientInfoView,
+  recipientKeyFor,
   type SignatureAlgorithmName,
   type SignerInfoParts,
   signRaw,
-  x963Kdf,
+  unwrapRaw,
 } from './index.ts';
 
 export const LIMITS: CmsLimits = {
@@ -119,12 +111,33 @@ export const p256 = makeIdentity('p256', 'ecdsa-sha256', [
   '-pkeyopt',
   'ec_paramgen_curve:P-256',
 ]);
+export const p521 = makeIdentity('p521', 'ecdsa-sha512', [
+  '-newkey',
+  'ec',
+  '-pkeyopt',
+  'ec_paramgen_curve:P-521',
+]);
 export const p384 = makeIdentity('p384', 'ecdsa-sha384', [
   '-newkey',
   'ec',
   '-pkeyopt',
   'ec_paramgen_curve:P-384',
 ]);
+
+/** A key pair with what cms must know of a certificate, for kinds that openssl 3.0 has no certificates of. */
+export function bareIdentity(
+  name: string,
+  keys: { readonly publicKey: KeyObject; readonly privateKey: KeyObject },
+  algorithm: SignatureAlgorithmName = 'ed25519',
+): Identity {
+  const spki = keys.publicKey.export({ format: 'der', type: 'spki' });
+  const cn = der.set(der.sequence(der.oid(OID.commonName), der.utf8String(name)));
+  const subjectKeyId = createHash('sha1').update(spki).digest();
+  const serial = Buffer.concat([Buffer.of(1), subjectKeyId.subarray(0, 8)]);
+  const issuer = der.sequence(cn);
+  const certificate = { der: der.sequence(issuer, spki), issuer, serial, subjectKeyId, spki };
+  return { certificate, key: keys.privateKey, certFile: '', keyFile: '', algorithm };
+}
 
 export interface AttributeOptions {
   readonly digest?: Buffer;
@@ -157,7 +170,7 @@ export async function signer(
   identity: Identity,
   options: AttributeOptions = {},
 ): Promise<SignerInfoParts> {
-  const digestAlgorithm = identity.algorithm.slice(-6) as DigestName;
+  const digestAlgorithm = digestOf(identity.algorithm);
   const signedAttrs = await signedAttributes(content, digestAlgorithm, options);
   return {
     sid: identity.certificate,
@@ -184,26 +197,9 @@ export const content = (bytes: Buffer): Content => bufferContent(bytes);
 
 /** What keyholder does, without its protections: a content-encryption key from a RecipientInfo. */
 export function unwrap(view: RecipientInfoView, identity: Identity): Buffer {
-  const encryptedKey = encryptedKeyFor(view, identity.certificate);
-  if (encryptedKey === null || view.kind === 'unsupported') throw new Error('not for this key');
-  if (view.kind === 'ktri') {
-    const { algorithm } = view;
-    if (algorithm.kind === 'unsupported') throw new Error('unsupported');
-    return algorithm.kind === 'pkcs1v15'
-      ? privateDecrypt({ key: identity.key, padding: constants.RSA_PKCS1_PADDING }, encryptedKey)
-      : privateDecrypt({ key: identity.key, oaepHash: algorithm.hash }, encryptedKey);
-  }
-  const jwk = identity.key.export({ format: 'jwk' });
-  const ecdh = createECDH(view.curve === 'p256' ? 'prime256v1' : 'secp384r1');
-  ecdh.setPrivateKey(Buffer.from(jwk.d ?? '', 'base64url'));
-  const shared = ecdh.computeSecret(view.originatorPublicKey);
-  const keyBytes = { aes128: 16, aes192: 24, aes256: 32 }[view.wrap] as 16 | 24 | 32;
-  const oid = { aes128: OID.aes128Wrap, aes192: OID.aes192Wrap, aes256: OID.aes256Wrap }[view.wrap];
-  const parameters = view.wrapParameters === 'null' ? [der.null()] : [];
-  const sharedInfo = eccSharedInfo(der.sequence(der.oid(oid), ...parameters), keyBytes, view.ukm);
-  const kek = x963Kdf({ hash: view.kdf.hash, shared, sharedInfo, keyBytes });
-  const unwrapping = createDecipheriv(`id-${view.wrap}-wrap`, kek, Buffer.alloc(8, 0xa6));
-  return Buffer.concat([unwrapping.update(encryptedKey), unwrapping.final()]);
+  const recipient = recipientKeyFor(view, identity.certificate);
+  if (recipient === null) throw new Error('not for this key');
+  return unwrapRaw(recipient, identity.key);
 }
 
 /** A folder of foreign vectors, or null: then the test skips and says so. */

@@ -1,22 +1,44 @@
 /** CMS for mail: SignedData, EnvelopedData and AuthEnvelopedData (RFC 5652, RFC 5083), written and read. */
 export {
+  type AeadName,
+  type CbcName,
   CONTENT_ALGORITHMS,
   type ContentName,
-  CURVES,
-  type CurveName,
   DIGESTS,
   type DigestName,
   digestAlgorithmIdentifier,
-  type KdfHash,
+  digestOf,
   type KeyBytes,
-  type OaepHash,
+  type LegacyAlgorithm,
+  type ReadDigestName,
   SIGNATURES,
   type SignatureAlgorithmName,
   signatureAlgorithmIdentifier,
-  WRAPS,
-  type WrapName,
 } from './algorithms.ts';
+export type {
+  CurveName,
+  HkdfHash,
+  Kdf,
+  KdfHash,
+  KemName,
+  OaepHash,
+  WrapName,
+} from './algorithms-keys.ts';
+export {
+  type Capability,
+  encodeCapabilities,
+  encodeKeyPreference,
+  formatCapability,
+  type OwnCapability,
+  readCapabilities,
+} from './capabilities.ts';
 export { checkSignerInfo, matchesSigner, type SignedContent } from './check-signer.ts';
+export {
+  chooseSignature,
+  type SignatureChoice,
+  type SignatureWish,
+} from './choose-signature.ts';
+export { type Decompressed, decompressContent } from './decompress.ts';
 export { type Decrypted, decryptContent } from './decrypt.ts';
 export {
   type AuthEnvelopedDataOptions,
@@ -26,14 +48,14 @@ export {
   envelopedData,
   type RecipientCertificate,
 } from './envelope-writer.ts';
+export type { OaepParameters } from './oaep.ts';
 export { readCms } from './read.ts';
-export { encryptedKeyFor, matchesRecipient } from './read-recipients.ts';
+export { matchesRecipient, recipientKeyFor } from './read-recipients.ts';
 export {
   checkRecipientKey,
-  eccSharedInfo,
   type KeyTransportName,
   type RecipientKeyCheck,
-  x963Kdf,
+  type RecipientOptions,
 } from './recipient-writer.ts';
 export { isShapedLikeAttributes } from './shape.ts';
 export { signRaw } from './sign-raw.ts';
@@ -45,19 +67,23 @@ export {
   type SignerInfoParts,
   signedData,
 } from './signed-writer.ts';
+export { unwrapRaw } from './unwrap-raw.ts';
 export type {
   AuthEnvelopedDataView,
   CertificateReference,
   CmsCertificate,
   CmsLimits,
   CmsObject,
+  CompressedDataView,
   ContentEncryptionView,
   EnvelopedDataView,
   KariView,
+  KemriView,
   KeyTransportAlgorithm,
   KtriView,
   NonEmpty,
   RecipientInfoView,
+  RecipientKey,
   SignedDataView,
   SignerCheck,
   SignerInfoView,

@@ -1,9 +1,18 @@
 import { DerReader, type Tlv } from '@sallyport/der';
+import type { LimitFaultId } from '@sallyport/faults';
+import { type Content, loadSmall } from '@sallyport/mail';
+import type { ElementCursor } from './element-cursor.ts';
 import type { CertificateReference } from './views.ts';
 
-/** A count over the caller's limits. Made a `limit-exceeded` at the border of `readCms`. */
+/** A count over the caller's limits. Made a `malformed` with its fault at the border of `readCms`. */
 export class LimitError extends Error {
   override readonly name = 'LimitError';
+  readonly fault: LimitFaultId;
+
+  constructor(message: string, fault: LimitFaultId = 'limit-exceeded') {
+    super(message);
+    this.fault = fault;
+  }
 }
 
 export interface AlgorithmView {
@@ -19,6 +28,24 @@ export function readAlgorithm(reader: DerReader): AlgorithmView {
   const parameters = inner.peek() === null ? null : inner.next();
   inner.end();
   return { oid, parameters };
+}
+
+const SEQUENCE = 16;
+
+/** EncapsulatedContentInfo (RFC 5652 section 5.2); eContent is null if it is absent. */
+export async function readEncapsulated(
+  cursor: ElementCursor,
+): Promise<{ readonly eContentType: string; readonly eContent: Content | null }> {
+  await cursor.enter('universal', SEQUENCE);
+  const eContentType = await cursor.oid();
+  let eContent: Content | null = null;
+  if ((await cursor.peek()) !== null) {
+    await cursor.enter('context', 0);
+    eContent = await loadSmall(await cursor.octetString());
+    await cursor.leave();
+  }
+  await cursor.leave();
+  return { eContentType, eContent };
 }
 
 /** True for what some senders write where parameters are to be absent. */

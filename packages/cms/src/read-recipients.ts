@@ -3,11 +3,17 @@ import { never } from '@sallyport/mail';
 import {
   CURVES,
   type CurveName,
+  curveByOid,
+  HKDF_BY_OID,
+  type HkdfHash,
   KDF_BY_OID,
+  kemByOid,
   OAEP_HASH_BY_OID,
   type OaepHash,
   WRAP_BY_OID,
-} from './algorithms.ts';
+  WRAPS,
+  type WrapName,
+} from './algorithms-keys.ts';
 import {
   type AlgorithmView,
   isAbsentOrNull,
@@ -23,10 +29,17 @@ import type {
   CmsCertificate,
   KeyTransportAlgorithm,
   RecipientInfoView,
+  RecipientKey,
 } from './views.ts';
 
 const KARI = 1;
+const ORI = 4;
 const ORIGINATOR_KEY = 1;
+/** Longer is sent by nobody, and the keyholder would not listen to it. */
+const MAX_UKM_BYTES = 1_024;
+const MAX_LABEL_BYTES = 1_024;
+const MAX_ENCRYPTED_KEY_BYTES = 4 * 1024;
+const MAX_CIPHERTEXT_BYTES = 2 * 1024;
 
 /** The next RecipientInfo (RFC 5652 section 6.2). */
 export function readRecipientInfo(reader: DerReader, maxRecipients: number): RecipientInfoView {
@@ -34,6 +47,7 @@ export function readRecipientInfo(reader: DerReader, maxRecipients: number): Rec
   const inner = reader.inside(tlv);
   if (tlv.tagClass === 'universal' && tlv.tag === 16) return readTransport(inner);
   if (tlv.tagClass === 'context' && tlv.tag === KARI) return readAgreement(inner, maxRecipients);
+  if (tlv.tagClass === 'context' && tlv.tag === ORI) return readOther(inner);
   return { kind: 'unsupported', type: tlv.tag };
 }
 
@@ -90,7 +104,7 @@ function readLabel(reader: DerReader): Buffer | null {
   return oid === OID.pSpecified && parameters?.tag === 4 ? stringValue(parameters) : null;
 }
 
-// RFC 5652 section 6.2.2, RFC 5753 section 3.1
+// RFC 5652 section 6.2.2, RFC 5753 section 3.1, RFC 8418 section 3.2
 function readAgreement(reader: DerReader, maxRecipients: number): RecipientInfoView {
   reader.smallInteger();
   const originator = reader.expect('context', 0);
@@ -100,16 +114,17 @@ function readAgreement(reader: DerReader, maxRecipients: number): RecipientInfoV
   reader.end();
   const recipients: { rid: CertificateReference; encryptedKey: Buffer }[] = [];
   while (!keys.isAtEnd) {
-    if (recipients.length >= maxRecipients) throw new LimitError('too many recipients');
+    if (recipients.length >= maxRecipients)
+      throw new LimitError('too many recipients', 'too-many-recipient-infos');
     recipients.push(readEncryptedKey(keys.sequence()));
   }
   const key = readOriginatorKey(reader.inside(originator));
-  const kdfHash = KDF_BY_OID.get(agreement.oid);
-  const wrap = readWrap(agreement.parameters);
-  if (key === null || kdfHash === undefined || wrap === null) {
+  const kdf = KDF_BY_OID.get(agreement.oid);
+  const wrap = agreement.parameters === null ? null : readWrap(agreement.parameters);
+  if (key === null || kdf === undefined || wrap === null) {
     return { kind: 'unsupported', type: KARI };
   }
-  return { kind: 'kari', ...key, kdf: { hash: kdfHash }, ukm, ...wrap, recipients };
+  return { kind: 'kari', ...key, kdf, ukm, ...wrap, recipients };
 }
 
 function readEncryptedKey(reader: DerReader): { rid: CertificateReference; encryptedKey: Buffer } {
@@ -134,54 +149,125 @@ function readOriginatorKey(
   const inner = reader.inside(tlv);
   const algorithm = readAlgorithm(inner);
   const { bytes, unusedBits } = inner.bitString();
-  if (algorithm.oid !== OID.ecPublicKey || unusedBits !== 0) return null;
-  const curve = curveOf(algorithm.parameters, bytes);
+  if (unusedBits !== 0) return null;
+  const curve = curveOf(algorithm, bytes);
   return curve === null ? null : { curve, originatorPublicKey: bytes };
 }
 
 // Parameters may be absent or NULL; then the curve is the recipient's, and the length tells it.
-function curveOf(parameters: Tlv | null, point: Buffer): CurveName | null {
+function curveOf({ oid, parameters }: AlgorithmView, publicKey: Buffer): CurveName | null {
+  const keyOid = (name: CurveName): string => (name === 'x25519' ? OID.x25519 : OID.ecPublicKey);
   const names = Object.keys(CURVES) as CurveName[];
-  const fitting = names.find((name) => {
-    const { fieldBytes } = CURVES[name];
-    return point.length === 1 + fieldBytes || point.length === 1 + 2 * fieldBytes;
-  });
-  if (fitting === undefined || isAbsentOrNull(parameters)) return fitting ?? null;
-  if (parameters?.tag !== 6 || parameters.constructed) return null;
-  return new DerReader(parameters.bytes).oid() === CURVES[fitting].oid ? fitting : null;
+  const fits = (name: CurveName): boolean =>
+    keyOid(name) === oid && CURVES[name].publicKeyBytes.includes(publicKey.length);
+  const fitting = names.find(fits) ?? null;
+  if (fitting === null || isAbsentOrNull(parameters)) return fitting;
+  if (oid === OID.x25519 || parameters?.tag !== 6 || parameters.constructed) return null;
+  return curveByOid(new DerReader(parameters.bytes).oid()) === fitting ? fitting : null;
 }
 
-function readWrap(parameters: Tlv | null): {
-  wrap: NonNullable<ReturnType<typeof WRAP_BY_OID.get>>;
-  wrapParameters: 'absent' | 'null';
-} | null {
-  if (parameters === null || parameters.tag !== 16) return null;
-  const algorithm = readAlgorithm(new DerReader(parameters.bytes));
+interface WrapFields {
+  readonly wrap: WrapName;
+  readonly wrapParameters: 'absent' | 'null';
+}
+
+function readWrap(parameters: Tlv): WrapFields | null {
+  if (parameters.tag !== 16) return null;
+  return wrapOf(readAlgorithm(new DerReader(parameters.bytes)));
+}
+
+function wrapOf(algorithm: AlgorithmView): WrapFields | null {
   const wrap = WRAP_BY_OID.get(algorithm.oid);
   if (wrap === undefined || !isAbsentOrNull(algorithm.parameters)) return null;
   return { wrap, wrapParameters: algorithm.parameters === null ? 'absent' : 'null' };
 }
 
-/** True if this RecipientInfo holds a key for the certificate. */
-export function matchesRecipient(view: RecipientInfoView, certificate: CmsCertificate): boolean {
-  return encryptedKeyFor(view, certificate) !== null;
+/** OtherRecipientInfo (RFC 5652 section 6.2.5); of any other type than a KEM's nothing is read. */
+function readOther(reader: DerReader): RecipientInfoView {
+  const unsupported = { kind: 'unsupported', type: ORI } as const;
+  if (reader.oid() !== OID.oriKem) return unsupported;
+  const kem = reader.sequence();
+  reader.end();
+  return readKem(kem) ?? unsupported;
 }
 
-/** The encrypted key for the certificate; null if there is none. */
-export function encryptedKeyFor(
-  view: RecipientInfoView,
-  certificate: CmsCertificate,
-): Buffer | null {
+// RFC 9629 section 3. What is not known here must not stop another entry from being used.
+function readKem(reader: DerReader): RecipientInfoView | null {
+  const version = reader.smallInteger();
+  const rid = readCertificateReference(reader);
+  const set = kemOf(readAlgorithm(reader));
+  const ciphertext = reader.octetString();
+  const hash = hkdfOf(readAlgorithm(reader));
+  const kekLength = reader.smallInteger();
+  const ukm = reader.optionalExplicit(0)?.octetString() ?? null;
+  const wrap = wrapOf(readAlgorithm(reader));
+  const encryptedKey = reader.octetString();
+  reader.end();
+  if (version !== 0 || set === null || hash === null || wrap === null) return null;
+  if (kekLength !== WRAPS[wrap.wrap].keyBytes) return null;
+  return { kind: 'kemri', rid, set, ciphertext, kdf: { hash }, ukm, ...wrap, encryptedKey };
+}
+
+/** RFC 9936 section 2: parameters are absent, for the KEM and for its KDF. */
+function kemOf({ oid, parameters }: AlgorithmView): ReturnType<typeof kemByOid> {
+  return parameters === null ? kemByOid(oid) : null;
+}
+
+function hkdfOf({ oid, parameters }: AlgorithmView): HkdfHash | null {
+  return parameters === null ? (HKDF_BY_OID.get(oid) ?? null) : null;
+}
+
+/** True if this RecipientInfo holds a key for the certificate. */
+export function matchesRecipient(view: RecipientInfoView, certificate: CmsCertificate): boolean {
   switch (view.kind) {
     case 'ktri':
-      return isReferenceTo(view.rid, certificate) ? view.encryptedKey : null;
+    case 'kemri':
+      return isReferenceTo(view.rid, certificate);
     case 'kari':
-      return (
-        view.recipients.find((one) => isReferenceTo(one.rid, certificate))?.encryptedKey ?? null
-      );
+      return view.recipients.some((one) => isReferenceTo(one.rid, certificate));
+    case 'unsupported':
+      return false;
+    default:
+      return never(view);
+  }
+}
+
+/** What the certificate's key needs to open its encrypted key; null if there is none that we can open. */
+export function recipientKeyFor(
+  view: RecipientInfoView,
+  certificate: CmsCertificate,
+): RecipientKey | null {
+  const key = matchesRecipient(view, certificate) ? recipientKeyOf(view, certificate) : null;
+  return key !== null && isBounded(key) ? key : null;
+}
+
+function recipientKeyOf(view: RecipientInfoView, certificate: CmsCertificate): RecipientKey | null {
+  switch (view.kind) {
+    case 'ktri': {
+      const { algorithm, encryptedKey } = view;
+      return algorithm.kind === 'unsupported' ? null : { kind: 'ktri', algorithm, encryptedKey };
+    }
+    case 'kari': {
+      const { recipients, ...facts } = view;
+      const mine = recipients.find((one) => isReferenceTo(one.rid, certificate));
+      return mine === undefined ? null : { ...facts, encryptedKey: mine.encryptedKey };
+    }
+    case 'kemri': {
+      const { rid: _rid, ...facts } = view;
+      return { ...facts, kind: 'kem' };
+    }
     case 'unsupported':
       return null;
     default:
       return never(view);
   }
+}
+
+function isBounded(key: RecipientKey): boolean {
+  if (key.encryptedKey.length > MAX_ENCRYPTED_KEY_BYTES) return false;
+  if (key.kind === 'ktri') {
+    return key.algorithm.kind !== 'oaep' || key.algorithm.label.length <= MAX_LABEL_BYTES;
+  }
+  if ((key.ukm?.length ?? 0) > MAX_UKM_BYTES) return false;
+  return key.kind !== 'kem' || key.ciphertext.length <= MAX_CIPHERTEXT_BYTES;
 }

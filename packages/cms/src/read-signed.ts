@@ -1,61 +1,55 @@
-import { DerError, type DerReader, der, octetStringContent, type Tlv } from '@sallyport/der';
-import type { Content } from '@sallyport/mail';
+import { DerError, type DerReader, der, type Tlv } from '@sallyport/der';
 import { digestByOid } from './algorithms.ts';
 import { misplacedAttributes, readAttributes } from './attributes.ts';
-import { slicesContent } from './pieces.ts';
-import { LimitError, readAlgorithm, readCertificateReference } from './read-parts.ts';
+import type { ElementCursor } from './element-cursor.ts';
+import {
+  LimitError,
+  readAlgorithm,
+  readCertificateReference,
+  readEncapsulated,
+} from './read-parts.ts';
 import type { CmsLimits, SignedDataView, SignerInfoView } from './views.ts';
 
 const MAX_DIGEST_ALGORITHMS = 32;
+const SEQUENCE = 16;
 
-/** SignedData (RFC 5652 section 5.1); `explicit` stands inside the [0] of ContentInfo. */
-export function readSignedData(explicit: DerReader, limits: CmsLimits): SignedDataView {
-  const reader = explicit.sequence();
-  explicit.end();
-  reader.smallInteger(); // version: senders get it wrong, and nothing hangs on it
-  const digests = reader.set();
+/** SignedData (RFC 5652 section 5.1); the cursor stands inside the [0] of ContentInfo. */
+export async function readSignedData(
+  cursor: ElementCursor,
+  limits: CmsLimits,
+): Promise<SignedDataView> {
+  await cursor.enter('universal', SEQUENCE);
+  (await cursor.part('version')).smallInteger(); // senders get it wrong, and nothing hangs on it
+  const digests = (await cursor.part('digest algorithms')).set();
   const digestAlgorithms: string[] = [];
   while (!digests.isAtEnd) {
     if (digestAlgorithms.length >= MAX_DIGEST_ALGORITHMS) throw new LimitError('too many digests');
     digestAlgorithms.push(readAlgorithm(digests).oid);
   }
-  const encap = readEncapsulated(reader);
-  const certificates = readChoices(reader, 0, limits.maxCertificates);
-  const crls = readChoices(reader, 1, limits.maxCertificates);
-  const signers = reader.set();
-  reader.end();
+  const encap = await readEncapsulated(cursor);
+  const certificates = await readChoices(cursor, 0, limits.maxCertificates);
+  const crls = await readChoices(cursor, 1, limits.maxCertificates);
+  const signers = (await cursor.part('signers')).set();
+  await cursor.leave();
   const signerInfos: SignerInfoView[] = [];
   while (!signers.isAtEnd) {
-    if (signerInfos.length >= limits.maxSigners) throw new LimitError('too many signers');
+    if (signerInfos.length >= limits.maxSigners)
+      throw new LimitError('too many signers', 'too-many-signers');
     signerInfos.push(readSignerInfo(signers.sequence()));
   }
   return { digestAlgorithms, ...encap, certificates, crls, signerInfos };
 }
 
-// RFC 5652 section 5.2
-function readEncapsulated(reader: DerReader): {
-  readonly eContentType: string;
-  readonly eContent: Content | null;
-} {
-  const encap = reader.sequence();
-  const eContentType = encap.oid();
-  const explicit = encap.optionalExplicit(0);
-  encap.end();
-  if (explicit === null) return { eContentType, eContent: null };
-  const string = explicit.expect('universal', 4);
-  explicit.end();
-  return { eContentType, eContent: slicesContent(octetStringContent(string)) };
-}
-
 // CertificateSet and RevocationInfoChoices: the SEQUENCE arm is a certificate or a CRL, the
 // tagged arms (attribute certificates, OCSP) are not for us (RFC 5652 section 10.2).
-function readChoices(reader: DerReader, tag: number, max: number): Buffer[] {
-  const set = reader.optional('context', tag);
-  if (set === null) return [];
+async function readChoices(cursor: ElementCursor, tag: number, max: number): Promise<Buffer[]> {
+  const what = tag === 0 ? 'certificates' : 'CRLs';
+  const part = await cursor.optionalPart(tag, what);
+  if (part === null) return [];
   const elements: Buffer[] = [];
-  const inner = reader.inside(set);
+  const inner = part.inside(part.expect('context', tag));
   for (let count = 0; !inner.isAtEnd; count += 1) {
-    if (count >= max) throw new LimitError('too many certificates or CRLs');
+    if (count >= max) throw new LimitError(`too many ${what}`, 'too-many-certificates');
     const element = inner.next();
     if (element.tagClass === 'universal' && element.tag === 16) elements.push(element.bytes);
   }

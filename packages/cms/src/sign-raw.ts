@@ -1,9 +1,10 @@
 import { type KeyObject, sign } from 'node:crypto';
 import {
   digestOf,
+  familyOf,
   pssSaltLength,
   type SignatureAlgorithmName,
-  signatureKeyOptions,
+  signatureCall,
 } from './algorithms.ts';
 
 /**
@@ -16,10 +17,6 @@ export function signRaw(
   algorithm: SignatureAlgorithmName,
 ): Buffer {
   const digest = digestOf(algorithm);
-  const family = algorithm.startsWith('rsa-pss-')
-    ? 'rsa-pss'
-    : algorithm.startsWith('rsa-')
-      ? 'rsa'
-      : 'ecdsa';
-  return sign(digest, signedAttrs, { key, ...signatureKeyOptions(family, pssSaltLength(digest)) });
+  const call = signatureCall(familyOf(algorithm), digest, pssSaltLength(digest));
+  return sign(call.digest, signedAttrs, { key, ...call.options });
 }

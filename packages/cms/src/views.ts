@@ -1,14 +1,9 @@
 import type { FaultId } from '@sallyport/faults';
 import type { Content } from '@sallyport/mail';
-import type {
-  ContentName,
-  CurveName,
-  DigestName,
-  KdfHash,
-  KeyBytes,
-  OaepHash,
-  WrapName,
-} from './algorithms.ts';
+import type { ContentName, DigestName, KeyBytes, LegacyAlgorithm } from './algorithms.ts';
+import type { CurveName, HkdfHash, Kdf, KemName, WrapName } from './algorithms-keys.ts';
+import type { Capability } from './capabilities.ts';
+import type { OaepParameters } from './oaep.ts';
 
 export type NonEmpty<T> = readonly [T, ...T[]];
 
@@ -29,6 +24,8 @@ export interface CmsLimits {
   readonly maxSigners: number;
   readonly maxRecipients: number;
   readonly maxCertificates: number;
+  /** Octets that one octet of compressed content may become; 100 if absent. */
+  readonly maxExpansion?: number;
 }
 
 /** What a CMS object turned out to be. Malformed bytes are a value, never an exception. */
@@ -36,9 +33,19 @@ export type CmsObject =
   | { readonly kind: 'signed'; readonly value: SignedDataView }
   | { readonly kind: 'enveloped'; readonly value: EnvelopedDataView }
   | { readonly kind: 'auth-enveloped'; readonly value: AuthEnvelopedDataView }
+  | { readonly kind: 'compressed'; readonly value: CompressedDataView }
   | { readonly kind: 'data'; readonly content: Content }
   | { readonly kind: 'unsupported'; readonly contentType: string }
   | { readonly kind: 'malformed'; readonly fault: FaultId; readonly reason: string };
+
+/** RFC 3274 section 1.1. */
+export interface CompressedDataView {
+  /** OID of compressionAlgorithm. */
+  readonly algorithm: string;
+  readonly contentType: string;
+  /** As it came, not yet decompressed; null if it is absent. */
+  readonly compressed: Content | null;
+}
 
 /** RFC 5652 section 5.1. */
 export interface SignedDataView {
@@ -90,10 +97,15 @@ export interface SignerInfoView {
   readonly signatureTypes: readonly string[] | null;
   readonly signingCertificate: SigningCertificateView | null;
   readonly signingCertificateV2: SigningCertificateView | null;
+  /** What the signer says it can read (RFC 8551 section 2.5.2); null if absent or unreadable. */
+  readonly capabilities: readonly Capability[] | null;
+  /** The certificate it wants mail encrypted to (RFC 8551 section 2.5.3); null as above. */
+  readonly encryptionKeyPreference: CertificateReference | null;
 }
 
 export type SignerCheck =
-  | { readonly kind: 'valid' }
+  /** `legacy`: what it rests on that nobody should use any more; never empty. */
+  | { readonly kind: 'valid'; readonly legacy?: NonEmpty<LegacyAlgorithm> }
   | { readonly kind: 'invalid'; readonly fault: FaultId; readonly reason: string }
   | { readonly kind: 'unverifiable'; readonly fault: FaultId; readonly reason: string };
 
@@ -104,7 +116,7 @@ export interface ContentEncryptionView {
   /** IV of CBC or nonce of GCM; null if the parameters cannot be read. */
   readonly iv: Buffer | null;
   readonly keyBytes: KeyBytes | null;
-  /** Length of the GCM tag. */
+  /** Length of the tag, of AuthEnvelopedData only. */
   readonly tagBytes?: number;
 }
 
@@ -127,12 +139,7 @@ export interface AuthEnvelopedDataView extends EnvelopedDataView {
 
 export type KeyTransportAlgorithm =
   | { readonly kind: 'pkcs1v15' }
-  | {
-      readonly kind: 'oaep';
-      readonly hash: OaepHash;
-      readonly mgf1Hash: OaepHash;
-      readonly label: Buffer;
-    }
+  | ({ readonly kind: 'oaep' } & OaepParameters)
   | { readonly kind: 'unsupported'; readonly oid: string };
 
 export interface KtriView {
@@ -145,9 +152,9 @@ export interface KtriView {
 export interface KariView {
   readonly kind: 'kari';
   readonly curve: CurveName;
-  /** The point, as sent: compressed or not. */
+  /** The point, as sent: compressed or not; of X25519 the 32 octets. */
   readonly originatorPublicKey: Buffer;
-  readonly kdf: { readonly hash: KdfHash };
+  readonly kdf: Kdf;
   readonly ukm: Buffer | null;
   readonly wrap: WrapName;
   /** ECC-CMS-SharedInfo repeats the wrap's AlgorithmIdentifier as it stood (RFC 5753 section 7.2). */
@@ -158,8 +165,36 @@ export interface KariView {
   }[];
 }
 
+/** KEMRecipientInfo (RFC 9629 section 3). */
+export interface KemriView {
+  readonly kind: 'kemri';
+  readonly rid: CertificateReference;
+  readonly set: KemName;
+  readonly ciphertext: Buffer;
+  readonly kdf: { readonly hash: HkdfHash };
+  readonly ukm: Buffer | null;
+  readonly wrap: WrapName;
+  /** CMSORIforKEMOtherInfo repeats the wrap's AlgorithmIdentifier as it stood. */
+  readonly wrapParameters: 'absent' | 'null';
+  readonly encryptedKey: Buffer;
+}
+
 export type RecipientInfoView =
   | KtriView
   | KariView
+  | KemriView
   /** `type`: the tag of the RecipientInfo choice; 0 is ktri. */
   | { readonly kind: 'unsupported'; readonly type: number };
+
+/** What one recipient's key needs to open the content-encryption key, and nothing else of the message. */
+export type RecipientKey =
+  | {
+      readonly kind: 'ktri';
+      readonly algorithm: Exclude<KeyTransportAlgorithm, { readonly kind: 'unsupported' }>;
+      readonly encryptedKey: Buffer;
+    }
+  | ({ readonly kind: 'kari'; readonly encryptedKey: Buffer } & Pick<
+      KariView,
+      'curve' | 'originatorPublicKey' | 'kdf' | 'ukm' | 'wrap' | 'wrapParameters'
+    >)
+  | ({ readonly kind: 'kem' } & Omit<KemriView, 'kind' | 'rid'>);

@@ -2,17 +2,21 @@
 export { OID } from './oids.ts';
 export { DerReader } from './reader.ts';
 export {
+  DerDepthError,
   DerError,
   elementLength,
   MAX_DEPTH,
   MAX_ELEMENTS,
+  MAX_HEADER_OCTETS,
   octetStringContent,
   type ReadOptions,
   readAll,
   readOnly,
   readTlv,
+  readTlvHeader,
   type TagClass,
   type Tlv,
+  type TlvHeader,
 } from './tlv.ts';
 export {
   type BitString,

@@ -71,9 +71,14 @@ export const OID = {
   ecdsaWithSha384: '1.2.840.10045.4.3.3',
   ecdsaWithSha512: '1.2.840.10045.4.3.4',
   dhSinglePassStdSha1Kdf: '1.3.133.16.840.63.0.2',
+  dhSinglePassStdSha224Kdf: '1.3.132.1.11.0',
   dhSinglePassStdSha256Kdf: '1.3.132.1.11.1',
   dhSinglePassStdSha384Kdf: '1.3.132.1.11.2',
   dhSinglePassStdSha512Kdf: '1.3.132.1.11.3',
+  // key agreement with HKDF, RFC 8418
+  dhSinglePassStdHkdfSha256: '1.2.840.113549.1.9.16.3.19',
+  dhSinglePassStdHkdfSha384: '1.2.840.113549.1.9.16.3.20',
+  dhSinglePassStdHkdfSha512: '1.2.840.113549.1.9.16.3.21',
   x25519: '1.3.101.110',
   x448: '1.3.101.111',
   ed25519: '1.3.101.112',
@@ -89,6 +94,22 @@ export const OID = {
   aes256Cbc: '2.16.840.1.101.3.4.1.42',
   aes256Wrap: '2.16.840.1.101.3.4.1.45',
   aes256Gcm: '2.16.840.1.101.3.4.1.46',
+
+  // other content encryption, RFC 8103, RFC 3370
+  zlibCompress: '1.2.840.113549.1.9.16.3.8',
+  chaCha20Poly1305: '1.2.840.113549.1.9.16.3.18',
+  desEde3Cbc: '1.2.840.113549.3.7',
+
+  // ML-KEM and ML-DSA, RFC 9629, RFC 9936, RFC 9882
+  oriKem: '1.2.840.113549.1.9.16.13.3',
+  hkdfWithSha256: '1.2.840.113549.1.9.16.3.28',
+  hkdfWithSha384: '1.2.840.113549.1.9.16.3.29',
+  hkdfWithSha512: '1.2.840.113549.1.9.16.3.30',
+  mlKem512: '2.16.840.1.101.3.4.4.1',
+  mlKem768: '2.16.840.1.101.3.4.4.2',
+  mlKem1024: '2.16.840.1.101.3.4.4.3',
+  mlDsa65: '2.16.840.1.101.3.4.3.18',
+  mlDsa87: '2.16.840.1.101.3.4.3.19',
 
   // names, RFC 4519, RFC 2247
   commonName: '2.5.4.3',

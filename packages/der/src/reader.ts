@@ -1,4 +1,12 @@
-import { DerError, MAX_DEPTH, type ReadOptions, readTlv, type TagClass, type Tlv } from './tlv.ts';
+import {
+  DerDepthError,
+  DerError,
+  MAX_DEPTH,
+  type ReadOptions,
+  readTlv,
+  type TagClass,
+  type Tlv,
+} from './tlv.ts';
 import {
   type BitString,
   decodeBitString,
@@ -29,7 +37,7 @@ export class DerReader {
   constructor(value: Buffer | Tlv, options: ReadOptions & { readonly depth?: number } = {}) {
     this.#options = options;
     this.#depth = options.depth ?? 0;
-    if (this.#depth > MAX_DEPTH) throw new DerError('nested too deeply');
+    if (this.#depth > MAX_DEPTH) throw new DerDepthError();
     if (!Buffer.isBuffer(value) && !value.constructed) throw new DerError('element is primitive');
     this.#value = Buffer.isBuffer(value) ? value : value.value;
   }

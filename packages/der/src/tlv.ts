@@ -34,6 +34,13 @@ export class DerError extends Error {
   override readonly name = 'DerError';
 }
 
+/** The limit on nesting was met: a bound of ours, not a fault of the bytes. */
+export class DerDepthError extends DerError {
+  constructor() {
+    super('nested too deeply');
+  }
+}
+
 interface Header {
   readonly identifier: number;
   readonly tag: number;
@@ -99,6 +106,56 @@ function readHeader(bytes: Buffer, offset: number, strict: boolean): Header {
   return { identifier, tag, start: long.next, length: long.length };
 }
 
+/** The tag and length of an element whose value is not looked at. */
+export interface TlvHeader {
+  readonly tagClass: TagClass;
+  readonly tag: number;
+  readonly constructed: boolean;
+  /** Length of tag and length octets. */
+  readonly header: number;
+  /** Length of the value; null for the indefinite form. */
+  readonly length: number | null;
+  /** X.690 section 8.1.5: these two octets end an element of indefinite length. */
+  readonly isEndOfContents: boolean;
+}
+
+/** Octets of the longest header that a reader of ours takes. */
+export const MAX_HEADER_OCTETS = 32;
+
+/**
+ * Reads a header out of a stream, from as much as has come.
+ *
+ * @returns null while it is not complete.
+ * @throws DerError if it is malformed.
+ */
+export function readTlvHeader(bytes: Buffer, offset = 0): TlvHeader | null {
+  if (!isHeaderComplete(bytes, offset)) return null;
+  const { identifier, tag, start, length } = readHeader(bytes, offset, false);
+  if (identifier === 0 && (length !== 0 || start !== offset + 2)) {
+    throw new DerError('unexpected end-of-contents');
+  }
+  return {
+    tagClass: TAG_CLASSES[(identifier >> 6) as 0 | 1 | 2 | 3],
+    tag,
+    constructed: (identifier & 0x20) !== 0,
+    header: start - offset,
+    length: length < 0 ? null : length,
+    isEndOfContents: identifier === 0,
+  };
+}
+
+function isHeaderComplete(bytes: Buffer, offset: number): boolean {
+  let next = offset + 1;
+  if (((bytes[offset] ?? 0) & 0x1f) === 0x1f) {
+    while (next < offset + MAX_HEADER_OCTETS && (bytes[next] ?? 0) >= 0x80) next += 1;
+    next += 1;
+  }
+  const first = bytes[next];
+  if (first === undefined) return false;
+  const count = first > 0x80 ? Math.min(first & 0x7f, MAX_LENGTH_OCTETS + 8) : 0;
+  return bytes.length > next + count;
+}
+
 /** Offset of the end-of-contents octets that close the indefinite element whose content starts here. */
 function findEnd(bytes: Buffer, start: number): number {
   let depth = 1;
@@ -114,7 +171,7 @@ function findEnd(bytes: Buffer, start: number): number {
     offset = header.start;
     if (header.length < 0) {
       depth += 1;
-      if (depth > MAX_DEPTH) throw new DerError('nested too deeply');
+      if (depth > MAX_DEPTH) throw new DerDepthError();
     } else {
       offset += header.length;
     }
@@ -212,7 +269,7 @@ export function octetStringContent(tlv: Tlv): Buffer[] {
 }
 
 function gatherPieces(value: Buffer, depth: number, pieces: Buffer[]): void {
-  if (depth > MAX_DEPTH) throw new DerError('nested too deeply');
+  if (depth > MAX_DEPTH) throw new DerDepthError();
   for (let offset = 0; offset < value.length; ) {
     const header = readHeader(value, offset, false);
     if (header.tag !== OCTET_STRING || header.identifier >> 6 !== 0) {

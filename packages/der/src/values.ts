@@ -10,6 +10,20 @@ const MAX_INTEGER_OCTETS = 4096; // 32,768 bits; asn1js needs a second for a meg
  */
 export function oidToString(content: Buffer): string {
   if (content.length === 0 || content.length > MAX_OID_OCTETS) throw new DerError('bad OID length');
+  const name = content.toString('latin1');
+  const known = dottedForms.get(name);
+  if (known !== undefined) return known;
+  const dotted = decodeOid(content);
+  if (dottedForms.size >= MAX_KNOWN_OIDS) dottedForms.clear();
+  dottedForms.set(name, dotted);
+  return dotted;
+}
+
+const MAX_KNOWN_OIDS = 512;
+/** A message names thirty OIDs, and the next one names the same. */
+const dottedForms = new Map<string, string>();
+
+function decodeOid(content: Buffer): string {
   const arcs: (number | bigint)[] = [];
   let arc: number | bigint = 0;
   let isStart = true;
@@ -152,12 +166,17 @@ function parseTime(value: Buffer, form: RegExp, options: ReadOptions): Date {
   if (match === null) throw new DerError('bad time');
   const [yearText, month, day, hour, minute] = match.slice(1, 6);
   const year = Number(yearText) + (isShortYear ? (Number(yearText) < 50 ? 2000 : 1900) : 0);
-  const iso = `${String(year).padStart(4, '0')}-${month}-${day}T${hour}:${minute}:${match[6] ?? '00'}`;
-  const local = new Date(`${iso}Z`);
-  // Date turns 31 February into 3 March; a date that is not there is refused.
-  if (Number.isNaN(local.getTime()) || local.toISOString().slice(0, 19) !== iso) {
-    throw new DerError('no such date');
-  }
+  const local = new Date(0);
+  local.setUTCFullYear(year, Number(month) - 1, Number(day));
+  local.setUTCHours(Number(hour), Number(minute), Number(match[6] ?? '00'));
+  // Date turns 31 February into 3 March and 24:00 into the next day; a time that is not there is refused.
+  const isThere =
+    local.getUTCMonth() === Number(month) - 1 &&
+    local.getUTCDate() === Number(day) &&
+    local.getUTCHours() === Number(hour) &&
+    local.getUTCMinutes() === Number(minute) &&
+    local.getUTCSeconds() === Number(match[6] ?? '00');
+  if (!isThere) throw new DerError('no such date');
   return new Date(local.getTime() - offsetMs(match[7] ?? 'Z'));
 }
 

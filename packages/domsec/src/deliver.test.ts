@@ -36,7 +36,8 @@ import {
   typesAttribute,
   validated,
 } from './fixtures.test.ts';
-import { assembleMessage, domainEncrypt, domainSign, outerHeader } from './outward.ts';
+import { outerHeader } from './header-protection.ts';
+import { assembleMessage, domainEncrypt, domainSign, listLayer } from './outward.ts';
 import type { Verdict } from './verdict.ts';
 
 const AUTHSERV = 'gw.bravo.example';
@@ -175,6 +176,25 @@ test('clear: a layer of a type that we do not know may be the author’s and sta
   }
 });
 
+test('clear: the layer of a mail list goes, the author’s signature inside of it stays', async () => {
+  const text = bufferContent(crlf('Content-Type: text/plain\n\nhello\n'));
+  const list = { kind: 'subjectKeyId', subjectKeyId: Buffer.of(1) } as const;
+  const entries = [{ list, time: new Date(0), receiptPolicy: null }];
+  const listed = async (inner: Content): Promise<Buffer> =>
+    await messageAround(
+      await listLayer(inner, signerOf(dsa), [{ kind: 'ml-expansion-history', entries }]),
+    );
+  const domain = await domainSign(entity(MESSAGE), signerOf(dsa), {
+    profile: 'domsec',
+    protectHeaders: true,
+    limits,
+  });
+  assert.equal(body(await deliver(await listed(domain))), body(MESSAGE));
+  const signed = await layer(text, alice, null);
+  const made = await deliver(await listed(signed));
+  assert.equal(body(made), body(await bytesOf(signed)), 'the author’s own layer');
+});
+
 test('clear: an originator signature around encryption for us goes, or nobody could read it', async () => {
   const inner = await layer(
     bufferContent(crlf('Content-Type: text/plain\n\nhello\n')),
@@ -301,6 +321,7 @@ const VERDICT: Verdict = {
   reason: 'Fine.',
   integrity: true,
   fault: null,
+  legacy: [],
   layers: [],
 };
 

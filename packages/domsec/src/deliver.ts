@@ -1,26 +1,25 @@
-import { bufferContent, type Content, concatContent, parseDomain } from '@sallyport/mail';
-import { type Entity, formatField, type HeaderField } from '@sallyport/mime';
+import {
+  bufferContent,
+  type Content,
+  concatContent,
+  formatMailbox,
+  parseDomain,
+} from '@sallyport/mail';
+import {
+  base64Content,
+  contentType,
+  formatField,
+  type HeaderField,
+  transferEncoding,
+  utf8Value,
+} from '@sallyport/mime';
 import { authservIdOf } from './authserv-id.ts';
+import { newField, withLineEnd } from './header-protection-fields.ts';
+import { type RestoredMessage, restoredMessage } from './header-protection-restore.ts';
 import type { Layer, OpenedMessage, SignedLayer } from './layers.ts';
 import type { Verdict } from './verdict.ts';
 
 export type DeliverForm = 'clear' | 'signed' | 'as-received';
-
-/** Header fields that stay from the outside where the inside brings protected ones. */
-const KEPT_OUTSIDE = new Set([
-  'received',
-  'return-path',
-  'auto-submitted',
-  'date',
-  'message-id',
-  'list-id',
-  'list-unsubscribe',
-  'list-post',
-  'precedence',
-]);
-
-/** Written by hosts on the way: from the inside of a message they prove nothing about its way. */
-const TRACE_FIELDS = new Set(['received', 'return-path', 'delivered-to', 'x-original-to']);
 
 /**
  * The message for the inner recipient.
@@ -36,25 +35,59 @@ export function deliveredMessage(
     readonly deliver: DeliverForm;
     readonly authservId: string;
     readonly added: readonly { readonly name: string; readonly value: string }[];
+    /**
+     * A valid signature is bound to the protected From (RFC 9788 section 4.4.1.2). Without one a
+     * protected From that is not the outer one is not shown as the author.
+     */
+    readonly isFromBound?: boolean;
   },
 ): Content {
-  const added = options.added.map((field) => formatField(field.name, field.value));
-  let entity = message.root;
-  let { header } = entity;
-  for (const layer of removedLayers(message.layers, options.deliver)) {
-    if (layer.kind === 'broken' || layer.inside === null) break;
-    entity = layer.inside;
-    // Step by step: a layer between may be the one that carries the protected fields.
-    header = mergedHeader(header, provenFields(layer, entity));
-  }
+  const removed = removedLayers(message.layers, options.deliver);
+  const isFromBound = options.isFromBound ?? false;
+  const restored = restoredMessage(message, removed, isFromBound);
+  const { header, body } = removed.length === 0 ? restored : withoutBinary(restored);
   const kept = header.filter((field) => !isForged(field, options.authservId)).map(withLineEnd);
+  const claimed = isFromBound || removed.length === 0 ? null : unboundFrom(message);
+  const added = [
+    ...options.added.map((field) => formatField(field.name, field.value)),
+    ...(claimed === null ? [] : [formatField('X-Sallyport-Protected-From', claimed)]),
+  ];
   return concatContent([
     bufferContent(Buffer.concat([...added, ...kept.map((field) => field.raw), EMPTY_LINE])),
-    entity.body,
+    body,
   ]);
 }
 
+/** True if a valid signature vouches for every author claimed, the protected one among them. */
+export function bindsAuthor({ signature, signatureType, mapping }: Verdict): boolean {
+  const isAuthors = signatureType === 'domain' || signatureType === 'originator';
+  return signature === 'valid' && isAuthors && (mapping === 'ok' || mapping === 'exception');
+}
+
 const EMPTY_LINE = Buffer.from('\r\n');
+const MAX_NAMED = 10;
+
+// RFC 8551 section 3.1.2: what stood binary inside a layer now has hops before it that carry lines.
+// The CMS object or file is the same in base64; a signature over it stays valid.
+function withoutBinary(restored: RestoredMessage): RestoredMessage {
+  const { header, body } = restored;
+  const entity = { header, headerBytes: 0, content: body, body };
+  const { type } = contentType(entity);
+  const isLeaf = type !== 'multipart' && type !== 'message';
+  if (!isLeaf || transferEncoding(entity) !== 'binary') return restored;
+  const fields = header.filter((field) => !/^content-transfer-encoding$/i.test(field.name));
+  return {
+    header: [...fields, newField('Content-Transfer-Encoding', 'base64')],
+    body: base64Content(body),
+  };
+}
+
+// RFC 9788 section 4.4.2: where the outer From is shown in its place, the protected one is named too.
+function unboundFrom({ protectedHeader: { from, coverage } }: OpenedMessage): string | null {
+  if (from === null || from.matchesOuter || coverage === 'nothing') return null;
+  const named = from.mailboxes.slice(0, MAX_NAMED).map(formatMailbox);
+  return named.length === 0 ? null : utf8Value(named.join(', '));
+}
 
 /** The layers that are taken off, from the outside. */
 function removedLayers(layers: readonly Layer[], deliver: DeliverForm): readonly Layer[] {
@@ -69,7 +102,8 @@ function removedLayers(layers: readonly Layer[], deliver: DeliverForm): readonly
 }
 
 function mayGo(layer: Layer): boolean {
-  return layer.kind === 'signed' && isOurs(layer);
+  // Compressed content goes too: the recipient's program may not read it.
+  return layer.kind === 'compressed' || (layer.kind === 'signed' && isOurs(layer));
 }
 
 /** SignatureTypes of gateways. Any other, known or not, may be the author's: it stays. */
@@ -78,45 +112,11 @@ const GATEWAY_TYPES: readonly string[] = ['domain', 'review', 'additional-attrib
 /** Layers that gateways add: the recipient's program could not make sense of them. */
 function isOurs(layer: SignedLayer): boolean {
   if (layer.empty) return true;
-  return layer.signers.every(
-    ({ types }) =>
-      types !== null && types.length > 0 && types.every((type) => GATEWAY_TYPES.includes(type)),
-  );
-}
-
-function isStructural(name: string): boolean {
-  return name.startsWith('content-') || name === 'mime-version';
-}
-
-// RFC 9788 section 2.2, and SM-12: where the inside has header fields, the outside ones prove
-// nothing and must not be shown; trace fields are the exception, they are written on the way.
-// What stands between a CBC layer and the signature inside it is covered by neither: only the fields
-// that describe the body are taken from there.
-function provenFields(layer: Layer, entity: Entity): readonly HeaderField[] {
-  if (layer.kind !== 'encrypted' || layer.authenticated) return entity.header;
-  return entity.header.filter((field) => isStructural(field.name.toLowerCase()));
-}
-
-function mergedHeader(
-  outer: readonly HeaderField[],
-  inner: readonly HeaderField[],
-): readonly HeaderField[] {
-  const inside = inner.filter((field) => !TRACE_FIELDS.has(field.name.toLowerCase()));
-  const names = new Set(inside.map((field) => field.name.toLowerCase()));
-  const isProtected = names.has('from');
-  const keptOuter = outer.filter((field) => {
-    const name = field.name.toLowerCase();
-    if (isStructural(name)) return name === 'mime-version' && !names.has(name);
-    if (names.has(name)) return false;
-    return !isProtected || KEPT_OUTSIDE.has(name);
+  return layer.signers.every(({ types, ess }) => {
+    // RFC 2634 section 4.2: only a mail list agent writes the history; the author's layer is inside.
+    if (types === null) return ess.mlExpansionHistory !== null;
+    return types.length > 0 && types.every((type) => GATEWAY_TYPES.includes(type));
   });
-  return [...keptOuter, ...inside];
-}
-
-/** The last field of bytes that end before an empty line may lack its CRLF. */
-function withLineEnd(field: HeaderField): HeaderField {
-  if (field.raw.at(-1) === 0x0a) return field;
-  return { ...field, raw: Buffer.concat([field.raw, EMPTY_LINE]) };
 }
 
 function isForged(field: HeaderField, authservId: string): boolean {

@@ -1,25 +1,17 @@
 /** What the tests of this package share: certificates, a signer, an unwrapper, and `openssl cms`. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import {
-  constants,
-  createDecipheriv,
-  createECDH,
-  generateKeyPairSync,
-  type KeyObject,
-  privateDecrypt,
-} from 'node:crypto';
+import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after } from 'node:test';
 import {
   digestContent,
-  eccSharedInfo,
   type SignatureAlgorithmName,
   type SignerInfoParts,
   signRaw,
-  x963Kdf,
+  unwrapRaw,
 } from '@sallyport/cms';
 import { der, OID } from '@sallyport/der';
 import {
@@ -35,12 +27,14 @@ import {
   formatPemCertificate,
   issueCertificate,
   parseCertificate,
+  type SubjectRequest,
   type ValidatedCertificate,
   validatePath,
 } from '@sallyport/pki';
+import { encodeEssAttribute } from './labels-encode.ts';
 import type { OpenedMessage, OpenOptions, OwnRecipient, UnwrapRequest } from './layers.ts';
 import { openLayers } from './open.ts';
-import type { DomainSigner, SignatureTypeName } from './outward.ts';
+import type { DomainSigner, SignatureTypeName } from './sign-layer.ts';
 import { type JudgeOptions, judgeLayers, type Verdict } from './verdict.ts';
 
 export const NOW = new Date('2026-06-01T00:00:00Z');
@@ -86,6 +80,8 @@ interface Names {
   readonly kind?: 'rsa' | 'ec';
   readonly issuer?: Identity;
   readonly ca?: boolean;
+  /** What stands above the common name. */
+  readonly above?: SubjectRequest;
 }
 
 function parsed(bytes: Buffer): Certificate {
@@ -96,12 +92,19 @@ function parsed(bytes: Buffer): Certificate {
 
 let made = 0;
 
-export function identity({ cn, emails = [], kind = 'ec', issuer, ca = false }: Names): Identity {
+export function identity({
+  cn,
+  emails = [],
+  kind = 'ec',
+  issuer,
+  ca = false,
+  above = {},
+}: Names): Identity {
   const { privateKey: key, publicKey } =
     kind === 'ec'
       ? generateKeyPairSync('ec', { namedCurve: 'P-256' })
       : generateKeyPairSync('rsa', { modulusLength: 2048 });
-  const fields = { subject: { cn }, notBefore: NOT_BEFORE, days: 3650, emails };
+  const fields = { subject: { ...above, cn }, notBefore: NOT_BEFORE, days: 3650, emails };
   const authority = ca ? { ca: { pathLength: null }, keyUsage: ['keyCertSign'] as const } : {};
   const bytes =
     issuer === undefined
@@ -130,6 +133,7 @@ export const dsa = authority('domain-signing-authority', 'acme.example');
 export const dsaRsa = authority('domain-signing-authority', 'acme.example', 'rsa');
 export const otherDsa = authority('domain-signing-authority', 'other.example');
 export const reviewer = authority('review-authority', 'acme.example');
+export const attributeAuthority = authority('attribute-authority', 'acme.example');
 export const alice = identity({ cn: 'Alice', emails: ['alice@acme.example'], issuer: root });
 export const stranger = identity({
   cn: 'domain-signing-authority',
@@ -202,42 +206,24 @@ export function signerOf(who: Identity): DomainSigner {
     chain: [who.certificate.der],
     digestAlgorithm: 'sha256',
     signatureAlgorithm: who.algorithm,
-    sign: ({ digest, signatureTypes }) => {
-      const extra =
+    sign: ({ digest, signatureTypes, attributes: added }) => {
+      const types =
         signatureTypes.length === 0
           ? []
           : [typesAttribute(...signatureTypes.map((type) => TYPE[type]))];
-      const signedAttrs = attributes(digest, extra);
+      const more = added.map(encodeEssAttribute).map(({ oid, value }) => attribute(oid, value));
+      const signedAttrs = attributes(digest, [...types, ...more]);
       const signature = signRaw(signedAttrs, who.key, who.algorithm);
       return Promise.resolve({ signedAttrs, signature });
     },
   };
 }
 
-const KEY_BYTES = { aes128: 16, aes192: 24, aes256: 32 } as const;
-const WRAP_OID = { aes128: OID.aes128Wrap, aes192: OID.aes192Wrap, aes256: OID.aes256Wrap };
-
 /** What keyholder does, without its protections. */
 export function unwrap({ keyId, recipient }: UnwrapRequest): Buffer {
   const key = OWN.find((own) => own.keyId === keyId)?.key;
   assert.ok(key !== undefined);
-  if (recipient.kind === 'ktri') {
-    const { algorithm, encryptedKey } = recipient;
-    return algorithm.kind === 'pkcs1v15'
-      ? privateDecrypt({ key, padding: constants.RSA_PKCS1_PADDING }, encryptedKey)
-      : privateDecrypt({ key, oaepHash: algorithm.hash }, encryptedKey);
-  }
-  const { wrap, ukm, wrapParameters, kdfHash: hash } = recipient;
-  const ecdh = createECDH('prime256v1');
-  ecdh.setPrivateKey(Buffer.from(key.export({ format: 'jwk' }).d ?? '', 'base64url'));
-  const shared = ecdh.computeSecret(recipient.originatorPublicKey);
-  const keyBytes = KEY_BYTES[wrap];
-  const parameters = wrapParameters === 'null' ? [der.null()] : [];
-  const algorithm = der.sequence(der.oid(WRAP_OID[wrap]), ...parameters);
-  const sharedInfo = eccSharedInfo(algorithm, keyBytes, ukm);
-  const kek = x963Kdf({ hash, shared, sharedInfo, keyBytes });
-  const unwrapping = createDecipheriv(`id-${wrap}-wrap`, kek, Buffer.alloc(8, 0xa6));
-  return Buffer.concat([unwrapping.update(recipient.encryptedKey), unwrapping.final()]);
+  return unwrapRaw(recipient, key);
 }
 
 export const crlf = (text: string): Buffer => Buffer.from(text.replace(/\r?\n/g, '\r\n'), 'latin1');

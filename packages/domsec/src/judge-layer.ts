@@ -1,62 +1,108 @@
 import type { FaultId } from '@sallyport/faults';
-import { type Mailbox, sameMailbox } from '@sallyport/mail';
 import type { Certificate } from '@sallyport/pki';
+import { mappingOf, roleOf } from './judge-names.ts';
 import type { LayerSigner, SignedLayer } from './layers.ts';
-import { AUTHORITY_NAMES, checkAuthorityName, checkNameMapping, type NameCheck } from './naming.ts';
-import type {
-  JudgedLayer,
-  JudgeOptions,
-  NamingRule,
-  Role,
-  SignerReport,
-  Verdict,
-} from './verdict-types.ts';
+import type { JudgedLayer, LayerJudgeOptions, SignerReport } from './verdict-types.ts';
 
 /** Judges trust and names of one layer that has signers. */
-export function judgeLayer(layer: SignedLayer, index: number, options: JudgeOptions): JudgedLayer {
-  const results = layer.signers.map((signer) => judgeSigner(signer, layer, options));
-  // Several signers say the same with other algorithms: a bad one spoils the layer, an unknown one does not.
-  const worst =
-    results.find((result) => result.report.state === 'invalid') ??
-    results.find((result) => result.report.state === 'valid') ??
-    results[0];
-  const state = worst?.report.state ?? 'unverifiable';
+export function judgeLayer(
+  layer: SignedLayer,
+  index: number,
+  options: LayerJudgeOptions,
+): JudgedLayer {
   const types = layer.signers[0]?.types ?? null;
+  const results = layer.signers.map((signer) => judgeSigner(signer, layer, options));
+  const deciding =
+    results.find(({ report }) => report.state === 'invalid') ??
+    results.find(({ report }) => report.state === 'valid') ??
+    results[0];
   // Whoever else signed validly must fit too: one that fits does not vouch for a stranger beside it.
-  const named = results.filter((result) => result === worst || result.report.state === 'valid');
-  const mappings = named.flatMap(({ signer: { certificate } }) =>
-    certificate === null ? [] : [mappingOf(certificate, types, options)],
-  );
-  const mapping = mappings.find((one) => one.word === 'mismatch') ?? mappings[0] ?? null;
+  const named = results.filter((result) => result === deciding || result.report.state === 'valid');
+  const mismatch = named.find(({ report }) => report.mapping === 'mismatch');
   return {
     layer,
     index,
-    role: mapping?.role ?? roleOf(types),
-    state,
-    mapping: mapping?.word ?? null,
-    fault: worst?.fault ?? null,
-    reason:
-      state === 'valid' && mapping?.word === 'mismatch'
-        ? mapping.reason
-        : (worst?.report.reason ?? ''),
+    role: deciding?.role ?? roleOf(types),
+    ...outcomeOf(results, deciding, mismatch?.report.mismatch ?? ''),
+    mapping: mismatch === undefined ? (deciding?.report.mapping ?? null) : 'mismatch',
     signers: results.map((result) => result.report),
-    name: worst?.report.name ?? 'unknown',
+    name: deciding?.report.name ?? 'unknown',
+  };
+}
+
+type Judgement = Pick<JudgedLayer, 'state' | 'fault' | 'reason'>;
+
+// DS-V11: all signers say the same of the same content. A layer whose signers do not fit together is
+// not valid as it stands, whoever of them is good.
+function outcomeOf(
+  results: readonly SignerResult[],
+  deciding: SignerResult | undefined,
+  mismatch: string,
+): Judgement {
+  const { state, reason } = deciding?.report ?? { state: 'unverifiable', reason: '' };
+  const fault = deciding?.fault ?? null;
+  if (state !== 'valid') return { state, fault, reason };
+  const stranger = strangerIn(results);
+  if (stranger !== null) {
+    return { state: 'unverifiable', fault: stranger.fault, reason: strangerReason(stranger) };
+  }
+  if (mismatch === '') return { state, fault, reason };
+  const fitting = results.find(
+    ({ report }) => report.state === 'valid' && report.mapping !== 'mismatch',
+  );
+  if (fitting === undefined) return { state, fault, reason: mismatch };
+  const named = fitting.report.name;
+  return {
+    state: 'invalid',
+    fault: 'signer-mismatch',
+    reason: `its signers do not belong together: beside ${named} stands one of whom is found that ${mismatch}`,
   };
 }
 
 interface SignerResult {
-  readonly signer: LayerSigner;
+  readonly certificate: Certificate | null;
+  readonly role: JudgedLayer['role'];
   readonly fault: FaultId | null;
   readonly report: SignerReport;
 }
 
-function judgeSigner(signer: LayerSigner, layer: SignedLayer, options: JudgeOptions): SignerResult {
-  const { certificate, check } = signer;
+// DS-V11: several signers say the same with several algorithms. One that cannot be verified does no
+// harm if it bears the names of one that can; anybody else's signature beside it makes the layer one
+// that is not vouched for as it stands.
+function strangerIn(results: readonly SignerResult[]): SignerResult | null {
+  const valid = results.filter(({ report }) => report.state === 'valid');
+  if (valid.length === 0) return null;
+  const isTwin = ({ certificate }: SignerResult): boolean =>
+    certificate !== null &&
+    valid.some(({ certificate: other }) => other !== null && bearsSameNames(certificate, other));
+  return (
+    results.find((result) => result.report.state === 'unverifiable' && !isTwin(result)) ?? null
+  );
+}
+
+function bearsSameNames(a: Certificate, b: Certificate): boolean {
+  const names = ({ rfc822Names, commonNames }: Certificate): string =>
+    JSON.stringify([rfc822Names.map((name) => name.toLowerCase()).toSorted(), commonNames]);
+  return names(a) === names(b);
+}
+
+function strangerReason({ report }: SignerResult): string {
+  return `somebody else signed beside it and cannot be verified: ${report.name}: ${report.reason}`;
+}
+
+function judgeSigner(
+  signer: LayerSigner,
+  layer: SignedLayer,
+  options: LayerJudgeOptions,
+): SignerResult {
+  const { certificate } = signer;
+  const check = presentCheck(signer, options);
   const trust =
     check.kind === 'valid' && certificate !== null
       ? options.validate(certificate, layer.certificates)
       : null;
   const untrusted = trust?.kind === 'invalid' ? trust.reason : null;
+  const mapping = certificate === null ? null : mappingOf(certificate, signer.types, options);
   const report: SignerReport = {
     name: certificate === null ? 'unknown' : nameOf(certificate),
     state: untrusted === null ? check.kind : 'unverifiable',
@@ -66,104 +112,33 @@ function judgeSigner(signer: LayerSigner, layer: SignedLayer, options: JudgeOpti
     signingTime: signer.signingTime?.toISOString() ?? null,
     digestAlgorithm: signer.digestAlgorithm,
     signatureAlgorithm: signer.signatureAlgorithm,
+    legacy: signer.legacy,
+    mapping: mapping?.word ?? null,
+    mismatch: mapping?.reason ?? '',
   };
-  const fault =
-    untrusted === null ? (check.kind === 'valid' ? null : check.fault) : 'signer-not-trusted';
-  return { signer, fault, report };
+  return {
+    certificate,
+    role: mapping?.role ?? roleOf(signer.types),
+    fault: faultOf(check, untrusted),
+    report,
+  };
+}
+
+function faultOf(check: LayerSigner['check'], untrusted: string | null): FaultId | null {
+  if (untrusted !== null) return 'signer-not-trusted';
+  return check.kind === 'valid' ? null : check.fault;
+}
+
+/** A signature that rests on an algorithm of the past proves something only where the rule says so. */
+function presentCheck(
+  { check, legacy }: LayerSigner,
+  options: LayerJudgeOptions,
+): LayerSigner['check'] {
+  if (check.kind !== 'valid' || legacy.length === 0 || options.legacy === 'accept') return check;
+  const reason = `it rests on ${legacy.join(' and ')}, which the rule does not accept`;
+  return { kind: 'unverifiable', fault: 'algorithm-unsupported', reason };
 }
 
 function nameOf(certificate: Certificate): string {
   return certificate.rfc822Names[0] ?? certificate.commonNames[0] ?? certificate.fingerprint;
-}
-
-// DS-V3: without SignatureType it is the originator's. A signature that names several types counts
-// as the strongest of them that the naming rule can prove.
-function roleOf(types: readonly string[] | null): Role {
-  if (types === null) return 'originator';
-  for (const role of ['domain', 'originator', 'review', 'additional-attributes'] as const) {
-    if (types.includes(role)) return role;
-  }
-  return 'other';
-}
-
-interface Mapping {
-  readonly role: Role;
-  readonly word: NonNullable<Verdict['mapping']>;
-  readonly reason: string;
-}
-
-function mappingOf(
-  certificate: Certificate,
-  types: readonly string[] | null,
-  options: JudgeOptions,
-): Mapping {
-  const role = roleOf(types);
-  const check = nameCheckOf(certificate, role, options);
-  if (check.kind === 'ok') {
-    return { role, word: check.convention === 'exception' ? 'exception' : 'ok', reason: '' };
-  }
-  // DS-N6, DS-N12: gateways that an exception is for do not write SignatureType; theirs is the
-  // signature of a domain all the same, and never that of the author.
-  const agreed = types === null ? checkDomainName(certificate, options) : check;
-  return agreed.kind === 'ok' && agreed.convention === 'exception'
-    ? { role: 'domain', word: 'exception', reason: '' }
-    : { role, word: 'mismatch', reason: check.reason };
-}
-
-/** The signer's name against every originator: all must be covered (DS-N10). */
-function checkDomainName(certificate: Certificate, options: JudgeOptions): NameCheck {
-  const { originators, naming } = options;
-  if (typeof naming !== 'function') return checkDomainNameFor(certificate, originators, naming);
-  const checks = originators.map((one) => checkDomainNameFor(certificate, [one], naming(one)));
-  return (
-    checks.find((check) => check.kind === 'mismatch') ??
-    checks.find((check) => check.kind === 'ok' && check.convention === 'exception') ??
-    checks[0] ??
-    checkDomainNameFor(certificate, [], undefined)
-  );
-}
-
-function checkDomainNameFor(
-  certificate: Certificate,
-  originators: readonly Mailbox[],
-  naming: NamingRule,
-): NameCheck {
-  const named = checkAuthorityName(certificate, 'domain');
-  const mapped = checkNameMapping(certificate, originators, naming);
-  // An exception (DS-N6) stands in for both rules.
-  if (mapped.kind === 'ok' && mapped.convention === 'exception') return mapped;
-  return named.kind === 'mismatch' ? named : mapped;
-}
-
-function nameCheckOf(certificate: Certificate, role: Role, options: JudgeOptions): NameCheck {
-  switch (role) {
-    case 'domain':
-      return checkDomainName(certificate, options);
-    case 'review':
-      return checkAuthorityName(certificate, 'review');
-    case 'additional-attributes':
-      return checkAuthorityName(certificate, 'attribute');
-    default:
-      return checkOriginatorName(certificate, options.originators);
-  }
-}
-
-// RFC 8550 section 3 (SM-6): From must be an address of the certificate; one without any address
-// is accepted as such but identifies nobody, so it does not match here.
-function checkOriginatorName(certificate: Certificate, originators: readonly Mailbox[]): NameCheck {
-  const reserved = Object.values(AUTHORITY_NAMES) as readonly string[];
-  const stray = originators.find(
-    (originator) => !certificate.mailboxes.some((mailbox) => sameMailbox(mailbox, originator)),
-  );
-  if (originators.length > 0 && stray === undefined) return { kind: 'ok', convention: 'rfc822' };
-  const authority = certificate.mailboxes
-    .map((mailbox) => mailbox.localPart.toLowerCase())
-    .find((name) => reserved.includes(name));
-  return {
-    kind: 'mismatch',
-    reason:
-      authority === undefined
-        ? 'the certificate is not in the name of the author'
-        : `a certificate of ${authority} without the SignatureType attribute is no domain signature`,
-  };
 }

@@ -1,8 +1,10 @@
-import type { CmsLimits, CurveName, KdfHash, OaepHash } from '@sallyport/cms';
+import type { Capability, CertificateReference, CmsLimits, RecipientKey } from '@sallyport/cms';
 import type { FaultId } from '@sallyport/faults';
 import type { Entity, MimeLimits } from '@sallyport/mime';
 import type { Certificate } from '@sallyport/pki';
-import type { SignatureTypeName } from './outward.ts';
+import type { ProtectedHeader } from './header-protection-read.ts';
+import type { EssAttributes } from './labels-read.ts';
+import type { SignatureTypeName } from './sign-layer.ts';
 
 /** One SignerInfo after the cryptographic check; trust and names are judged later. */
 export interface LayerSigner {
@@ -20,6 +22,16 @@ export interface LayerSigner {
   readonly signingTime: Date | null;
   readonly digestAlgorithm: string;
   readonly signatureAlgorithm: string;
+  /** Algorithms it rests on that nobody should use any more, worked out because `legacy` says so. */
+  readonly legacy: readonly string[];
+  /** Signed attributes: OID to DER values. They prove nothing unless `check` is valid. */
+  readonly attributes: ReadonlyMap<string, readonly Buffer[]>;
+  /** Labels, receipt request, list history and hints among them (RFC 2634). */
+  readonly ess: EssAttributes;
+  /** What it says it can read, in its order (RFC 8551 section 2.5.2); null if it does not say. */
+  readonly capabilities: readonly Capability[] | null;
+  /** The certificate it wants mail encrypted to (RFC 8551 section 2.5.3). */
+  readonly encryptionKeyPreference: CertificateReference | null;
 }
 
 export interface SignedLayer {
@@ -42,8 +54,19 @@ export interface EncryptedLayer {
   /** `opened`: our domain key opened it. `failed`: it was for us and did not open. `foreign`: not for us. */
   readonly state: 'opened' | 'failed' | 'foreign';
   readonly keyId: string | null;
+  /** As with signers. */
+  readonly legacy: readonly string[];
+  /** Its content cipher, or each of its recipients, is of a form that we cannot read. */
+  readonly isUnsupported: boolean;
   readonly outside: Entity;
   readonly inside: Entity | null;
+}
+
+/** RFC 8551 section 3.6: compressed content; it proves nothing and hides nothing. */
+export interface CompressedLayer {
+  readonly kind: 'compressed';
+  readonly outside: Entity;
+  readonly inside: Entity;
 }
 
 /** A cryptographic part that cannot be taken apart. */
@@ -54,7 +77,7 @@ export interface BrokenLayer {
   readonly outside: Entity;
 }
 
-export type Layer = SignedLayer | EncryptedLayer | BrokenLayer;
+export type Layer = SignedLayer | EncryptedLayer | CompressedLayer | BrokenLayer;
 
 export interface OpenedMessage {
   readonly root: Entity;
@@ -64,6 +87,8 @@ export interface OpenedMessage {
   readonly content: Entity;
   /** True if some part deeper in the MIME tree is signed or encrypted on its own. */
   readonly partial: boolean;
+  /** The header fields inside of the protection, and how they are marked. */
+  readonly protectedHeader: ProtectedHeader;
 }
 
 /** Asks the keyholder for the content key of one recipient info. */
@@ -79,30 +104,7 @@ export interface KeyUnwrapper {
 export interface UnwrapRequest {
   readonly keyId: string;
   readonly keyBytes: 16 | 24 | 32;
-  readonly recipient:
-    | {
-        readonly kind: 'ktri';
-        readonly algorithm:
-          | { readonly kind: 'pkcs1v15' }
-          | {
-              readonly kind: 'oaep';
-              readonly hash: OaepHash;
-              readonly mgf1Hash: OaepHash;
-              readonly label: Buffer;
-            };
-        readonly encryptedKey: Buffer;
-      }
-    | {
-        readonly kind: 'kari';
-        readonly curve: CurveName;
-        readonly originatorPublicKey: Buffer;
-        readonly kdfHash: KdfHash;
-        readonly ukm: Buffer | null;
-        readonly wrap: 'aes128' | 'aes192' | 'aes256';
-        /** The wrap's AlgorithmIdentifier as it stood: ECC-CMS-SharedInfo repeats it. */
-        readonly wrapParameters: 'absent' | 'null';
-        readonly encryptedKey: Buffer;
-      };
+  readonly recipient: RecipientKey;
 }
 
 /** A domain decryption key of ours, by its certificate. */
@@ -121,6 +123,13 @@ export interface OpenOptions {
   readonly mayOpen: (encryptedKey: Buffer, contentDigest: Buffer) => Promise<boolean>;
   /** Signer certificates at hand beside those in the message. */
   readonly knownCertificates: readonly Certificate[];
+  /**
+   * `any`: what a layer holds need not be a MIME entity and is then taken for text without a
+   * header, as bare CMS objects have it. `mime`, the default: it must be one.
+   */
+  readonly contentForm?: 'mime' | 'any';
+  /** Work out SHA-1 signatures and 3DES content too; the layers name them. Else they are not taken. */
+  readonly legacy?: boolean;
   readonly limits: { readonly mime: MimeLimits; readonly cms: CmsLimits; readonly depth: number };
 }
 

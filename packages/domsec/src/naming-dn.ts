@@ -1,4 +1,4 @@
-import { isSameOrSubdomain, parseDomain } from '@sallyport/mail';
+import { type Domain, isSameOrSubdomain, parseDomain } from '@sallyport/mail';
 import { type Certificate, type NameAttribute, PKIX } from '@sallyport/pki';
 import { isPublicSuffix } from './public-suffix.ts';
 
@@ -18,6 +18,22 @@ const X500 = new Set<string>([
 
 function partsOf(certificate: Certificate, wanted: (oid: string) => boolean): NameAttribute[] {
   return certificate.subjectNames.flatMap((level) => level.filter(({ oid }) => wanted(oid)));
+}
+
+/** RFC 3183 section 3.1.1 orders by level: parts that share one level (`O=a+OU=b`) have no order. */
+function sharesLevel(certificate: Certificate, wanted: (oid: string) => boolean): boolean {
+  return certificate.subjectNames.some(
+    (level) => level.filter(({ oid }) => wanted(oid)).length > 1,
+  );
+}
+
+function checkLevels(
+  signer: Certificate,
+  originator: Certificate,
+  wanted: (oid: string) => boolean,
+): FormCheck | null {
+  if (![signer, originator].some((one) => sharesLevel(one, wanted))) return null;
+  return { kind: 'fail', reason: 'a subject has several parts on one level, which have no order' };
 }
 
 function isPrefix(upper: readonly NameAttribute[], lower: readonly NameAttribute[]): boolean {
@@ -44,9 +60,12 @@ function isTopDown(parts: readonly NameAttribute[]): boolean {
 
 /** DS-N4, DS-N5: country, state, locality, organization and units, each level after the one above it. */
 export function checkX500(signer: Certificate, originator: Certificate): FormCheck {
-  const upper = partsOf(signer, (oid) => X500.has(oid));
-  const lower = partsOf(originator, (oid) => X500.has(oid));
+  const isX500 = (oid: string): boolean => X500.has(oid);
+  const upper = partsOf(signer, isX500);
+  const lower = partsOf(originator, isX500);
   if (upper.length === 0 || lower.length === 0) return { kind: 'absent' };
+  const unordered = checkLevels(signer, originator, isX500);
+  if (unordered !== null) return unordered;
   if (!isTopDown(upper) || !isTopDown(lower)) {
     return { kind: 'fail', reason: 'a subject is not written from the most significant part down' };
   }
@@ -59,18 +78,34 @@ export function checkX500(signer: Certificate, originator: Certificate): FormChe
   return { kind: 'fail', reason: `${show(upper)} is not the same as or above ${show(lower)}` };
 }
 
-/** RFC 2247: the components, top first, are a domain; whole labels and the public-suffix stop apply. */
-export function checkDomainComponents(signer: Certificate, originator: Certificate): FormCheck {
+/**
+ * RFC 2247: the components, top first, are a domain; whole labels, the public-suffix stop and the
+ * stop at the domains of the partner's record apply.
+ */
+export function checkDomainComponents(
+  signer: Certificate,
+  originator: Certificate,
+  partnerDomains: readonly Domain[] = [],
+): FormCheck {
   const isComponent = (oid: string): boolean => oid === PKIX.domainComponent;
   const upper = partsOf(signer, isComponent);
   const lower = partsOf(originator, isComponent);
   if (upper.length === 0 || lower.length === 0) return { kind: 'absent' };
+  const unordered = checkLevels(signer, originator, isComponent);
+  if (unordered !== null) return unordered;
   const [above, below] = [upper, lower].map(domainOf);
   if (above == null || below == null) {
     return { kind: 'fail', reason: 'domain components that are no domain name' };
   }
   if (isPublicSuffix(above)) {
     return { kind: 'fail', reason: `${above} is a public suffix, not the domain of one authority` };
+  }
+  // Components need not be a mail domain; where they are one, the partner's record bounds them.
+  const isAbovePartner = partnerDomains.some(
+    (domain) => domain !== above && isSameOrSubdomain(domain, above),
+  );
+  if (isAbovePartner && !partnerDomains.some((domain) => isSameOrSubdomain(above, domain))) {
+    return { kind: 'fail', reason: `${above} is above the domains of this partner` };
   }
   if (isSameOrSubdomain(below, above)) return { kind: 'pass', matched: `${above} over ${below}` };
   return { kind: 'fail', reason: `${above} is not the same as or above ${below}` };

@@ -157,7 +157,10 @@ function checkForms(input: MappingInput): NameCheck {
   const forms = {
     rfc822: checkAddresses(certificate, originators, options.partnerDomains),
     x500: checkSubject(checkX500, input),
-    dc: checkSubject(checkDomainComponents, input),
+    dc: checkSubject(
+      (signer, own) => checkDomainComponents(signer, own, options.partnerDomains),
+      input,
+    ),
   };
   for (const check of Object.values(forms)) {
     if (check.kind === 'fail') return mismatch(check.reason);
@@ -179,7 +182,8 @@ function plain(text: string): string {
     .trim();
 }
 
-function isNamedBy(certificate: Certificate, subject: string): boolean {
+/** True if `subject` names the certificate: an address, a subject, `dns:` or `sha256:` as in `NameException`. */
+export function isNamedBy(certificate: Certificate, subject: string): boolean {
   if (subject.startsWith('sha256:')) {
     return subject.slice(7).replaceAll(':', '').toLowerCase() === certificate.fingerprint;
   }

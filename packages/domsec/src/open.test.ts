@@ -37,9 +37,10 @@ import {
   unwrap,
   write,
 } from './fixtures.test.ts';
+import { signedPayload } from './header-protection.ts';
 import type { EncryptedLayer, Layer, SignedLayer, UnwrapRequest } from './layers.ts';
 import { openLayers } from './open.ts';
-import { domainSign, signedPayload } from './outward.ts';
+import { domainSign } from './outward.ts';
 import { unwrapRequests } from './unwrap.ts';
 
 const limits = DEFAULT_MIME_LIMITS;
@@ -95,7 +96,7 @@ test('RFC 3183 3 (DS-V10): domsec reads as a domain signature around an empty la
   assert.deepEqual(empty.signers, []);
   assert.deepEqual(
     await bytesOf(message.content.content),
-    await bytesOf(signedPayload(entity(MESSAGE), true)),
+    await bytesOf(signedPayload(entity(MESSAGE), { protectHeaders: true })),
   );
 });
 
@@ -162,7 +163,7 @@ test('RFC 5753 7.2: a NULL in the wrap is told apart from no parameters', () => 
           kind: 'kari',
           curve: 'p256',
           originatorPublicKey: Buffer.alloc(65),
-          kdf: { hash: 'sha256' },
+          kdf: { kind: 'x963', hash: 'sha256' },
           ukm: null,
           wrap: 'aes256',
           wrapParameters,

@@ -1,31 +1,14 @@
-import { createHash } from 'node:crypto';
-import {
-  checkSignerInfo,
-  decryptContent,
-  digestContent,
-  type EnvelopedDataView,
-  matchesRecipient,
-  matchesSigner,
-  readCms,
-  type SignedDataView,
-  type SignerInfoView,
-} from '@sallyport/cms';
+import { readCms } from '@sallyport/cms';
 import { OID } from '@sallyport/der';
-import type { FaultId } from '@sallyport/faults';
+import { type FaultId, isLimitFault } from '@sallyport/faults';
 import type { Content } from '@sallyport/mail';
 import { contentType, decodeBody, type Entity, readEntity, splitMultipart } from '@sallyport/mime';
-import { type Certificate, parseCertificate } from '@sallyport/pki';
-import type {
-  BrokenLayer,
-  EncryptedLayer,
-  Layer,
-  LayerSigner,
-  OpenOptions,
-  ReadMessage,
-  SignedLayer,
-} from './layers.ts';
-import { signatureTypeName } from './signature-type.ts';
-import { unwrapRequests } from './unwrap.ts';
+import { compressedLayer } from './compressed-layer.ts';
+import { encryptedLayer } from './encrypted-layer.ts';
+import { readProtectedHeader } from './header-protection-read.ts';
+import { readInside } from './inside.ts';
+import type { BrokenLayer, Layer, OpenOptions, ReadMessage } from './layers.ts';
+import { signedLayer } from './signed-layer.ts';
 
 /**
  * Takes a message apart, layer by layer, from the root to the first part that is not
@@ -41,7 +24,7 @@ export async function openLayers(message: Content, options: OpenOptions): Promis
   let current = read.value;
   for (;;) {
     if (cryptographicForm(current) !== null && layers.length >= options.limits.depth) {
-      layers.push(broken(current, 'limit-exceeded', 'more cryptographic layers than allowed'));
+      layers.push(broken(current, 'nested-too-deeply', 'more cryptographic layers than allowed'));
       break;
     }
     const layer = await readLayer(current, options);
@@ -51,10 +34,11 @@ export async function openLayers(message: Content, options: OpenOptions): Promis
     current = layer.inside;
   }
   const last = layers.at(-1);
-  const ended = last === undefined || (last.kind === 'signed' && last.inside === current);
-  const opened = ended || (last.kind === 'encrypted' && last.inside !== null);
+  const opened = last === undefined || (last.kind !== 'broken' && last.inside !== null);
   const partial = opened ? await hasCryptographicPart(current, options) : false;
-  return { kind: 'opened', message: { root: read.value, layers, content: current, partial } };
+  const taken = { root: read.value, layers, content: current };
+  const protectedHeader = await readProtectedHeader(taken, options.limits.mime);
+  return { kind: 'opened', message: { ...taken, partial, protectedHeader } };
 }
 
 function broken(outside: Entity, fault: FaultId, reason: string): BrokenLayer {
@@ -108,6 +92,8 @@ async function readOpaque(entity: Entity, options: OpenOptions): Promise<Layer |
   const cms = await readCms(await decodeBody(entity), options.limits.cms);
   switch (cms.kind) {
     case 'signed': {
+      // RFC 2634 section 2.8: a signed receipt is a report about mail, so it is content.
+      if (cms.value.eContentType === OID.receipt) return null;
       if (cms.value.eContent === null) {
         // certs-only (RFC 8551 section 3.8) is content; a signature without content is broken.
         return cms.value.signerInfos.length === 0
@@ -115,17 +101,23 @@ async function readOpaque(entity: Entity, options: OpenOptions): Promise<Layer |
           : broken(entity, 'message-malformed', 'an opaque signature has no content');
       }
       if (cms.value.eContentType !== OID.data) return notMail(entity);
-      const inside = await readEntity(cms.value.eContent, options.limits.mime);
+      const inside = await readInside(cms.value.eContent, options);
       if (inside.kind === 'malformed') return broken(entity, inside.fault, inside.reason);
       return await signedLayer(cms.value, 'opaque', entity, inside.value, options);
     }
     case 'enveloped':
     case 'auth-enveloped':
-      return await readEnveloped(cms.value, cms.kind === 'auth-enveloped', entity, options);
+      return await encryptedLayer(cms.value, cms.kind === 'auth-enveloped', entity, options);
+    case 'compressed':
+      return await compressedLayer(cms.value, entity, options);
     case 'malformed':
       return broken(entity, cms.fault, cms.reason);
+    case 'unsupported': {
+      const reason = `a CMS object of type ${cms.contentType} is not supported`;
+      return broken(entity, 'algorithm-unsupported', reason);
+    }
     default:
-      return broken(entity, 'algorithm-unsupported', 'this kind of CMS object is not supported');
+      return broken(entity, 'algorithm-unsupported', 'it is plain data in a CMS object');
   }
 }
 
@@ -133,152 +125,6 @@ async function readOpaque(entity: Entity, options: OpenOptions): Promise<Layer |
 // stamp or another CMS object must not pass for one over mail, whatever the bytes look like.
 function notMail(entity: Entity): BrokenLayer {
   return broken(entity, 'algorithm-unsupported', 'what is signed is no MIME entity');
-}
-
-async function signedLayer(
-  cms: SignedDataView,
-  form: SignedLayer['form'],
-  outside: Entity,
-  inside: Entity,
-  options: OpenOptions,
-): Promise<SignedLayer> {
-  const certificates = parseAll(cms.certificates);
-  const candidates = [...certificates, ...options.knownCertificates];
-  const content = form === 'clear' ? inside.content : (cms.eContent ?? inside.content);
-  const digests = new Map<string, Promise<Buffer>>();
-  const source = {
-    contentType: cms.eContentType,
-    content,
-    digest: (name: Parameters<typeof digestContent>[1]): Promise<Buffer> => {
-      const known = digests.get(name) ?? digestContent(content, name);
-      digests.set(name, known);
-      return known;
-    },
-  };
-  const signers: LayerSigner[] = [];
-  for (const info of cms.signerInfos) signers.push(await checkSigner(info, candidates, source));
-  const empty = cms.signerInfos.length === 0;
-  return {
-    kind: 'signed',
-    form,
-    empty,
-    signers: sameTypes(signers),
-    certificates,
-    outside,
-    inside,
-  };
-}
-
-function parseAll(list: readonly Buffer[]): Certificate[] {
-  return list.flatMap((der) => {
-    const parsed = parseCertificate(der);
-    return parsed.kind === 'certificate' ? [parsed.value] : [];
-  });
-}
-
-async function checkSigner(
-  info: SignerInfoView,
-  candidates: readonly Certificate[],
-  source: Parameters<typeof checkSignerInfo>[2],
-): Promise<LayerSigner> {
-  const certificate = candidates.find((candidate) => matchesSigner(info, candidate)) ?? null;
-  const check: LayerSigner['check'] =
-    certificate === null
-      ? {
-          kind: 'unverifiable',
-          fault: 'signer-not-trusted',
-          reason: 'no certificate of the signer',
-        }
-      : await checkSignerInfo(info, certificate, source);
-  return {
-    certificate,
-    check: checkTypes(info) ?? check,
-    types: info.signatureTypes?.map(signatureTypeName) ?? null,
-    signingTime: info.signingTime,
-    digestAlgorithm: info.digestAlgorithm ?? info.digestOid,
-    signatureAlgorithm: info.signatureOid,
-  };
-}
-
-// RFC 3183 section 3.1.2 (DS-G4): one SignatureType a SignerInfo, and additional attributes alone.
-function checkTypes(info: SignerInfoView): LayerSigner['check'] | null {
-  if (info.duplicateAttributes.includes(OID.signatureType)) {
-    return { kind: 'invalid', fault: 'message-integrity', reason: 'SignatureType is there twice' };
-  }
-  const types = info.signatureTypes?.map(signatureTypeName) ?? [];
-  if (types.includes('additional-attributes') && types.length > 1) {
-    return {
-      kind: 'invalid',
-      fault: 'message-integrity',
-      reason: 'additional attributes with another type',
-    };
-  }
-  return null;
-}
-
-// DS-G5: the SignatureType of all SignerInfos must be the same.
-function sameTypes(signers: readonly LayerSigner[]): readonly LayerSigner[] {
-  const kinds = new Set(signers.map((signer) => JSON.stringify(signer.types)));
-  if (kinds.size <= 1) return signers;
-  const check = {
-    kind: 'invalid',
-    fault: 'message-integrity',
-    reason: 'the signers do not agree on the signature type',
-  } as const;
-  return signers.map((signer) => ({ ...signer, check }));
-}
-
-async function readEnveloped(
-  view: EnvelopedDataView,
-  authenticated: boolean,
-  outside: Entity,
-  options: OpenOptions,
-): Promise<EncryptedLayer> {
-  const base = {
-    kind: 'encrypted',
-    authenticated,
-    contentAlgorithm: view.contentEncryption.name ?? view.contentEncryption.oid,
-    outside,
-  } as const;
-  const own = options.ownRecipients.filter((recipient) =>
-    view.recipients.some((info) => matchesRecipient(info, recipient.certificate)),
-  );
-  const [first] = own;
-  if (first === undefined) return { ...base, state: 'foreign', keyId: null, inside: null };
-  // One RecipientInfo of ours, chosen by what everybody can see, and never a second try with
-  // another: whether the first key opened the content would show in what became of the message.
-  const [request] = own.flatMap((recipient) => unwrapRequests(view, recipient));
-  const keyId = request?.keyId ?? first.keyId;
-  const failed = { ...base, state: 'failed', keyId, inside: null } as const;
-  if (request === undefined) return failed;
-  const digest = await digestEncrypted(view);
-  if (!(await options.mayOpen(request.recipient.encryptedKey, digest))) return failed;
-  const key = await options.unwrapper.unwrap(request);
-  const opened = await decryptContent(view, key);
-  if (opened.kind === 'failed') return failed;
-  const inside = await readEntity(opened.content, options.limits.mime);
-  if (inside.kind === 'malformed') return failed;
-  if (!authenticated && !isPlainHeader(inside.value)) return failed;
-  return { ...base, state: 'opened', keyId, inside: inside.value };
-}
-
-// The header between encryption and signature is covered by neither. In a CBC layer an altered block
-// turns into sixteen random octets; where they fall into that header, they must not pass for one.
-function isPlainHeader(entity: Entity): boolean {
-  return entity.header.every((field) =>
-    field.raw.every((octet) => (octet >= 0x20 && octet < 0x7f) || LINE_OCTETS.has(octet)),
-  );
-}
-
-/** HT, LF, CR. */
-const LINE_OCTETS: ReadonlySet<number> = new Set([0x09, 0x0a, 0x0d]);
-
-async function digestEncrypted(view: EnvelopedDataView): Promise<Buffer> {
-  const hash = createHash('sha256');
-  hash.update(view.contentEncryption.oid);
-  hash.update(view.contentEncryption.iv ?? Buffer.alloc(0));
-  for await (const chunk of view.encryptedContent.open()) hash.update(chunk);
-  return hash.digest();
 }
 
 const MAX_PARTS_LOOKED_AT = 200;
@@ -294,7 +140,7 @@ async function hasCryptographicPart(entity: Entity, options: OpenOptions): Promi
     // beside it. The budget is over the whole message here too.
     const split = await splitMultipart(next, { ...options.limits.mime, maxParts: left });
     // A tree too large to look through is not vouched for as whole.
-    if (split.kind === 'malformed' && split.fault === 'limit-exceeded') return true;
+    if (split.kind === 'malformed' && isLimitFault(split.fault)) return true;
     if (split.kind === 'malformed') continue;
     left -= split.parts.length;
     waiting.push(...split.parts);

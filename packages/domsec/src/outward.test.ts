@@ -19,14 +19,8 @@ import {
   validated,
   write,
 } from './fixtures.test.ts';
-import {
-  assembleMessage,
-  domainEncrypt,
-  domainSign,
-  outerHeader,
-  protectedSizeEstimate,
-  signedPayload,
-} from './outward.ts';
+import { outerHeader, signedPayload } from './header-protection.ts';
+import { assembleMessage, domainEncrypt, domainSign, protectedSizeEstimate } from './outward.ts';
 
 const limits = DEFAULT_MIME_LIMITS;
 const message = entity(MESSAGE);
@@ -63,7 +57,7 @@ test('RFC 3183 3: openssl verifies the outer layer of domsec and finds the empty
     assert.match(inside.toString('latin1', 0, 80), /smime-type=signed-data/);
     const empty = await cmsOf(inside);
     const payload = contentOf(empty, 'empty.der');
-    assert.deepEqual(payload, await bytesOf(signedPayload(message, true)));
+    assert.deepEqual(payload, await bytesOf(signedPayload(message, { protectHeaders: true })));
   }
 });
 
@@ -109,7 +103,7 @@ test('RFC 8551 3.5.3: openssl verifies compat, which has no SignatureType', asyn
       await domainSign(message, signerOf(who), { profile: 'compat', protectHeaders: true, limits }),
     );
     const payload = pipe(made, ...VERIFY);
-    assert.deepEqual(payload, await bytesOf(signedPayload(message, true)));
+    assert.deepEqual(payload, await bytesOf(signedPayload(message, { protectHeaders: true })));
     const split = await splitMultipart(entity(made), limits);
     assert.ok(split.kind === 'parts' && split.parts[1] !== undefined);
     const signature = await bytesOf(await decodeBody(split.parts[1]));
@@ -145,7 +139,8 @@ test('an 8-bit attached message may not be re-encoded: compat signs it opaquely,
     }),
   );
   assert.match(made.toString('latin1', 0, 60), /^Content-Type: application\/pkcs7-mime/);
-  assert.deepEqual(pipe(made, ...VERIFY, '-binary'), bytes);
+  const payload = await bytesOf(signedPayload(entity(bytes), { protectHeaders: true }));
+  assert.deepEqual(pipe(made, ...VERIFY, '-binary'), payload);
 });
 
 for (const who of [dcaRsa, dcaEc]) {
@@ -170,7 +165,9 @@ test('RSAES-OAEP where it is asked for; openssl decrypts it', async () => {
 });
 
 test('RFC 5322 3.6.3: Bcc is neither inside nor outside; trace fields are outside only', async () => {
-  const payload = (await bytesOf(signedPayload(message, true))).toString('latin1');
+  const payload = (await bytesOf(signedPayload(message, { protectHeaders: true }))).toString(
+    'latin1',
+  );
   assert.doesNotMatch(payload, /bcc|received/i);
   assert.match(payload, /^From: Alice/);
   const outside = outerHeader(message).map((field) => field.name.toLowerCase());
@@ -179,7 +176,9 @@ test('RFC 5322 3.6.3: Bcc is neither inside nor outside; trace fields are outsid
 });
 
 test('without protected headers only the fields of the body are inside', async () => {
-  const payload = (await bytesOf(signedPayload(message, false))).toString('latin1');
+  const payload = (await bytesOf(signedPayload(message, { protectHeaders: false }))).toString(
+    'latin1',
+  );
   assert.match(payload, /^MIME-Version: 1.0\r\nContent-Type: text\/plain[^\r]*\r\n\r\nHello/);
 });
 
@@ -193,20 +192,22 @@ test('the assembled message is one message: one MIME-Version, its own Content-Ty
 });
 
 test('the size that policy is told is never below the size that is made', async () => {
-  for (const size of [10, 1_000, 100_000]) {
-    const head = 'From: alice@acme.example\r\n\r\n';
-    const plain = entity(Buffer.from(`${head}${'x'.repeat(70)}\r\n`.padEnd(size, 'y\r\n')));
-    const layer = await domainSign(plain, signerOf(dsaRsa), {
-      profile: 'domsec',
-      protectHeaders: true,
-      limits,
-    });
-    const options = { content: 'auto', keyTransport: 'auto' } as const;
-    const made = await domainEncrypt(layer, validated(dcaRsa), options);
-    const estimate = protectedSizeEstimate(plain.content.sizeBytes, {
-      profile: 'domsec',
-      encrypted: true,
-    });
-    assert.ok(estimate >= made.sizeBytes, `${estimate} for ${made.sizeBytes}`);
+  const many = `From: alice@acme.example\r\n${'A: b\r\n'.repeat(1_900)}\r\n`;
+  for (const head of ['From: alice@acme.example\r\n\r\n', many]) {
+    for (const size of [10, 1_000, 100_000]) {
+      const plain = entity(Buffer.from(`${head}${'x'.repeat(70)}\r\n`.padEnd(size, 'y\r\n')));
+      const headers = { protectHeaders: true, headerConfidentiality: 'none' } as const;
+      const signers = signerOf(dsaRsa);
+      const layer = await domainSign(plain, signers, { profile: 'domsec', ...headers, limits });
+      const options = { content: 'auto', keyTransport: 'auto' } as const;
+      const entityMade = await domainEncrypt(layer, validated(dcaRsa), options);
+      const made = assembleMessage(outerHeader(plain, headers), entityMade);
+      const estimate = protectedSizeEstimate(plain.content.sizeBytes, {
+        profile: 'domsec',
+        encrypted: true,
+        headerBytes: plain.headerBytes,
+      });
+      assert.ok(estimate >= made.sizeBytes, `${estimate} for ${made.sizeBytes}`);
+    }
   }
 });

@@ -1,4 +1,4 @@
-import type { SignatureTypeName } from './outward.ts';
+import type { SignatureTypeName } from './sign-layer.ts';
 
 /** RFC 3183 section 3.1.2 and 7: the arc id-sti. */
 const ID_STI = '1.2.840.113549.1.9.16.9';

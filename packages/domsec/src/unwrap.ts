@@ -1,4 +1,4 @@
-import { type EnvelopedDataView, matchesRecipient } from '@sallyport/cms';
+import { type EnvelopedDataView, recipientKeyFor } from '@sallyport/cms';
 import type { OwnRecipient, UnwrapRequest } from './layers.ts';
 
 const MAX_REQUESTS = 4;
@@ -7,37 +7,9 @@ const MAX_REQUESTS = 4;
 export function unwrapRequests(view: EnvelopedDataView, own: OwnRecipient): UnwrapRequest[] {
   const { keyBytes } = view.contentEncryption;
   if (keyBytes === null) return [];
-  const requests: UnwrapRequest[] = [];
-  for (const info of view.recipients) {
-    if (!matchesRecipient(info, own.certificate)) continue;
-    if (info.kind === 'ktri' && info.algorithm.kind !== 'unsupported') {
-      const { algorithm, encryptedKey } = info;
-      requests.push({
-        keyId: own.keyId,
-        keyBytes,
-        recipient: { kind: 'ktri', algorithm, encryptedKey },
-      });
-    }
-    if (info.kind === 'kari') {
-      const mine = info.recipients.find((one) =>
-        matchesRecipient({ ...info, recipients: [one] }, own.certificate),
-      );
-      if (mine === undefined) continue;
-      requests.push({
-        keyId: own.keyId,
-        keyBytes,
-        recipient: {
-          kind: 'kari',
-          curve: info.curve,
-          originatorPublicKey: info.originatorPublicKey,
-          kdfHash: info.kdf.hash,
-          ukm: info.ukm,
-          wrap: info.wrap,
-          wrapParameters: info.wrapParameters,
-          encryptedKey: mine.encryptedKey,
-        },
-      });
-    }
-  }
+  const requests = view.recipients.flatMap((info): UnwrapRequest[] => {
+    const recipient = recipientKeyFor(info, own.certificate);
+    return recipient === null ? [] : [{ keyId: own.keyId, keyBytes, recipient }];
+  });
   return requests.slice(0, MAX_REQUESTS);
 }

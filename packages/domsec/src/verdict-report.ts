@@ -1,3 +1,4 @@
+import { never } from '@sallyport/mail';
 import type { Layer, OpenedMessage } from './layers.ts';
 import type { JudgedLayer, LayerReport, Verdict } from './verdict-types.ts';
 
@@ -5,7 +6,9 @@ import type { JudgedLayer, LayerReport, Verdict } from './verdict-types.ts';
 export function reportOf(layer: Layer, judged: ReadonlyMap<Layer, JudgedLayer>): LayerReport {
   switch (layer.kind) {
     case 'broken':
-      return { kind: 'broken', reason: layer.reason };
+      return { kind: 'broken', fault: layer.fault, reason: layer.reason };
+    case 'compressed':
+      return { kind: 'compressed' };
     case 'encrypted':
       return {
         kind: 'encrypted',
@@ -13,6 +16,7 @@ export function reportOf(layer: Layer, judged: ReadonlyMap<Layer, JudgedLayer>):
         algorithm: layer.contentAlgorithm,
         authenticated: layer.authenticated,
         keyId: layer.keyId,
+        legacy: layer.legacy,
       };
     default: {
       const found = judged.get(layer);
@@ -23,43 +27,106 @@ export function reportOf(layer: Layer, judged: ReadonlyMap<Layer, JudgedLayer>):
   }
 }
 
-/** What was found and what it means, for people. */
-export function sentence(
-  message: OpenedMessage,
-  state: Verdict['signature'],
+interface Found {
+  readonly state: Verdict['signature'];
+  readonly encryption: Verdict['encryption'];
   /** The layer that decided, or the one that spoiled it. */
-  named: JudgedLayer | null,
-  encryption: Verdict['encryption'],
-): string {
-  const secrecy = {
-    domain: 'It was encrypted for our domain',
-    user: 'It is encrypted for somebody else, so it could not be looked into',
-    none: 'It was not encrypted',
-  }[encryption];
-  return `${originSentence(message, state, named)} ${secrecy}.`;
+  readonly named: JudgedLayer | null;
+  readonly legacy: readonly string[];
+  readonly integrity: boolean;
 }
 
-function originSentence(
-  message: OpenedMessage,
-  state: Verdict['signature'],
-  deciding: JudgedLayer | null,
-): string {
+/** What was found, what it means and what to do, for people (design section 1, rule 10). */
+export function sentence(message: OpenedMessage, found: Found): string {
+  const { legacy } = found;
+  return [
+    originSentence(message, found),
+    secrecySentence(message, found),
+    legacy.length === 0 ? '' : `It rests on ${legacy.join(' and ')}, which is no longer safe.`,
+    adviceSentence(message, found),
+  ]
+    .filter((part) => part !== '')
+    .join(' ');
+}
+
+function secrecySentence(message: OpenedMessage, { encryption, integrity }: Found): string {
+  const isShut = message.layers.some(
+    (layer) => layer.kind === 'encrypted' && layer.state === 'failed',
+  );
+  switch (encryption) {
+    case 'domain':
+      if (isShut) return 'It was encrypted for our domain and did not open.';
+      return integrity
+        ? 'It was encrypted for our domain.'
+        : 'It was encrypted for our domain, and nothing proves that what came out is what was put in.';
+    case 'user':
+      return message.layers.some((layer) => layer.kind === 'encrypted' && layer.isUnsupported)
+        ? 'It is encrypted in a form that is not supported, so it could not be looked into.'
+        : 'It is encrypted for somebody else, so it could not be looked into.';
+    case 'none':
+      return 'It was not encrypted.';
+    default:
+      return never(encryption);
+  }
+}
+
+function originSentence(message: OpenedMessage, { state, named }: Found): string {
   const brokenLayer = message.layers.find((layer) => layer.kind === 'broken');
-  if (brokenLayer !== undefined) return `It could not be taken apart: ${brokenLayer.reason}.`;
-  if (deciding === null) {
+  if (brokenLayer !== undefined) {
+    return `It could not be taken apart: ${brokenLayer.reason.replace(/\.$/, '')}.`;
+  }
+  if (named === null) {
     return message.partial
-      ? 'Only a part of it is signed, so nothing says who sent the whole.'
+      ? 'Only a part of it is signed or encrypted, so nothing says who sent the whole.'
       : 'It is not signed, so nothing proves where it came from.';
   }
-  const { name } = deciding;
-  if (state !== 'valid') return `The signature of ${name} does not count: ${deciding.reason}.`;
-  if (deciding.mapping === 'mismatch') return `Signed by ${name}, but ${deciding.reason}.`;
-  switch (deciding.role) {
+  const { name } = named;
+  if (state !== 'valid') return `The signature of ${name} does not count: ${named.reason}.`;
+  if (named.mapping === 'mismatch') return `Signed by ${name}, but ${named.reason}.`;
+  switch (named.role) {
     case 'domain':
       return `The domain of the author vouches for it: signed by ${name}.`;
     case 'originator':
       return `Signed by the author: ${name}.`;
     default:
       return `Signed by ${name}, which does not prove who wrote it.`;
+  }
+}
+
+function adviceSentence(message: OpenedMessage, { state, named, legacy }: Found): string {
+  const broken = message.layers.find((layer) => layer.kind === 'broken');
+  if (broken !== undefined) {
+    return broken.fault === 'algorithm-unsupported'
+      ? 'Ask the sender to send it in another form; do not rely on it.'
+      : 'Ask the sender to send it again; do not rely on it.';
+  }
+  switch (state) {
+    case 'invalid':
+      return invalidAdvice(named);
+    case 'unverifiable':
+      return named?.fault === 'algorithm-unsupported'
+        ? 'Treat it as unsigned, or ask the sender for another algorithm.'
+        : 'Treat it as unsigned until the issuer of the certificate is trusted.';
+    case 'none':
+      return message.partial
+        ? 'Ask the sender to sign the whole message.'
+        : 'Treat it with the care due to any unsigned mail.';
+    case 'valid':
+      if (named?.mapping === 'mismatch')
+        return 'Do not take it for mail of the author named in it.';
+      return legacy.length === 0 ? '' : 'Ask the sender for algorithms of today.';
+    default:
+      return never(state);
+  }
+}
+
+function invalidAdvice(named: JudgedLayer | null): string {
+  switch (named?.fault) {
+    case 'signer-mismatch':
+      return 'Do not take it for mail of the author named in it.';
+    case 'algorithm-unsupported':
+      return 'Ask the sender to sign with an algorithm of today; do not rely on it.';
+    default:
+      return 'Ask the sender to send it again; do not rely on it.';
   }
 }

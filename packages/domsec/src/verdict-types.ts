@@ -1,6 +1,6 @@
-import type { FaultId } from '@sallyport/faults';
+import type { FaultId, LimitFaultId } from '@sallyport/faults';
 import type { Mailbox } from '@sallyport/mail';
-import type { Certificate } from '@sallyport/pki';
+import type { Certificate, ValidatedCertificate } from '@sallyport/pki';
 import type { EncryptedLayer, SignedLayer } from './layers.ts';
 import type { NameMappingOptions } from './naming.ts';
 
@@ -23,19 +23,25 @@ export interface Verdict {
     | 'signer-mismatch'
     | 'algorithm-unsupported'
     | 'decryption-failed'
+    | 'message-malformed'
+    | LimitFaultId
     | null;
+  /** Algorithms that the verdict rests on and that nobody should use any more, by name. */
+  readonly legacy: readonly string[];
   readonly layers: readonly LayerReport[];
 }
 
 export type LayerReport =
   | { readonly kind: 'empty' }
-  | { readonly kind: 'broken'; readonly reason: string }
+  | { readonly kind: 'compressed' }
+  | { readonly kind: 'broken'; readonly fault: FaultId; readonly reason: string }
   | {
       readonly kind: 'encrypted';
       readonly state: EncryptedLayer['state'];
       readonly algorithm: string;
       readonly authenticated: boolean;
       readonly keyId: string | null;
+      readonly legacy: readonly string[];
     }
   | {
       readonly kind: 'signed';
@@ -55,6 +61,11 @@ export interface SignerReport {
   readonly signingTime: string | null;
   readonly digestAlgorithm: string;
   readonly signatureAlgorithm: string;
+  readonly legacy: readonly string[];
+  /** Whether the name in the certificate stands for every originator; null without a certificate. */
+  readonly mapping: Verdict['mapping'];
+  /** Why it does not; empty otherwise. */
+  readonly mismatch: string;
 }
 
 export type Role = 'domain' | 'originator' | 'review' | 'additional-attributes' | 'other';
@@ -68,12 +79,28 @@ export interface JudgeOptions {
   readonly validate: (
     certificate: Certificate,
     others: readonly Certificate[],
-  ) => { readonly kind: 'valid' } | { readonly kind: 'invalid'; readonly reason: string };
+  ) =>
+    | {
+        readonly kind: 'valid';
+        /** With it the subject of an originator's certificate counts in name mapping (DS-N10). */
+        readonly certificate?: ValidatedCertificate;
+      }
+    | { readonly kind: 'invalid'; readonly reason: string };
   /**
    * What naming may use. As a function it is asked for each originator apart: an exception or a
    * domain of one partner must not stand for the originators of another.
    */
   readonly naming: NamingRule | ((originator: Mailbox) => NamingRule);
+  /** Whether algorithms count that nobody should use any more; `refuse` if it is not said. */
+  readonly legacy?: 'refuse' | 'accept';
+}
+
+/** What one layer is judged by: the options, and what the message shows people as its author. */
+export interface LayerJudgeOptions extends JudgeOptions {
+  /** Addresses in display names and comments of From and Sender. */
+  readonly shown: readonly Mailbox[];
+  /** The originators' own certificates that signatures in the message prove. */
+  readonly originatorCertificates: readonly ValidatedCertificate[];
 }
 
 /** A signed layer with trust and names judged. */

@@ -33,7 +33,7 @@ import {
 } from './fixtures.test.ts';
 import type { OpenedMessage } from './layers.ts';
 import { claimedOriginators } from './originators.ts';
-import type { SignatureTypeName } from './outward.ts';
+import type { SignatureTypeName } from './sign-layer.ts';
 import type { JudgeOptions, Verdict } from './verdict.ts';
 
 const text = bufferContent(

@@ -1,25 +1,34 @@
+import { isLimitFault } from '@sallyport/faults';
 import { sameMailbox } from '@sallyport/mail';
 import { judgeLayer } from './judge-layer.ts';
 import type { Layer, OpenedMessage } from './layers.ts';
+import { originatorCertificates } from './naming-originators.ts';
+import { shownAddresses } from './shown-addresses.ts';
 import { reportOf, sentence } from './verdict-report.ts';
-import type { JudgedLayer, JudgeOptions, Verdict } from './verdict-types.ts';
+import type { JudgedLayer, JudgeOptions, LayerReport, Verdict } from './verdict-types.ts';
 
 export type { JudgeOptions, LayerReport, SignerReport, Verdict } from './verdict-types.ts';
 
 /** Judges trust, names and scope of a message that was taken apart. Pure; never throws. */
 export function judgeLayers(message: OpenedMessage, options: JudgeOptions): Verdict {
   const judged = new Map<Layer, JudgedLayer>();
+  const layerOptions = {
+    ...options,
+    shown: shownAddresses(message),
+    originatorCertificates: originatorCertificates(message, options.validate),
+  };
   for (const [index, layer] of message.layers.entries()) {
     if (layer.kind === 'signed' && !layer.empty)
-      judged.set(layer, judgeLayer(layer, index, options));
+      judged.set(layer, judgeLayer(layer, index, layerOptions));
   }
   const signed = [...judged.values()];
   const deciding = decidingLayer(signed);
   const spoiler = spoilerOf(signed, deciding);
   const encryption = encryptionOf(message);
-  const integrity = hasIntegrity(message, signed);
+  const integrity = hasIntegrity(message, signed, options);
   const state = messageState(message, signed, deciding);
   const reports = message.layers.map((layer) => reportOf(layer, judged));
+  const legacy = legacyOf(reports);
   const type = deciding === null || deciding.role === 'other' ? null : deciding.role;
   return {
     signature: state,
@@ -29,9 +38,16 @@ export function judgeLayers(message: OpenedMessage, options: JudgeOptions): Verd
     mapping: deciding?.mapping ?? null,
     encryption,
     scope: deciding === null && message.partial ? 'partial' : 'whole',
-    reason: sentence(message, state, spoiler ?? deciding, encryption),
+    reason: sentence(message, {
+      state,
+      encryption,
+      named: spoiler ?? deciding,
+      legacy,
+      integrity,
+    }),
     integrity,
     fault: faultOf(message, state, spoiler ?? deciding),
+    legacy,
     layers: reports,
   };
 }
@@ -78,16 +94,31 @@ function encryptionOf(message: OpenedMessage): Verdict['encryption'] {
 
 // RFC 8551 section 6: each opened CBC layer needs a valid signature inside it; an authenticated
 // layer proves itself.
-function hasIntegrity(message: OpenedMessage, signed: readonly JudgedLayer[]): boolean {
+function hasIntegrity(
+  message: OpenedMessage,
+  signed: readonly JudgedLayer[],
+  options: JudgeOptions,
+): boolean {
   return message.layers.every((layer, index) => {
     if (layer.kind === 'broken') return false;
     if (layer.kind !== 'encrypted' || layer.state === 'foreign') return true;
     if (layer.state === 'failed') return false;
+    if (layer.legacy.length > 0 && options.legacy !== 'accept') return false;
     if (layer.authenticated) return true;
     return signed.some(
       (inner) => inner.index > index && inner.state === 'valid' && inner.mapping !== 'mismatch',
     );
   });
+}
+
+/** What any layer rests on that counts: a signature that is not valid is not counted anyway. */
+function legacyOf(reports: readonly LayerReport[]): readonly string[] {
+  const named = reports.flatMap((report) => {
+    if (report.kind === 'encrypted') return report.legacy;
+    if (report.kind !== 'signed') return [];
+    return report.signers.flatMap((signer) => (signer.state === 'valid' ? signer.legacy : []));
+  });
+  return [...new Set(named)];
 }
 
 function originatorOf(
@@ -110,6 +141,10 @@ function originatorOf(
   return domain && deciding.mapping !== 'mismatch' ? 'domain-only' : 'unknown';
 }
 
+const BROKEN_FAULTS = ['message-malformed', 'algorithm-unsupported', 'message-integrity'] as const;
+
+const KEPT_FAULTS = ['algorithm-unsupported', 'signer-not-trusted', 'signer-mismatch'] as const;
+
 function faultOf(
   message: OpenedMessage,
   state: Verdict['signature'],
@@ -119,9 +154,19 @@ function faultOf(
     (layer) => layer.kind === 'encrypted' && layer.state === 'failed',
   );
   if (failed) return 'decryption-failed';
+  const broken = message.layers.find((layer) => layer.kind === 'broken');
+  if (broken !== undefined && isLimitFault(broken.fault)) return broken.fault;
+  if (broken !== undefined)
+    return BROKEN_FAULTS.find((known) => known === broken.fault) ?? 'message-malformed';
   if (state === 'valid') return deciding?.mapping === 'mismatch' ? 'signer-mismatch' : null;
-  if (state === 'none') return null;
+  if (state === 'none') {
+    const unreadable = message.layers.some(
+      (layer) => layer.kind === 'encrypted' && layer.state === 'foreign' && layer.isUnsupported,
+    );
+    return unreadable ? 'algorithm-unsupported' : null;
+  }
   const fault = deciding?.fault ?? null;
-  if (fault === 'algorithm-unsupported' || fault === 'signer-not-trusted') return fault;
+  const kept = KEPT_FAULTS.find((known) => known === fault);
+  if (kept !== undefined) return kept;
   return state === 'invalid' ? 'message-integrity' : 'signer-not-trusted';
 }

@@ -12,6 +12,10 @@ const CLIENT_TRIES_AGAIN = {
   fates: ['waits'],
   note: 'Not taken. It stays with the client, which tries again.',
 } as const;
+const OVER_LIMIT = {
+  fates: ['refused', 'comes back'],
+  note: 'Inward it is refused inside DATA. Outward it comes back.',
+} as const;
 const NOT_TAKEN = {
   fates: ['refused'],
   note: 'Not taken. The client keeps it and must change something.',
@@ -90,15 +94,23 @@ export const FATES = {
     fates: ['refused', 'comes back'],
     note: 'Inward it is refused inside DATA. Outward it comes back.',
   },
-  'limit-exceeded': {
-    fates: ['refused', 'comes back'],
-    note: 'Inward it is refused inside DATA. Outward it comes back.',
-  },
+  'limit-exceeded': OVER_LIMIT,
+  'content-too-big': OVER_LIMIT,
+  'header-too-long': OVER_LIMIT,
+  'too-many-parts': OVER_LIMIT,
+  'nested-too-deeply': OVER_LIMIT,
+  'too-many-recipient-infos': OVER_LIMIT,
+  'too-many-signers': OVER_LIMIT,
+  'too-many-certificates': OVER_LIMIT,
+  'expands-too-far': OVER_LIMIT,
   'decryption-failed': {
     fates: ['refused', 'held'],
     note: 'Refused where the rule demands a signature, else taken and held. One reply for every cause; the log has the true one.',
   },
   'algorithm-unsupported': INWARD_RULE,
+  'key-too-short': INWARD_RULE,
+  'key-too-long': INWARD_RULE,
+  'key-exponent-unsafe': INWARD_RULE,
   'message-integrity': INWARD_RULE,
   'signature-required': INWARD_RULE,
   'signer-not-trusted': INWARD_RULE,
@@ -124,10 +136,15 @@ export const FATES = {
     fates: ['held'],
     note: 'Only with `encrypt: when-possible` and `lookupFailure.then: hold`, after the waiting time.',
   },
+  'revocation-unavailable': {
+    fates: ['waits', 'held', 'comes back'],
+    note: 'Only with `revocation: hard`. Outward it waits, and comes back after `retry.expiry`; inward the reply is 451, or the message is held.',
+  },
   'recipient-certificate-missing': OUTWARD_RULE,
   'recipient-certificate-untrusted': OUTWARD_RULE,
   'recipient-certificate-expired': OUTWARD_RULE,
   'recipient-certificate-mismatch': OUTWARD_RULE,
+  'no-common-algorithm': OUTWARD_RULE,
   'agreement-expired': { fates: ['held'], note: 'Held in both directions until it is renewed.' },
   'held-by-policy': {
     fates: ['held', 'comes back'],
@@ -142,6 +159,9 @@ export const FATES = {
     note: 'Waits in the queue and comes back after `retry.expiry`.',
   },
   'inner-signature-invalid': OUTWARD_RULE,
+  'review-required': OUTWARD_RULE,
+  'list-attributes-unusable': OUTWARD_RULE,
+  'label-unrecognised': INWARD_RULE,
   'originator-not-authentic': { fates: ['comes back'], note: 'Comes back; never signed.' },
   'dropped-by-operator': {
     fates: ['comes back'],

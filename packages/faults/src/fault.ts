@@ -1,5 +1,24 @@
 import { FAULTS, type FaultEntry, type FaultId, type ReplyFaultId } from './catalogue.ts';
 
+/** A message that is larger in some count than we are ready to take apart; each count has its own. */
+const LIMIT_FAULTS = [
+  'limit-exceeded',
+  'content-too-big',
+  'header-too-long',
+  'too-many-parts',
+  'nested-too-deeply',
+  'too-many-recipient-infos',
+  'too-many-signers',
+  'too-many-certificates',
+  'expands-too-far',
+] as const satisfies readonly ReplyFaultId[];
+export type LimitFaultId = (typeof LIMIT_FAULTS)[number];
+
+/** True for what a bound on the structure of a message was met with (TM-7). */
+export function isLimitFault(id: FaultId): id is LimitFaultId {
+  return LIMIT_FAULTS.some((one) => one === id);
+}
+
 /** What becomes of the message that met the fault. */
 export type FaultFate = 'waits' | 'held' | 'refused' | 'comes back';
 

@@ -7,6 +7,7 @@ import {
   type FaultId,
   faultOf,
   isFaultId,
+  isLimitFault,
   isTransient,
   type ReplyFaultId,
   replyLine,
@@ -103,4 +104,12 @@ test('names that an object has by nature are no faults', () => {
     assert.equal(isFaultId(name), false, name);
   }
   assert.ok(ids.every((id) => isFaultId(id) && /^[a-z0-9]+(-[a-z0-9]+)*$/.test(id)));
+});
+
+test('TM-7: each limit has a fault of its own, and what is over one is never tried again', () => {
+  const limits = ids.filter(isLimitFault);
+  assert.equal(limits.length, 9);
+  assert.equal(new Set(limits.map((id) => faultOf(id).text)).size, limits.length);
+  for (const id of limits) assert.equal(enhancedCode(id), '5.6.0', id);
+  assert.ok(!isLimitFault('message-malformed'));
 });

@@ -2,11 +2,15 @@
 
 export { type Clock, systemClock } from './clock.ts';
 export {
+  asBuffer,
   bufferContent,
   type Content,
   concatContent,
+  loadSmall,
   MAX_COLLECT_BYTES,
+  openPieces,
   readContent,
+  SMALL_CONTENT_BYTES,
 } from './content.ts';
 export { type Domain, formatDomain, isSameOrSubdomain, parseDomain } from './domain.ts';
 export {
@@ -24,3 +28,12 @@ export {
 } from './mailbox.ts';
 export { never } from './never.ts';
 export { childQueueId, newQueueId, parseQueueId, type QueueId } from './queue-id.ts';
+export {
+  isRanged,
+  MemoryContent,
+  openRange,
+  PIECE_BYTES,
+  type RangedContent,
+  sliceContent,
+  TURN_BYTES,
+} from './ranges.ts';

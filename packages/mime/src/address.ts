@@ -201,6 +201,12 @@ function readMailbox(tokens: readonly Token[]): Mailbox | null {
 
 const ENCODED_WORD = /=\?|\?=/;
 
+// RFC 2047 section 5: an encoded word is never within an addr-spec. A reader that decodes it sees
+// another mailbox, and so does one that knows what the octets stood for that are no UTF-8.
+function isAmbiguous(local: string): boolean {
+  return ENCODED_WORD.test(local) || local.includes('\ufffd');
+}
+
 function readAddrSpec(tokens: readonly Token[]): Mailbox | null {
   const at = tokens.findIndex((token) => token.kind === 'special' && token.text === '@');
   if (at < 1) return null;
@@ -208,11 +214,11 @@ function readAddrSpec(tokens: readonly Token[]): Mailbox | null {
   if (domain === null) return null;
   const first = tokens[0];
   if (at === 1 && first?.kind === 'quoted') {
+    if (isAmbiguous(first.text)) return null;
     return parseMailbox(`"${first.text.replaceAll(/["\\]/g, '\\$&')}"@${domain}`);
   }
   const local = dotAtom(tokens.slice(0, at));
-  // RFC 2047 section 5: never within an addr-spec. A reader that decodes it sees another mailbox.
-  if (local === null || ENCODED_WORD.test(local) || local.includes('\ufffd')) return null;
+  if (local === null || isAmbiguous(local)) return null;
   return parseMailbox(`${local}@${domain}`);
 }
 

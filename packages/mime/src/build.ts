@@ -1,9 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { bufferContent, type Content, concatContent } from '@sallyport/mail';
+import { bufferContent, type Content, concatContent, MemoryContent } from '@sallyport/mail';
 import { base64Content, base64Size, encodeBase64 } from './base64.ts';
 import type { Entity } from './entity.ts';
 import type { HeaderField } from './header.ts';
-import { MemoryContent } from './slice.ts';
 
 /** smime-type values of RFC 8551 section 3.2.2. */
 export type SmimeType =

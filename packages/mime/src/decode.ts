@@ -1,8 +1,8 @@
-import type { Content } from '@sallyport/mail';
+import { asBuffer, type Content, loadSmall, MemoryContent } from '@sallyport/mail';
+import { base64Decoded } from './base64-decode.ts';
 import { transferEncoding } from './content-type.ts';
 import type { Entity } from './entity.ts';
 import { QuotedPrintableDecoder } from './quoted-printable.ts';
-import { asBuffer, loadSmall, MemoryContent } from './slice.ts';
 
 /** Turns a transfer form into another, piece by piece. */
 export interface Transform {
@@ -18,7 +18,7 @@ export interface Transform {
 export async function decodeBody(entity: Entity): Promise<Content> {
   switch (transferEncoding(entity)) {
     case 'base64':
-      return await transformContent(entity.body, () => new Base64Decoder());
+      return await base64Decoded(entity.body);
     case 'quoted-printable':
       return await transformContent(entity.body, () => new QuotedPrintableDecoder());
     default:
@@ -47,40 +47,4 @@ async function* transformed(body: Content, transform: Transform): AsyncGenerator
   }
   const last = transform.finish();
   if (last.length > 0) yield last;
-}
-
-const EQUALS = 0x3d;
-const ALPHABET = new Uint8Array(256);
-for (const char of 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/') {
-  ALPHABET[char.charCodeAt(0)] = 1;
-}
-
-/** RFC 2045 section 6.8: what is not of the alphabet is passed over, `=` ends. */
-class Base64Decoder {
-  #carry = '';
-  #ended = false;
-
-  push(chunk: Buffer): Buffer {
-    if (this.#ended) return Buffer.alloc(0);
-    const equals = chunk.indexOf(EQUALS);
-    this.#ended = equals !== -1;
-    const text = this.#carry + significant(equals === -1 ? chunk : chunk.subarray(0, equals));
-    const whole = text.length - (text.length % 4);
-    this.#carry = text.slice(whole);
-    return Buffer.from(whole === text.length ? text : text.slice(0, whole), 'base64');
-  }
-
-  finish(): Buffer {
-    return Buffer.from(this.#carry, 'base64');
-  }
-}
-
-function significant(bytes: Buffer): string {
-  const kept = Buffer.allocUnsafe(bytes.length);
-  let length = 0;
-  for (const octet of bytes) {
-    kept[length] = octet;
-    length += ALPHABET[octet] ?? 0;
-  }
-  return kept.toString('latin1', 0, length);
 }

@@ -1,5 +1,4 @@
-import type { Content } from '@sallyport/mail';
-import { asBuffer } from './slice.ts';
+import { asBuffer, type Content } from '@sallyport/mail';
 
 /** One delimiter line of a multipart body. */
 export interface Delimiter {

@@ -1,7 +1,13 @@
-import type { Content } from '@sallyport/mail';
+import {
+  asBuffer,
+  type Content,
+  loadSmall,
+  MemoryContent,
+  openRange,
+  sliceContent,
+} from '@sallyport/mail';
 import { findHeaderEnd, type HeaderField, parseHeader, type ReadOptions } from './header.ts';
 import { type Malformed, type MimeLimits, overLimit } from './limits.ts';
-import { asBuffer, loadSmall, MemoryContent, openRange, sliceContent } from './slice.ts';
 
 /** A message or a part of one: header and body are ranges of `content` (RFC 2045 section 2.4). */
 export interface Entity {
@@ -21,7 +27,7 @@ export type ReadEntity = { readonly kind: 'entity'; readonly value: Entity } | M
  * Reads the header section and cuts the body off by offset. Small content is read into memory
  * once; of larger content only the header section is.
  *
- * @returns `malformed` with `message-malformed` or `limit-exceeded`.
+ * @returns `malformed` with `message-malformed` or the fault of a limit.
  * @throws what the content's own read throws.
  */
 export async function readEntity(
@@ -33,7 +39,10 @@ export async function readEntity(
   if (loaded instanceof MemoryContent) return makeEntity(loaded, loaded.bytes, limits, options);
   const head = await readHead(loaded, limits.maxHeaderBytes, options);
   return head === null
-    ? overLimit(`The header section is longer than ${limits.maxHeaderBytes} bytes.`)
+    ? overLimit(
+        `The header section is longer than ${limits.maxHeaderBytes} bytes.`,
+        'header-too-long',
+      )
     : makeEntity(loaded, head, limits, options);
 }
 

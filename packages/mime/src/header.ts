@@ -60,7 +60,7 @@ function findLenientEnd(bytes: Buffer, from: number, crlf: number): number {
 /**
  * Parses a header section that ends with `bytes` or with the first empty line in it.
  *
- * @returns `malformed` with `message-malformed` or `limit-exceeded`.
+ * @returns `malformed` with `message-malformed` or the fault of a limit.
  */
 export function parseHeader(
   bytes: Buffer,
@@ -70,7 +70,10 @@ export function parseHeader(
   const found = findHeaderEnd(bytes, 0, options);
   const end = found === -1 ? bytes.length : found;
   if (end > limits.maxHeaderBytes) {
-    return overLimit(`The header section is longer than ${limits.maxHeaderBytes} bytes.`);
+    return overLimit(
+      `The header section is longer than ${limits.maxHeaderBytes} bytes.`,
+      'header-too-long',
+    );
   }
   const section = bytes.subarray(0, end);
   const lenient = options.lineEnds === 'any';
@@ -82,7 +85,10 @@ export function parseHeader(
   let start = 0;
   while (start < end && !isEmptyLine(section, start)) {
     if (fields.length === limits.maxHeaderFields) {
-      return overLimit(`The header section has more than ${limits.maxHeaderFields} fields.`);
+      return overLimit(
+        `The header section has more than ${limits.maxHeaderFields} fields.`,
+        'header-too-long',
+      );
     }
     const next = fieldEnd(section, start);
     const field = parseField(section.subarray(start, next), lenient);

@@ -44,11 +44,4 @@ export {
 } from './line-ends.ts';
 export { type MultipartPart, type SplitMultipart, splitMultipart } from './multipart.ts';
 export { toSevenBit } from './seven-bit.ts';
-export {
-  MemoryContent,
-  openRange,
-  type RangedContent,
-  SMALL_CONTENT_BYTES,
-  sliceContent,
-} from './slice.ts';
 export { type EntityTree, readTree } from './tree.ts';

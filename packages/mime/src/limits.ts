@@ -1,4 +1,4 @@
-import type { FaultId } from '@sallyport/faults';
+import type { LimitFaultId } from '@sallyport/faults';
 
 /** The bounds on the structure of one message (TM-7). Every loop over its bytes obeys one of them. */
 export interface MimeLimits {
@@ -26,7 +26,7 @@ export const DEFAULT_MIME_LIMITS: MimeLimits = {
 /** Why bytes were not taken as MIME. `reason` is a sentence for the log and the console. */
 export interface Malformed {
   readonly kind: 'malformed';
-  readonly fault: Extract<FaultId, 'message-malformed' | 'limit-exceeded'>;
+  readonly fault: 'message-malformed' | LimitFaultId;
   readonly reason: string;
 }
 
@@ -36,6 +36,6 @@ export function malformed(reason: string): Malformed {
 }
 
 /** The message is larger in some count than we are ready to handle. */
-export function overLimit(reason: string): Malformed {
-  return { kind: 'malformed', fault: 'limit-exceeded', reason };
+export function overLimit(reason: string, fault: LimitFaultId): Malformed {
+  return { kind: 'malformed', fault, reason };
 }

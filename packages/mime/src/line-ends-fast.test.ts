@@ -3,11 +3,30 @@ import { test } from 'node:test';
 import { bufferContent, type Content } from '@sallyport/mail';
 import fc from 'fast-check';
 import { isSevenBitSafe } from './line-ends.ts';
-import { SMALL_CONTENT_BYTES } from './slice.ts';
 
-/** The same bytes, in a content that counts as large, so that the loop over octets reads them. */
-function asLarge(bytes: Buffer): Content {
-  return { ...bufferContent(bytes), sizeBytes: SMALL_CONTENT_BYTES + 1 };
+/** RFC 2045 section 2.7, octet by octet. */
+function isSafe(bytes: Buffer): boolean {
+  let column = 0;
+  for (const [at, octet] of bytes.entries()) {
+    if (octet === 0 || octet > 127) return false;
+    if (octet === 0x0d && bytes[at + 1] !== 0x0a) return false;
+    if (octet === 0x0a && bytes[at - 1] !== 0x0d) return false;
+    column = octet === 0x0a ? 0 : column + 1;
+    if (octet !== 0x0d && column > 998) return false;
+  }
+  return true;
+}
+
+/** The same bytes in pieces, cut wherever it hurts. */
+function inPieces(bytes: Buffer, pieceBytes: number): Content {
+  return {
+    sizeBytes: bytes.length,
+    open: async function* () {
+      for (let at = 0; at < bytes.length; at += pieceBytes) {
+        yield bytes.subarray(at, at + pieceBytes);
+      }
+    },
+  };
 }
 
 const octets = fc
@@ -27,13 +46,12 @@ const octets = fc
   )
   .map((parts) => Buffer.from(parts.join(''), 'latin1'));
 
-test('RFC 2045 2.7: small content is judged as the loop over octets judges it', async () => {
+test('RFC 2045 2.7: content is judged as octet by octet, whole and in pieces', async () => {
   await fc.assert(
-    fc.asyncProperty(octets, async (bytes) => {
-      assert.equal(
-        await isSevenBitSafe(bufferContent(bytes)),
-        await isSevenBitSafe(asLarge(bytes)),
-      );
+    fc.asyncProperty(octets, fc.integer({ min: 1, max: 1_200 }), async (bytes, pieceBytes) => {
+      const expected = isSafe(bytes);
+      assert.equal(await isSevenBitSafe(bufferContent(bytes)), expected);
+      assert.equal(await isSevenBitSafe(inPieces(bytes, pieceBytes)), expected);
     }),
     { numRuns: 2_000 },
   );

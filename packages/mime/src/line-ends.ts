@@ -1,5 +1,5 @@
-import { type Content, readContent } from '@sallyport/mail';
-import { asBuffer, loadSmall, MemoryContent, SMALL_CONTENT_BYTES } from './slice.ts';
+import { isAscii } from 'node:buffer';
+import { asBuffer, type Content, loadSmall, MemoryContent, openPieces } from '@sallyport/mail';
 
 declare const tag: unique symbol;
 
@@ -87,44 +87,42 @@ function mend(bytes: Buffer, before: number): Buffer {
   return out;
 }
 
-// One pass of the regular expression engine takes a fifth of the time of the loop over octets.
-// biome-ignore lint/suspicious/noControlCharactersInRegex: NUL is what is looked for
-const UNSAFE = /[\0\x80-\xff]|\r(?!\n)|(?<!\r)\n/;
-
-function isSafeText(text: string): boolean {
-  return !UNSAFE.test(text) && !hasLongLine(text);
+/** Where a line that goes over the end of a piece stands. */
+interface OpenLine {
+  columns: number;
+  endsInCr: boolean;
 }
 
-function hasLongLine(text: string): boolean {
-  for (let start = 0; ; ) {
-    const end = text.indexOf('\r\n', start);
-    if ((end < 0 ? text.length : end) - start > MAX_LINE) return true;
-    if (end < 0) return false;
-    start = end + 2;
+// Node's own searches, from line end to line end: a loop over octets takes twenty times as long, a
+// regular expression three times.
+function isSafePiece(bytes: Buffer, line: OpenLine): boolean {
+  if (!isAscii(bytes) || bytes.includes(0)) return false;
+  if (!line.endsInCr) return isSafeText(bytes.toString('latin1'), 0, line);
+  line.columns = 0;
+  return bytes[0] === LF && isSafeText(bytes.toString('latin1'), 1, line);
+}
+
+function isSafeText(text: string, from: number, line: OpenLine): boolean {
+  for (let start = from; ; ) {
+    const cr = text.indexOf('\r', start);
+    const lf = text.indexOf('\n', start);
+    line.columns += (cr < 0 ? text.length : cr) - start;
+    line.endsInCr = cr >= 0 && cr === text.length - 1;
+    if (line.columns > MAX_LINE) return false;
+    if (cr < 0 || line.endsInCr) return lf < 0;
+    if (lf !== cr + 1) return false;
+    start = lf + 1;
+    line.columns = 0;
   }
 }
 
 /** RFC 2045 section 2.7: octets 1 to 127, lines of at most 998, CR and LF only together. */
 export async function isSevenBitSafe(content: Content): Promise<boolean> {
-  if (content.sizeBytes <= SMALL_CONTENT_BYTES) {
-    return isSafeText((await readContent(content)).toString('latin1'));
+  const line: OpenLine = { columns: 0, endsInCr: false };
+  for await (const chunk of openPieces(content)) {
+    if (chunk.length > 0 && !isSafePiece(asBuffer(chunk), line)) return false;
   }
-  let previous = 0;
-  let column = 0;
-  for await (const chunk of content.open()) {
-    for (let at = 0; at < chunk.length; at += 1) {
-      const octet = chunk[at] ?? 0;
-      if (isForbidden(octet, previous)) return false;
-      previous = octet;
-      column = octet === LF ? 0 : column + 1;
-      if (column > MAX_LINE && octet !== CR) return false;
-    }
-  }
-  return previous !== CR;
-}
-
-function isForbidden(octet: number, previous: number): boolean {
-  return octet === 0 || octet > 127 || (octet === LF) !== (previous === CR);
+  return !line.endsInCr;
 }
 
 /** True for bytes in memory; see `isSevenBitSafe`. */

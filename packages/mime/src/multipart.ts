@@ -1,10 +1,9 @@
-import type { Content } from '@sallyport/mail';
+import { asBuffer, type Content, MemoryContent, sliceContent } from '@sallyport/mail';
 import { contentType } from './content-type.ts';
 import { type Delimiter, findDelimiters } from './delimiters.ts';
 import { type Entity, HeadCollector, makeEntity } from './entity.ts';
 import type { ReadOptions } from './header.ts';
 import { type Malformed, type MimeLimits, malformed, overLimit } from './limits.ts';
-import { asBuffer, MemoryContent, sliceContent } from './slice.ts';
 
 /** A part, and where it lies in the body of its multipart. */
 export type MultipartPart = Entity & { readonly offset: number };
@@ -42,13 +41,14 @@ export async function splitMultipart(
     maxDelimiters: limits.maxParts + 1,
     lenient: options.lineEnds === 'any',
   });
-  if (found === null) return overLimit(`A multipart has more than ${limits.maxParts} parts.`);
+  if (found === null)
+    return overLimit(`A multipart has more than ${limits.maxParts} parts.`, 'too-many-parts');
   if (found.length === 0 || found[0]?.closing === true) {
     return malformed('A multipart has no part.');
   }
   const ranges = partRanges(found, entity.body.sizeBytes);
   if (ranges.length > limits.maxParts) {
-    return overLimit(`A multipart has more than ${limits.maxParts} parts.`);
+    return overLimit(`A multipart has more than ${limits.maxParts} parts.`, 'too-many-parts');
   }
   const parts = await readParts(entity.body, ranges, { limits, options });
   if ('kind' in parts) return parts;
@@ -128,10 +128,13 @@ async function readHeads(
       current += 1;
     }
     if (gatherers.some((gatherer) => gatherer.overLimit)) {
-      return overLimit('The header section of a part is over the limit.');
+      return overLimit('The header section of a part is over the limit.', 'header-too-long');
     }
     if (total > BUFFERED_TOTAL_BYTES + 4 * limits.maxHeaderBytes) {
-      return overLimit('The header sections of the parts are over the limit together.');
+      return overLimit(
+        'The header sections of the parts are over the limit together.',
+        'header-too-long',
+      );
     }
     if (current === gatherers.length) break;
     offset = end;

@@ -1,4 +1,4 @@
-import type { Content } from '@sallyport/mail';
+import { type Content, sliceContent } from '@sallyport/mail';
 import { base64Content } from './base64.ts';
 import { joinContent, replaceHeader } from './build.ts';
 import { type ContentType, contentType, transferEncoding } from './content-type.ts';
@@ -9,7 +9,6 @@ import type { MimeLimits } from './limits.ts';
 import { isSevenBitBytes, isSevenBitSafe } from './line-ends.ts';
 import { splitMultipart } from './multipart.ts';
 import { QuotedPrintableEncoder } from './quoted-printable.ts';
-import { sliceContent } from './slice.ts';
 
 /**
  * The same message in octets that every transport carries (RFC 8551 section 3.1.3): leaf parts

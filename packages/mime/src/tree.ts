@@ -13,7 +13,7 @@ export interface EntityTree {
 /**
  * Reads the whole tree of multiparts. Parts and depth are bounded over the whole message.
  *
- * @returns `malformed` with `message-malformed` or `limit-exceeded`.
+ * @returns `malformed` with `message-malformed` or the fault of a limit.
  */
 export async function readTree(
   entity: Entity,
@@ -38,7 +38,10 @@ async function readNode(
 ): Promise<EntityTree | Malformed> {
   if (contentType(entity).type !== 'multipart') return { entity, parts: [] };
   if (depth === budget.limits.maxDepth) {
-    return overLimit(`Multiparts are nested more than ${budget.limits.maxDepth} deep.`);
+    return overLimit(
+      `Multiparts are nested more than ${budget.limits.maxDepth} deep.`,
+      'nested-too-deeply',
+    );
   }
   const limits = { ...budget.limits, maxParts: budget.left };
   const split = await splitMultipart(entity, limits, budget.options);

@@ -60,9 +60,17 @@ export function makeRoot(request: RootRequest): Buffer {
   });
 }
 
-function isRsa(spki: Buffer): boolean {
-  return parsePublicKeyInfo(whole(spki, 'public key')).algorithm.oid === PKIX.rsaEncryption;
+function keyOid(spki: Buffer): string {
+  return parsePublicKeyInfo(whole(spki, 'public key')).algorithm.oid;
 }
+
+// RFC 9629 section 3: a KEM key enciphers, though no key is transported with it.
+const ENCIPHERS: ReadonlySet<string> = new Set([
+  PKIX.rsaEncryption,
+  PKIX.mlKem512,
+  PKIX.mlKem768,
+  PKIX.mlKem1024,
+]);
 
 /**
  * A certificate for one of the domain's authorities: the name as common name and as local-part
@@ -79,7 +87,7 @@ export function issueDomainAuthority(
 ): Buffer {
   const { name, spki, issuer, notBefore, days } = request;
   const receives = name === 'domain-confidentiality-authority';
-  const encryptionUsage = isRsa(spki) ? 'keyEncipherment' : 'keyAgreement';
+  const encryptionUsage = ENCIPHERS.has(keyOid(spki)) ? 'keyEncipherment' : 'keyAgreement';
   return issueCertificate({
     subject: { ...request.organization, cn: name },
     spki,
@@ -111,7 +119,10 @@ export function issueTlsServer(
     days,
     dnsNames,
     ips,
-    keyUsage: isRsa(spki) ? ['digitalSignature', 'keyEncipherment'] : ['digitalSignature'],
+    keyUsage:
+      keyOid(spki) === PKIX.rsaEncryption
+        ? ['digitalSignature', 'keyEncipherment']
+        : ['digitalSignature'],
     extendedKeyUsage: [PKIX.serverAuth, PKIX.clientAuth],
   });
 }

@@ -88,6 +88,11 @@ export interface UntrustedCertificate {
 
 export type Certificate = UntrustedCertificate;
 
+/** RFC 5280 section 6.1: a certificate whose subject is its issuer. */
+export function isSelfIssued(certificate: UntrustedCertificate): boolean {
+  return certificate.subjectName.key === certificate.issuerName.key;
+}
+
 export type ParsedCertificate =
   | { readonly kind: 'certificate'; readonly value: UntrustedCertificate }
   | { readonly kind: 'malformed'; readonly reason: string };
@@ -243,12 +248,27 @@ function parse(der: Buffer): UntrustedCertificate {
   };
 }
 
+const MAX_CACHED = 256;
+
+/**
+ * Partners' certificates come again and again, and to take one apart costs more than to check a
+ * signature with it. What its bytes say never changes; whether it is valid is asked anew each time.
+ */
+const cache = new Map<string, ParsedCertificate>();
+
 /** Parses one DER certificate (RFC 5280 section 4.1); bytes after it are an error. Never throws for bytes. */
 export function parseCertificate(der: Buffer): ParsedCertificate {
   if (der.length > MAX_CERTIFICATE_BYTES) {
     return { kind: 'malformed', reason: `longer than ${MAX_CERTIFICATE_BYTES} bytes` };
   }
-  const result = attempt(() => parse(der));
+  const name = der.toString('latin1');
+  const known = cache.get(name);
+  if (known !== undefined) return known;
+  // A copy: a slice would keep the whole message that it came in.
+  const result = attempt(() => parse(Buffer.from(der)));
   if ('reason' in result) return { kind: 'malformed', reason: result.reason };
-  return { kind: 'certificate', value: result.value };
+  if (cache.size >= MAX_CACHED) cache.clear();
+  const parsed: ParsedCertificate = { kind: 'certificate', value: result.value };
+  cache.set(name, parsed);
+  return parsed;
 }

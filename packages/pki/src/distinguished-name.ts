@@ -83,17 +83,31 @@ function keyOf(rdn: RelativeName): string {
   return JSON.stringify(pairs.sort());
 }
 
+function parseLevel(rdn: Tlv): NameAttribute[] {
+  const attributes = members(rdn, 'a level of a name', MAX_ATTRIBUTES_OF_RDN);
+  if (attributes.length === 0) throw new MalformedError('a level of a name is empty');
+  return attributes.map(parseAttribute);
+}
+
+/** The key of one RelativeDistinguishedName under any tag, as it stands in `keys`. */
+export function parseLevelKey(rdn: Tlv): string {
+  return keyOf(parseLevel(rdn));
+}
+
+/** The `key` of the name that has these levels. */
+export function nameKeyOf(keys: readonly string[]): string {
+  return JSON.stringify(keys);
+}
+
 /** Parses a Name (RFC 5280 section 4.1.2.4). Throws MalformedError or DerError. */
 export function parseName(tlv: Tlv): DistinguishedName {
   if (!isUniversal(tlv, TAG.sequence)) throw new MalformedError('a name is no SEQUENCE');
   const rdns = members(tlv, 'a name', MAX_RDNS).map((rdn) => {
     if (!isUniversal(rdn, TAG.set)) throw new MalformedError('a level of a name is no SET');
-    const attributes = members(rdn, 'a level of a name', MAX_ATTRIBUTES_OF_RDN);
-    if (attributes.length === 0) throw new MalformedError('a level of a name is empty');
-    return attributes.map(parseAttribute);
+    return parseLevel(rdn);
   });
   const keys = rdns.map(keyOf);
-  return { der: tlv.bytes, rdns, keys, key: JSON.stringify(keys) };
+  return { der: tlv.bytes, rdns, keys, key: nameKeyOf(keys) };
 }
 
 /** All values of one attribute type, most significant first. */

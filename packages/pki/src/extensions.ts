@@ -2,7 +2,6 @@ import type { Tlv } from '@sallyport/der';
 import {
   booleanOf,
   countOf,
-  integerOf,
   isUniversal,
   MalformedError,
   members,
@@ -41,7 +40,7 @@ export function keyUsageBit(usage: KeyUsage): number {
 }
 
 /** One extension as it stands in the certificate. */
-interface RawExtension {
+export interface RawExtension {
   readonly oid: string;
   readonly critical: boolean;
   readonly value: Buffer;
@@ -65,6 +64,8 @@ export interface Extensions {
   readonly pathLength: number | null;
   readonly nameConstraints: NameConstraints | null;
   readonly policyConstraints: PolicyConstraints | null;
+  /** RFC 5280 section 4.2.1.14: certificates below for which anyPolicy still counts. */
+  readonly inhibitAnyPolicy: number | null;
   readonly policies: readonly string[] | null;
   readonly policyMappings: readonly (readonly [string, string])[];
 }
@@ -93,7 +94,8 @@ function parseExtension(tlv: Tlv): RawExtension {
   return { oid, critical, value: value.value };
 }
 
-function parseList(tlv: Tlv): Map<string, RawExtension> {
+/** Extensions of a certificate, CRL, CRL entry or OCSP response: each at most once. */
+export function parseExtensionList(tlv: Tlv): Map<string, RawExtension> {
   const map = new Map<string, RawExtension>();
   if (!isUniversal(tlv, TAG.sequence)) throw new MalformedError('extensions are no SEQUENCE');
   for (const member of members(tlv, 'extensions', MAX_EXTENSIONS)) {
@@ -136,7 +138,8 @@ function parseKeyId(value: Buffer): Buffer {
   return tlv.value;
 }
 
-function parseAuthorityKeyId(value: Buffer): Buffer | null {
+/** The keyIdentifier of authorityKeyIdentifier, which CRLs have as well (RFC 5280 section 5.2.1). */
+export function parseAuthorityKeyId(value: Buffer): Buffer | null {
   const fields = wholeSequence(value, 'authorityKeyIdentifier');
   const keyId = fields.context(0);
   fields.context(1);
@@ -173,9 +176,10 @@ function parsePolicyConstraints(value: Buffer): PolicyConstraints {
   };
 }
 
-function checkInhibitAnyPolicy(value: Buffer): true {
-  integerOf(whole(value, 'inhibitAnyPolicy'), 'inhibitAnyPolicy', 5);
-  return true;
+function parseInhibitAnyPolicy(value: Buffer): number {
+  const tlv = whole(value, 'inhibitAnyPolicy');
+  if (!isUniversal(tlv, TAG.integer)) throw new MalformedError('inhibitAnyPolicy is no INTEGER');
+  return countOf(tlv, 'inhibitAnyPolicy');
 }
 
 function summarise(raw: ReadonlyMap<string, RawExtension>): Extensions {
@@ -184,7 +188,6 @@ function summarise(raw: ReadonlyMap<string, RawExtension>): Extensions {
     return extension === undefined ? null : parse(extension.value);
   };
   const basic = read(PKIX.basicConstraints, parseBasicConstraints);
-  read(PKIX.inhibitAnyPolicy, checkInhibitAnyPolicy);
   return {
     raw,
     unknownCritical: [...raw.values()]
@@ -202,6 +205,7 @@ function summarise(raw: ReadonlyMap<string, RawExtension>): Extensions {
     pathLength: basic?.pathLength ?? null,
     nameConstraints: read(PKIX.nameConstraints, parseNameConstraints),
     policyConstraints: read(PKIX.policyConstraints, parsePolicyConstraints),
+    inhibitAnyPolicy: read(PKIX.inhibitAnyPolicy, parseInhibitAnyPolicy),
     policies: read(PKIX.certificatePolicies, parsePolicies),
     policyMappings: read(PKIX.policyMappings, parseMappings) ?? [],
   };
@@ -210,6 +214,6 @@ function summarise(raw: ReadonlyMap<string, RawExtension>): Extensions {
 /** Parses `[3] EXPLICIT Extensions`, or nothing. Throws MalformedError or DerError. */
 export function parseExtensions(wrapper: Tlv | undefined): Extensions {
   return summarise(
-    wrapper === undefined ? new Map() : parseList(whole(wrapper.value, 'extensions')),
+    wrapper === undefined ? new Map() : parseExtensionList(whole(wrapper.value, 'extensions')),
   );
 }

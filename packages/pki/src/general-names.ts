@@ -75,6 +75,11 @@ export function parseGeneralName(tlv: Tlv): GeneralName {
 /** GeneralNames ::= SEQUENCE SIZE (1..MAX) OF GeneralName. */
 export function parseGeneralNames(tlv: Tlv, what: string): GeneralName[] {
   if (!isUniversal(tlv, TAG.sequence)) throw new MalformedError(`${what} is no SEQUENCE`);
+  return generalNamesIn(tlv, what);
+}
+
+/** The names in GeneralNames under any tag. */
+export function generalNamesIn(tlv: Tlv, what: string): GeneralName[] {
   const names = members(tlv, what, MAX_GENERAL_NAMES).map(parseGeneralName);
   if (names.length === 0) throw new MalformedError(`${what} is empty`);
   return names;

@@ -7,12 +7,15 @@ export {
   parseCertificate,
   type UntrustedCertificate,
 } from './certificate.ts';
+export { type Crl, MAX_CRL_BYTES, type ParsedCrl, parseCrl } from './crl.ts';
+export type { RevocationReason } from './crl-entries.ts';
 export {
   type DistinguishedName,
   formatName,
   type NameAttribute,
   type RelativeName,
 } from './distinguished-name.ts';
+export { type RevocationPlaces, revocationPlaces } from './distribution-points.ts';
 export type { KeyUsage } from './extensions.ts';
 export type { GeneralName } from './general-names.ts';
 export {
@@ -26,17 +29,26 @@ export {
   type SubjectRequest,
 } from './issue.ts';
 export type { NameConstraints } from './name-subtrees.ts';
+export { type OcspResponse, type ParsedOcsp, parseOcspResponse } from './ocsp.ts';
+export { makeOcspRequest } from './ocsp-request.ts';
 export { PKIX } from './oids.ts';
 export {
-  DEFAULT_PATH_LIMITS,
   type PathInput,
-  type PathLimits,
   type PathResult,
   ValidatedCertificate,
   validatePath,
 } from './path.ts';
 export type { PathCode } from './path-rules.ts';
-export { formatPem, formatPemCertificate, parsePemCertificates } from './pem.ts';
+export { DEFAULT_PATH_LIMITS, type PathLimits } from './path-search.ts';
+export { formatPem, formatPemCertificate, parsePemCertificates, parsePemCrls } from './pem.ts';
+export type { InitialPolicies } from './policy-tree.ts';
 export { checkPublicKey, type KeyCheck, MAX_RSA_BITS, MIN_RSA_BITS } from './public-key.ts';
 export type { Purpose } from './purpose.ts';
+export type {
+  OcspFact,
+  RevocationEvidence,
+  RevocationFacts,
+  RevocationSource,
+  RevocationStatus,
+} from './revocation-types.ts';
 export { checkTlsName, type TlsNameCheck } from './tls-name.ts';

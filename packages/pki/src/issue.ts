@@ -8,6 +8,7 @@ import {
   sign,
 } from 'node:crypto';
 import { der } from '@sallyport/der';
+import { never } from '@sallyport/mail';
 import { whole } from './asn1.ts';
 import type { UntrustedCertificate } from './certificate.ts';
 import {
@@ -26,7 +27,21 @@ export type { NameConstraintsRequest, SubjectRequest } from './encode-names.ts';
 const DAY_MS = 86_400_000;
 const SERIAL_BYTES = 16;
 
-export type KeyKind = 'rsa-2048' | 'rsa-3072' | 'ec-p256' | 'ec-p384';
+/** Kinds of key pairs that are made here; the names are those of the key folder. */
+export type KeyKind =
+  | 'rsa-2048'
+  | 'rsa-3072'
+  | 'rsa-4096'
+  | 'ec-p256'
+  | 'ec-p384'
+  | 'ec-p521'
+  | 'ed25519'
+  | 'x25519'
+  | 'ml-dsa-65'
+  | 'ml-dsa-87'
+  | 'ml-kem-512'
+  | 'ml-kem-768'
+  | 'ml-kem-1024';
 
 export interface KeyPairPem {
   /** PKCS#8. */
@@ -39,16 +54,35 @@ export interface KeyPairPem {
 /** A private key as PEM text or loaded. */
 export type PrivateKey = string | KeyObject;
 
+const RSA_BITS = { 'rsa-2048': 2048, 'rsa-3072': 3072, 'rsa-4096': 4096 } as const;
+const EC_CURVES = { 'ec-p256': 'P-256', 'ec-p384': 'P-384', 'ec-p521': 'P-521' } as const;
+
 function generate(kind: KeyKind): { privateKey: KeyObject; publicKey: KeyObject } {
   switch (kind) {
     case 'rsa-2048':
-      return generateKeyPairSync('rsa', { modulusLength: 2048 });
     case 'rsa-3072':
-      return generateKeyPairSync('rsa', { modulusLength: 3072 });
+    case 'rsa-4096':
+      return generateKeyPairSync('rsa', { modulusLength: RSA_BITS[kind] });
     case 'ec-p256':
-      return generateKeyPairSync('ec', { namedCurve: 'P-256' });
     case 'ec-p384':
-      return generateKeyPairSync('ec', { namedCurve: 'P-384' });
+    case 'ec-p521':
+      return generateKeyPairSync('ec', { namedCurve: EC_CURVES[kind] });
+    case 'ed25519':
+      return generateKeyPairSync('ed25519');
+    case 'x25519':
+      return generateKeyPairSync('x25519');
+    case 'ml-dsa-65':
+      return generateKeyPairSync('ml-dsa-65');
+    case 'ml-dsa-87':
+      return generateKeyPairSync('ml-dsa-87');
+    case 'ml-kem-512':
+      return generateKeyPairSync('ml-kem-512');
+    case 'ml-kem-768':
+      return generateKeyPairSync('ml-kem-768');
+    case 'ml-kem-1024':
+      return generateKeyPairSync('ml-kem-1024');
+    default:
+      return never(kind);
   }
 }
 
@@ -100,23 +134,30 @@ interface Signer {
 const EC_SIGNERS = {
   prime256v1: { oid: PKIX.ecdsaWithSha256, hash: 'sha256' },
   secp384r1: { oid: PKIX.ecdsaWithSha384, hash: 'sha384' },
+  secp521r1: { oid: PKIX.ecdsaWithSha512, hash: 'sha512' },
 } as const;
 
+/** Keys that sign the bytes themselves; parameters are absent (RFC 8410 section 3). */
+const PURE_SIGNERS: ReadonlyMap<string, string> = new Map([
+  ['ed25519', PKIX.ed25519],
+  ['ml-dsa-65', PKIX.mlDsa65],
+  ['ml-dsa-87', PKIX.mlDsa87],
+]);
+
 function signerFor(key: KeyObject): Signer {
-  if (key.asymmetricKeyType === 'rsa') {
+  const type = key.asymmetricKeyType ?? '';
+  if (type === 'rsa') {
     return {
       algorithm: der.sequence(der.oid(PKIX.sha256WithRsa), der.null()),
       sign: (bytes) => sign('sha256', bytes, key),
     };
   }
-  if (key.asymmetricKeyType === 'ed25519') {
-    return {
-      algorithm: der.sequence(der.oid(PKIX.ed25519)),
-      sign: (bytes) => sign(null, bytes, key),
-    };
+  const pure = PURE_SIGNERS.get(type);
+  if (pure !== undefined) {
+    return { algorithm: der.sequence(der.oid(pure)), sign: (bytes) => sign(null, bytes, key) };
   }
   const curve = key.asymmetricKeyDetails?.namedCurve;
-  if (curve === 'prime256v1' || curve === 'secp384r1') {
+  if (curve === 'prime256v1' || curve === 'secp384r1' || curve === 'secp521r1') {
     const { oid, hash } = EC_SIGNERS[curve];
     return { algorithm: der.sequence(der.oid(oid)), sign: (bytes) => sign(hash, bytes, key) };
   }
@@ -217,7 +258,11 @@ export function issueCertificate(request: CertificateRequest): Buffer {
   return der.sequence(tbs, signer.algorithm, der.bitString(signer.sign(tbs)));
 }
 
-/** Makes a PKCS#10 request (RFC 2986) for a CA outside; addresses go in extensionRequest. Returns DER. */
+/**
+ * Makes a PKCS#10 request (RFC 2986) for a CA outside; addresses go in extensionRequest. Returns DER.
+ *
+ * @throws RangeError if the key does not sign (X25519, ML-KEM): then it cannot ask for itself.
+ */
 export function makeCsr(request: {
   readonly subject: SubjectRequest;
   readonly privateKey: PrivateKey;

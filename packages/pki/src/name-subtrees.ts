@@ -38,7 +38,8 @@ function checkBase(base: GeneralName): GeneralName {
         ? isDnsBase(base.value)
         : base.kind === 'rfc822'
           ? isMailBase(base.value)
-          : true;
+          : // RFC 5280 section 4.2.1.10: a host or a domain; a whole URI would exclude nothing.
+            base.kind !== 'uri' || (base.value !== '' && isDnsBase(base.value));
   if (!isGood) throw new MalformedError(`a name constraint has a malformed ${base.kind} base`);
   return base;
 }

@@ -1,5 +1,5 @@
 import { checkSignature } from './algorithms.ts';
-import type { UntrustedCertificate } from './certificate.ts';
+import { isSelfIssued, type UntrustedCertificate } from './certificate.ts';
 import { formatName } from './distinguished-name.ts';
 import {
   type ComparisonBudget,
@@ -7,6 +7,7 @@ import {
   MAX_NAME_COMPARISONS,
 } from './name-constraints.ts';
 import type { NameConstraints } from './name-subtrees.ts';
+import { checkPolicies, type InitialPolicies } from './policy-tree.ts';
 import { checkPurpose, type Purpose, permitsExtendedUsage } from './purpose.ts';
 
 /** Why a path is not valid; the word is stable, the sentence is for people. */
@@ -26,6 +27,8 @@ export type PathCode =
   | 'path-length'
   | 'profile'
   | 'policy'
+  | 'revoked'
+  | 'revocation-unknown'
   | 'budget';
 
 export interface PathFault {
@@ -65,12 +68,13 @@ function checkValidity(certificate: UntrustedCertificate, time: Date): PathFault
 export function checkEveryCertificate(
   certificate: UntrustedCertificate,
   time: Date,
+  alsoActedOn: readonly string[] = [],
 ): PathFault | null {
   const key = certificate.checkKey();
   if (key.kind === 'weak') {
     return { code: 'weak-key', reason: `${called(certificate)}: ${key.reason}` };
   }
-  const [critical] = certificate.unknownCritical;
+  const critical = certificate.unknownCritical.find((oid) => !alsoActedOn.includes(oid));
   if (critical !== undefined) {
     const reason = `${called(certificate)} has the critical extension ${critical}, which is not processed here`;
     return { code: 'critical-extension', reason };
@@ -138,11 +142,6 @@ export function checkEndEntity(
   return fault && { code: fault.code, reason: `${called(certificate)}: ${fault.reason}` };
 }
 
-/** RFC 5280 section 6.1: a certificate whose subject is its issuer. */
-export function isSelfIssued(certificate: UntrustedCertificate): boolean {
-  return certificate.subjectName.key === certificate.issuerName.key;
-}
-
 /** A chain from the anchor (first) to the end entity (last). */
 type TopDown = readonly UntrustedCertificate[];
 
@@ -182,39 +181,15 @@ function checkNames(chain: TopDown): PathFault | null {
   return null;
 }
 
-/** RFC 5280 sections 6.1.4 (h), (i) and 6.1.5 (a), (b): the counter after one certificate. */
-function nextExplicit(left: number, certificate: UntrustedCertificate, isFinal: boolean): number {
-  const demand = certificate.extensions.policyConstraints?.requireExplicitPolicy ?? null;
-  const next = isFinal || !isSelfIssued(certificate) ? left - 1 : left;
-  if (demand === null || (isFinal && demand > 0)) return next;
-  return Math.min(next, demand);
-}
-
-/**
- * RFC 5280 section 6.1.3 (f): whether the path demands an explicit policy. The policy tree is not
- * built here, so such a path is refused; for the initial any-policy set nothing else of policy
- * processing can make a path invalid.
- */
-function checkPolicyDemand([anchor, ...below]: TopDown): PathFault | null {
-  // RFC 5937 section 3.2: an anchor's demand counts too.
-  const ofAnchor = anchor?.extensions.policyConstraints?.requireExplicitPolicy;
-  let explicit = Math.min(below.length + 1, ofAnchor ?? Number.POSITIVE_INFINITY);
-  for (const [index, certificate] of below.entries()) {
-    if (explicit > 0) {
-      explicit = nextExplicit(explicit, certificate, index === below.length - 1);
-      if (explicit > 0 || index < below.length - 1) continue;
-    }
-    return policyFault(certificate);
-  }
-  return null;
-}
-
-function policyFault(certificate: UntrustedCertificate): PathFault {
-  const reason = `the path of ${called(certificate)} demands an explicit certificate policy`;
+/** RFC 5280 sections 6.1.3 (f) and 6.1.5 (g). */
+function checkPolicyDemand(chain: TopDown, policies: InitialPolicies): PathFault | null {
+  const certificate = checkPolicies(chain, policies);
+  if (certificate === null) return null;
+  const reason = `the path demands a certificate policy, and ${called(certificate)} leaves none that is accepted`;
   return { code: 'policy', reason };
 }
 
 /** The checks that need the whole path (RFC 5280 sections 6.1.3 to 6.1.5). */
-export function checkWholePath(chain: TopDown): PathFault | null {
-  return checkPathLength(chain) ?? checkNames(chain) ?? checkPolicyDemand(chain);
+export function checkWholePath(chain: TopDown, policies: InitialPolicies = {}): PathFault | null {
+  return checkPathLength(chain) ?? checkNames(chain) ?? checkPolicyDemand(chain, policies);
 }

@@ -1,34 +1,20 @@
 import type { FaultId } from '@sallyport/faults';
 import type { UntrustedCertificate } from './certificate.ts';
-import { formatName } from './distinguished-name.ts';
 import {
   called,
   checkEndEntity,
   checkEveryCertificate,
   checkIssuedBy,
   checkIssuer,
-  checkWholePath,
-  isSelfIssued,
   type PathCode,
   type PathFault,
 } from './path-rules.ts';
+import { DEFAULT_PATH_LIMITS, type PathLimits, Search, type SearchInput } from './path-search.ts';
+import type { InitialPolicies } from './policy-tree.ts';
 import { faultOf, type Purpose } from './purpose.ts';
-
-/** Bounds of one search; a hostile set of certificates ends in `budget`, never in a long wait. */
-export interface PathLimits {
-  /** CAs between anchor and end entity that are not self-issued. */
-  readonly maxIntermediates: number;
-  /** Issuer candidates tried, and so signatures verified. */
-  readonly maxSteps: number;
-  /** Intermediates looked at; more are passed over by refusing the path. */
-  readonly maxCertificates: number;
-}
-
-export const DEFAULT_PATH_LIMITS: PathLimits = {
-  maxIntermediates: 8,
-  maxSteps: 200,
-  maxCertificates: 256,
-};
+import { REVOCATION_EXTENSIONS, RevocationCheck } from './revocation.ts';
+import type { RevocationEvidence, RevocationFacts } from './revocation-types.ts';
+import { checkTlsProfile } from './tls-profile.ts';
 
 export interface PathInput {
   readonly leaf: UntrustedCertificate;
@@ -38,6 +24,10 @@ export interface PathInput {
   readonly anchors: readonly UntrustedCertificate[];
   readonly time: Date;
   readonly purpose: Purpose;
+  /** Certificate policies; if absent any will do and none is demanded. */
+  readonly policies?: InitialPolicies;
+  /** Facts and mode of revocation checking; if absent it is off. */
+  readonly revocation?: RevocationFacts;
   readonly limits?: Partial<PathLimits>;
 }
 
@@ -55,6 +45,7 @@ interface Evidence {
   readonly path: readonly UntrustedCertificate[];
   readonly time: Date;
   readonly purpose: Purpose;
+  readonly revocation: RevocationEvidence;
 }
 
 let makeValidated: (evidence: Evidence) => ValidatedCertificate;
@@ -94,138 +85,10 @@ export class ValidatedCertificate {
   get purpose(): Purpose {
     return this.#evidence.purpose;
   }
-}
 
-/** A fault, and how much of a path stood before it: the furthest one is told. */
-interface RankedFault extends PathFault {
-  readonly rank: 1 | 2 | 3;
-}
-
-class Search {
-  readonly #input: PathInput;
-  readonly #limits: PathLimits;
-  readonly #issuers = new Map<string, UntrustedCertificate[]>();
-  readonly #anchors: ReadonlySet<string>;
-  readonly #signatures = new Map<string, PathFault | null>();
-  #steps = 0;
-  #worst: RankedFault | null = null;
-
-  constructor(input: PathInput) {
-    this.#input = input;
-    this.#limits = { ...DEFAULT_PATH_LIMITS, ...input.limits };
-    this.#anchors = new Set(input.anchors.map((anchor) => anchor.fingerprint));
-    const seen = new Set<string>();
-    // Anchors first: the shortest path is tried before longer ones.
-    for (const candidate of [...input.anchors, ...input.intermediates]) {
-      if (seen.has(candidate.fingerprint)) continue;
-      seen.add(candidate.fingerprint);
-      const { key } = candidate.subjectName;
-      const list = this.#issuers.get(key);
-      if (list === undefined) this.#issuers.set(key, [candidate]);
-      else list.push(candidate);
-    }
-  }
-
-  get fault(): PathFault {
-    return (
-      this.#worst ?? {
-        code: 'no-path',
-        reason: `no issuer of ${called(this.#input.leaf)} is known: ${formatName(this.#input.leaf.issuerName)}`,
-      }
-    );
-  }
-
-  /** Depth first from the end entity up; `path` is a prefix that holds so far. */
-  extend(path: readonly UntrustedCertificate[]): readonly UntrustedCertificate[] | null {
-    const tip = path.at(-1);
-    if (tip === undefined) return null;
-    for (const issuer of this.#candidates(tip)) {
-      if (this.#isLoop(path, issuer)) continue;
-      this.#steps += 1;
-      if (this.#steps > this.#limits.maxSteps) {
-        this.#note(3, {
-          code: 'budget',
-          reason: 'too many certificates to try on the way to an anchor',
-        });
-        return null;
-      }
-      const found = this.#try(path, tip, issuer);
-      if (found !== null) return found;
-      if (this.#worst?.code === 'budget') return null;
-    }
-    return null;
-  }
-
-  #try(
-    path: readonly UntrustedCertificate[],
-    tip: UntrustedCertificate,
-    issuer: UntrustedCertificate,
-  ): readonly UntrustedCertificate[] | null {
-    const { time, purpose } = this.#input;
-    const longer = [...path, issuer];
-    const fault =
-      checkIssuer(issuer, purpose) ??
-      checkEveryCertificate(issuer, time) ??
-      this.#checkSignature(tip, issuer);
-    if (fault !== null) return this.#note(2, fault);
-    if (this.#anchors.has(issuer.fingerprint)) {
-      const whole = checkWholePath([...longer].reverse());
-      return whole === null ? longer : this.#note(3, whole);
-    }
-    if (this.#intermediates(longer) > this.#limits.maxIntermediates) {
-      const reason = `more than ${this.#limits.maxIntermediates} CAs between anchor and end entity`;
-      return this.#note(2, { code: 'path-length', reason });
-    }
-    const found = this.extend(longer);
-    if (found === null) {
-      const reason = `no issuer of ${called(issuer)} is known: ${formatName(issuer.issuerName)}`;
-      this.#note(1, { code: 'no-path', reason });
-    }
-    return found;
-  }
-
-  #note(rank: 1 | 2 | 3, fault: PathFault): null {
-    const isBudget = fault.code === 'budget';
-    if (this.#worst === null || rank > this.#worst.rank || isBudget) {
-      this.#worst = { ...fault, rank };
-    }
-    return null;
-  }
-
-  /** Candidates by name, those first whose key identifier is the one asked for (RFC 4158 section 3.5). */
-  #candidates(tip: UntrustedCertificate): UntrustedCertificate[] {
-    const list = this.#issuers.get(tip.issuerName.key) ?? [];
-    const wanted = tip.authorityKeyId;
-    const mark = (issuer: UntrustedCertificate): number => {
-      if (wanted === null || issuer.subjectKeyId === null) return 1;
-      return issuer.subjectKeyId.equals(wanted) ? 0 : 2;
-    };
-    return [...list].sort((a, b) => mark(a) - mark(b));
-  }
-
-  /** RFC 4158 section 2.4.2: a name and key that stand in the path already lead nowhere new. */
-  #isLoop(path: readonly UntrustedCertificate[], issuer: UntrustedCertificate): boolean {
-    return (
-      path.some(
-        (certificate) =>
-          certificate.subjectName.key === issuer.subjectName.key &&
-          certificate.spki.equals(issuer.spki) &&
-          !this.#anchors.has(issuer.fingerprint),
-      ) || path.some((certificate) => certificate.fingerprint === issuer.fingerprint)
-    );
-  }
-
-  #intermediates(path: readonly UntrustedCertificate[]): number {
-    return path.slice(1).filter((certificate) => !isSelfIssued(certificate)).length;
-  }
-
-  #checkSignature(subject: UntrustedCertificate, issuer: UntrustedCertificate): PathFault | null {
-    const memo = `${subject.fingerprint} ${issuer.spki.toString('base64')}`;
-    const known = this.#signatures.get(memo);
-    if (known !== undefined) return known;
-    const fault = checkIssuedBy(subject, issuer);
-    this.#signatures.set(memo, fault);
-    return fault;
+  /** The mode of revocation checking, and what was found about each certificate below the anchor. */
+  get revocation(): RevocationEvidence {
+    return this.#evidence.revocation;
   }
 }
 
@@ -234,39 +97,104 @@ function invalid(input: PathInput, fault: PathFault): PathResult {
   return { kind: 'invalid', fault: faultOf(input.purpose, code), code, reason };
 }
 
+const NOT_CHECKED: RevocationEvidence = { mode: 'off', certificates: [] };
+
+type Ended =
+  | { readonly path: readonly UntrustedCertificate[]; readonly revocation: RevocationEvidence }
+  | PathFault;
+
+function searchInput(input: PathInput, finish: SearchInput['finish']): SearchInput {
+  const limits = { ...DEFAULT_PATH_LIMITS, ...input.limits };
+  const alsoActedOn = input.revocation === undefined ? [] : REVOCATION_EXTENSIONS;
+  return { ...input, limits, alsoActedOn, finish };
+}
+
+function revocationCheck(input: PathInput): RevocationCheck | null {
+  const { revocation, time, anchors, intermediates } = input;
+  if (revocation === undefined) return null;
+  return new RevocationCheck(revocation, {
+    time,
+    known: [...anchors, ...intermediates],
+    build: (leaf, anchor) => {
+      const own = { ...input, leaf, anchors: [anchor], purpose: 'any' } as const;
+      if (checkEveryCertificate(leaf, time, REVOCATION_EXTENSIONS) !== null) return null;
+      return new Search(searchInput(own, () => null)).extend([leaf]);
+    },
+  });
+}
+
+/** The end entity is an anchor itself: an admin's word that needs no path (RFC 8550 section 4). */
+function checkPin(input: PathInput): Ended {
+  const { leaf, anchors, intermediates, purpose } = input;
+  const check = revocationCheck(input);
+  if (check === null) return { path: [leaf], revocation: NOT_CHECKED };
+  const issuers = [...anchors, ...intermediates].filter(
+    (one) =>
+      one.fingerprint !== leaf.fingerprint &&
+      one.subjectName.key === leaf.issuerName.key &&
+      checkIssuer(one, purpose) === null,
+  );
+  const trusted = issuers
+    .slice(0, MAX_ISSUERS_OF_PIN)
+    .filter((one) => checkIssuedBy(leaf, one) === null);
+  const { fault, evidence } = check.checkPinned(leaf, trusted);
+  return fault ?? { path: [leaf], revocation: evidence };
+}
+
+const MAX_ISSUERS_OF_PIN = 8;
+
+function findPath(input: PathInput): Ended {
+  const check = revocationCheck(input);
+  let revocation = NOT_CHECKED;
+  const search = new Search(
+    searchInput(input, (path) => {
+      if (check === null) return null;
+      const found = check.check(path);
+      revocation = found.evidence;
+      return found.fault;
+    }),
+  );
+  const path = search.extend([input.leaf]);
+  return path === null ? search.fault : { path, revocation };
+}
+
+function end(input: PathInput): Ended {
+  const { leaf, time, purpose } = input;
+  const alsoActedOn = input.revocation === undefined ? [] : REVOCATION_EXTENSIONS;
+  const own =
+    checkEveryCertificate(leaf, time, alsoActedOn) ??
+    checkEndEntity(leaf, purpose) ??
+    checkTlsProfile(leaf, purpose, 'end-entity');
+  if (own !== null) return own;
+  if (input.anchors.some(({ fingerprint }) => fingerprint === leaf.fingerprint)) {
+    return checkPin(input);
+  }
+  const isTls = purpose === 'tls-server' || purpose === 'tls-client';
+  if (leaf.isCa && isTls) {
+    return { code: 'profile', reason: `${called(leaf)} is a CA, not an end entity` };
+  }
+  const { maxCertificates } = { ...DEFAULT_PATH_LIMITS, ...input.limits };
+  if (input.intermediates.length > maxCertificates) {
+    return { code: 'budget', reason: 'too many certificates came with this one' };
+  }
+  return findPath(input);
+}
+
 /**
  * Builds and validates a certification path from `leaf` to one of `anchors`
  * (RFC 5280 section 6.1, RFC 4158).
  *
  * Anchors are certificates, and what they say of themselves counts: period, CA flag, key usage,
- * path length, names (RFC 5937). Revocation is not looked at; a path that demands an explicit
- * policy is refused.
+ * path length, names, policy constraints (RFC 5937). Revocation is checked with the facts given, for
+ * every certificate below the anchor (RFC 5280 section 6.3, RFC 6960); a pinned certificate is
+ * refused if it is shown to be revoked, and counts as good otherwise.
  *
  * @returns `invalid` with the fault of the path that came furthest. Never throws for bytes.
  */
 export function validatePath(input: PathInput): PathResult {
-  const { leaf, time, purpose } = input;
-  const limits = { ...DEFAULT_PATH_LIMITS, ...input.limits };
-  const own = checkEveryCertificate(leaf, time) ?? checkEndEntity(leaf, purpose);
-  if (own !== null) return invalid(input, own);
-  if (input.anchors.some((anchor) => anchor.fingerprint === leaf.fingerprint)) {
-    return {
-      kind: 'valid',
-      certificate: makeValidated({ path: [leaf], time: new Date(time), purpose }),
-    };
-  }
-  const isTls = purpose === 'tls-server' || purpose === 'tls-client';
-  if (leaf.isCa && isTls) {
-    return invalid(input, {
-      code: 'profile',
-      reason: `${called(leaf)} is a CA, not an end entity`,
-    });
-  }
-  if (input.intermediates.length > limits.maxCertificates) {
-    return invalid(input, { code: 'budget', reason: 'too many certificates came with this one' });
-  }
-  const search = new Search(input);
-  const path = search.extend([leaf]);
-  if (path === null) return invalid(input, search.fault);
-  return { kind: 'valid', certificate: makeValidated({ path, time: new Date(time), purpose }) };
+  const found = end(input);
+  if ('code' in found) return invalid(input, found);
+  const { purpose } = input;
+  const certificate = makeValidated({ ...found, time: new Date(input.time), purpose });
+  return { kind: 'valid', certificate };
 }

@@ -1,4 +1,5 @@
 import { MAX_CERTIFICATE_BYTES, type ParsedCertificate, parseCertificate } from './certificate.ts';
+import { MAX_CRL_BYTES, type ParsedCrl, parseCrl } from './crl.ts';
 
 /** The most certificates that one PEM text may hold. */
 const MAX_PEM_CERTIFICATES = 1000;
@@ -27,6 +28,35 @@ export function parsePemCertificates(text: string): ParsedCertificate[] {
       break;
     }
     found.push(decodeBlock(body));
+  }
+  return found;
+}
+
+/** The most CRLs that one PEM text may hold. */
+const MAX_PEM_CRLS = 1000;
+const CRL_BLOCK = /-----BEGIN X509 CRL-----([^-]*)-----END X509 CRL-----/g;
+
+function decodeCrlBlock(body: string): ParsedCrl {
+  const text = body.replace(/\s+/g, '');
+  const isBase64 = BASE64.test(text) && text.length % 4 === 0;
+  if (!isBase64 || text.length > MAX_CRL_BYTES * 2) {
+    return { kind: 'malformed', reason: 'a PEM block is not base64 or too long' };
+  }
+  return parseCrl(Buffer.from(text, 'base64'));
+}
+
+/** Every CRL block of a PEM text, in order (RFC 7468 section 6); other blocks are passed over. */
+export function parsePemCrls(text: string): ParsedCrl[] {
+  if (text.length > MAX_CRL_BYTES * 2) {
+    return [{ kind: 'malformed', reason: 'the PEM text is too long' }];
+  }
+  const found: ParsedCrl[] = [];
+  for (const [, body = ''] of text.matchAll(CRL_BLOCK)) {
+    if (found.length === MAX_PEM_CRLS) {
+      found.push({ kind: 'malformed', reason: `more than ${MAX_PEM_CRLS} CRLs` });
+      break;
+    }
+    found.push(decodeCrlBlock(body));
   }
   return found;
 }

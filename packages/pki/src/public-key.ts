@@ -44,6 +44,18 @@ export function parsePublicKeyInfo(tlv: Tlv): PublicKeyInfo {
   return { der: tlv.bytes, algorithm, key };
 }
 
+/** Keys of one kind each, without parameters (RFC 8410 section 3, RFC 9936 section 2, RFC 9882 section 2). */
+const PLAIN_KEYS: ReadonlyMap<string, string> = new Map([
+  [PKIX.ed25519, 'Ed25519'],
+  [PKIX.ed448, 'Ed448'],
+  [PKIX.x25519, 'X25519'],
+  [PKIX.mlDsa65, 'ML-DSA-65'],
+  [PKIX.mlDsa87, 'ML-DSA-87'],
+  [PKIX.mlKem512, 'ML-KEM-512'],
+  [PKIX.mlKem768, 'ML-KEM-768'],
+  [PKIX.mlKem1024, 'ML-KEM-1024'],
+]);
+
 /** A short description for people: `RSA 3072`, `EC P-256`. */
 export type KeyCheck =
   | { readonly kind: 'ok'; readonly key: KeyObject; readonly description: string }
@@ -91,12 +103,13 @@ function describe(info: PublicKeyInfo): { description: string } | { reason: stri
       const curve = checkCurve(parameters);
       return typeof curve === 'string' ? { reason: curve } : { description: `EC ${curve.name}` };
     }
-    case PKIX.ed25519:
-      return { description: 'Ed25519' };
-    case PKIX.ed448:
-      return { description: 'Ed448' };
-    default:
-      return { reason: `key algorithm ${oid} is not accepted` };
+    default: {
+      const description = PLAIN_KEYS.get(oid);
+      if (description === undefined) return { reason: `key algorithm ${oid} is not accepted` };
+      return parameters === null
+        ? { description }
+        : { reason: `${description} key with parameters` };
+    }
   }
 }
 

@@ -56,6 +56,7 @@ const RULES: Readonly<Record<Purpose, PurposeRule>> = {
 
 /** The fault that stands for a failed path of this purpose. */
 export function faultOf(purpose: Purpose, code: string): FaultId {
+  if (code === 'revocation-unknown') return 'revocation-unavailable';
   const rule = RULES[purpose];
   return code === 'expired' ? rule.expiredFault : rule.fault;
 }
@@ -68,12 +69,29 @@ export function permitsExtendedUsage(certificate: UntrustedCertificate, purpose:
   return extendedKeyUsage.includes(wanted) || extendedKeyUsage.includes(PKIX.anyExtendedKeyUsage);
 }
 
-/** Which usages a key can serve at all: RSA keys encipher keys, EC keys agree on them. */
+const AGREES: ReadonlySet<string> = new Set(['ec', 'x25519']);
+const SIGNS_ONLY = /^(ed25519|ed448|ml-dsa-\d+|rsa-pss)$/;
+const RECEIVES_ONLY = /^(x25519|ml-kem-\d+)$/;
+
+/** The key's kind; the empty string if it is not accepted. */
+function keyTypeOf(certificate: UntrustedCertificate): string {
+  const check = certificate.checkKey();
+  return check.kind === 'ok' ? (check.key.asymmetricKeyType ?? '') : '';
+}
+
+/** Which usages a key can serve at all: RSA and KEM keys encipher keys, curve keys agree on them. */
 function usagesFor(certificate: UntrustedCertificate, purpose: Purpose): readonly KeyUsage[] {
   if (purpose !== 'email-encrypt') return RULES[purpose].usages;
-  const key = certificate.checkKey();
-  if (key.kind !== 'ok') return [];
-  return key.key.asymmetricKeyType === 'rsa' ? ['keyEncipherment'] : ['keyAgreement'];
+  const keyType = keyTypeOf(certificate);
+  if (keyType === '') return [];
+  return AGREES.has(keyType) ? ['keyAgreement'] : ['keyEncipherment'];
+}
+
+/** Whatever the extension says: a key that only signs receives nothing, and the other way round. */
+function canServe(certificate: UntrustedCertificate, purpose: Purpose): boolean {
+  const keyType = keyTypeOf(certificate);
+  if (purpose === 'email-encrypt') return !SIGNS_ONLY.test(keyType);
+  return purpose !== 'email-sign' || !RECEIVES_ONLY.test(keyType);
 }
 
 /** Checks what the end entity's certificate lets its key do; null if it permits the purpose. */
@@ -83,6 +101,9 @@ export function checkPurpose(
 ): { readonly code: 'key-usage' | 'extended-key-usage'; readonly reason: string } | null {
   const { keyUsage } = certificate;
   const { words } = RULES[purpose];
+  if (!canServe(certificate, purpose)) {
+    return { code: 'key-usage', reason: `its kind of key does not serve for ${words}` };
+  }
   if (keyUsage !== null && purpose !== 'any') {
     const isPermitted = usagesFor(certificate, purpose).some((usage) => keyUsage.has(usage));
     if (!isPermitted)

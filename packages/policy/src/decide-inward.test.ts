@@ -208,3 +208,15 @@ test('unknown policy keys and half-meant settings are refused with their path', 
   assert.equal(unsigned.kind, 'invalid');
   assert.match(JSON.stringify(unsigned), /partners\.0\.outbound\.signNoneReason/);
 });
+
+test('RFC 8551 section 6: what rests on SHA-1 or 3DES counts only where the rule accepts it', () => {
+  const verdict = { ...GOOD, legacy: ['sha1'] } as const;
+  const refused = decideInward({ ...FACTS, verdict }, rule({}));
+  assert.deepEqual(
+    [refused.kind, refused.kind === 'refuse' && refused.fault],
+    ['refuse', 'algorithm-unsupported'],
+  );
+  const accepted = decideInward({ ...FACTS, verdict }, rule({ legacyAlgorithms: 'accept' }));
+  assert.equal(accepted.kind, 'deliver');
+  assert.equal(decideInward(FACTS, rule({})).kind, 'deliver', 'nothing of the past in it');
+});

@@ -8,6 +8,8 @@ import type { FilterFacts, VerdictFacts } from './verdict.ts';
 export interface InwardFacts {
   readonly verdict: VerdictFacts;
   readonly filter: FilterFacts;
+  /** Security labels of verified signatures; absent: none. */
+  readonly labels?: LabelFacts;
   /** How the client came in; `not-observable` behind a trusted front. */
   readonly tls: 'none' | 'encrypted' | 'not-observable';
   /** True if the client certificate verified and carries every demanded name. */
@@ -16,6 +18,17 @@ export interface InwardFacts {
   readonly correlatedReport: boolean;
   readonly released: boolean;
   readonly now: Date;
+}
+
+/** What the security labels of a message say (RFC 2634 section 3; DS-V7, DS-V8). */
+export interface LabelFacts {
+  readonly labels: readonly {
+    readonly label: { readonly policy: string };
+    /** Labels of other policies that mean the same. */
+    readonly equivalents: readonly { readonly policy: string }[];
+  }[];
+  /** Why people must be warned; null if all is well. */
+  readonly warning: string | null;
 }
 
 interface Because {
@@ -44,13 +57,16 @@ export function decideInward(facts: InwardFacts, rule: InwardRule): InwardDecisi
   const filtered = checkFilter(facts, rule.rule);
   if (filtered !== null) return filtered;
   if (gap !== null) return unmet(gap, rule, facts.released);
+  // RFC 2634 section 3.1.2: people must be warned of labels that differ.
+  const warning = facts.labels?.warning ?? null;
   return {
     kind: 'deliver',
     permit: grant(rule.rule),
     deliver: rule.inbound.deliver,
-    flagged: false,
+    flagged: warning !== null,
     rule: rule.rule,
-    sentence: 'Delivered: the rule is met.',
+    sentence:
+      warning === null ? 'Delivered: the rule is met.' : `Delivered with a warning: ${warning}.`,
   };
 }
 
@@ -64,7 +80,8 @@ function firstGap(facts: InwardFacts, rule: InwardRule): Gap | null {
     checkSecrecy(facts, rule.inbound) ??
     checkTls(facts, rule) ??
     checkAgreement(facts, rule) ??
-    (facts.correlatedReport ? null : checkSignature(facts.verdict, rule.inbound))
+    (facts.correlatedReport ? null : checkSignature(facts.verdict, rule.inbound)) ??
+    checkLabels(facts.labels, rule.inbound)
   );
 }
 
@@ -130,6 +147,13 @@ function checkSignature(verdict: VerdictFacts, inbound: InboundPolicy): Gap | nu
 }
 
 function checkValid(verdict: VerdictFacts, inbound: InboundPolicy, demanded: boolean): Gap | null {
+  // RFC 8551 section 6: whoever judged with such algorithms, this rule has the last word.
+  if (inbound.legacyAlgorithms === 'refuse' && (verdict.legacy ?? []).length > 0) {
+    return {
+      fault: 'algorithm-unsupported',
+      text: 'it rests on algorithms that are no longer safe',
+    };
+  }
   if (verdict.mapping === 'mismatch') {
     return { fault: 'signer-mismatch', text: "the signer does not stand for the author's domain" };
   }
@@ -144,6 +168,21 @@ function checkValid(verdict: VerdictFacts, inbound: InboundPolicy, demanded: boo
   return demanded && !authentic
     ? { fault: 'signature-required', text: 'its signature does not authenticate the originator' }
     : null;
+}
+
+// RFC 2634 section 3.1.2: what software does not recognise it should stop processing; section 3.4.2:
+// an equivalent label of a policy that is recognised will do.
+function checkLabels(labels: LabelFacts | undefined, inbound: InboundPolicy): Gap | null {
+  const recognised = inbound.labels?.recognised;
+  if (recognised === undefined || labels === undefined) return null;
+  const fault = 'label-unrecognised';
+  if (labels.warning !== null) return { fault, text: labels.warning };
+  const strange = labels.labels.find(
+    ({ label, equivalents }) =>
+      ![label, ...equivalents].some(({ policy }) => recognised.includes(policy)),
+  );
+  const text = `its security label is of policy ${strange?.label.policy}, which is not recognised`;
+  return strange === undefined ? null : { fault, text };
 }
 
 function faultOr(verdict: VerdictFacts, fallback: ReplyFaultId): ReplyFaultId {

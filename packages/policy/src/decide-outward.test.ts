@@ -10,8 +10,9 @@ import {
   validatePath,
 } from '@sallyport/pki';
 import fc from 'fast-check';
-import { type CertificateFacts, decideOutward, type OutwardFacts } from './decide-outward.ts';
+import { decideOutward } from './decide-outward.ts';
 import { type AppliedPartner, outwardRuleFor } from './match.ts';
+import type { CertificateFacts, OutwardFacts } from './outward-decision.ts';
 import { parsePolicyDocument } from './schema.ts';
 
 const NOW = new Date('2026-11-21T12:00:00Z');
@@ -211,4 +212,63 @@ test('releasing lifts the hold of the filter, not the rule for encryption', () =
     certificate: { kind: 'none', unusable: null } as const,
   };
   assert.equal(decideOutward(missing, applied({})).kind, 'hold');
+});
+
+test('RFC 8551 2.7.1: a recipient that reads nothing good enough is held or refused, never sent less', () => {
+  const weak = { content: [], namesContent: true, keyTransport: [] };
+  const found = {
+    kind: 'found',
+    certificate,
+    door: 'pinned',
+    capabilities: { announced: [weak], certificate: null },
+  } as const;
+  for (const encrypt of ['required', 'when-possible'] as const) {
+    for (const otherwise of ['hold', 'refuse'] as const) {
+      const decision = decideOutward(
+        { ...FACTS, certificate: found },
+        applied({ encrypt, otherwise }),
+      );
+      assert.deepEqual(
+        [decision.kind, 'fault' in decision && decision.fault],
+        [otherwise, 'no-common-algorithm'],
+      );
+      assert.match(decision.sentence, /as strong as AES-128-CBC/);
+    }
+  }
+});
+
+test('a rule that the key cannot meet is held; encryption when possible is then not possible', () => {
+  const rule = { keyTransport: 'rsa-oaep' };
+  const held = decideOutward(FACTS, applied(rule));
+  assert.deepEqual([held.kind, 'fault' in held && held.fault], ['hold', 'no-common-algorithm']);
+  const signed = decideOutward(FACTS, applied({ ...rule, encrypt: 'when-possible' }));
+  assert.deepEqual(
+    [signed.kind, signed.kind === 'sign-only' && signed.without],
+    ['sign-only', 'key-unusable'],
+  );
+});
+
+test('the decision tells the algorithms and who chose them', () => {
+  const decision = decideOutward(FACTS, applied({ floor: 'aes128-gcm' }));
+  assert.ok(decision.kind === 'protect');
+  assert.deepEqual(
+    [decision.content, decision.contentSource, decision.keyTransport, decision.keyTransportSource],
+    ['aes256-gcm', 'default', 'ecdh', 'certificate'],
+  );
+  assert.match(decision.sentence, /with AES-256-GCM \(the default .*\) and ECDH \(.* EC key\)\.$/);
+});
+
+test('RFC 9788 3.3: Subject is hidden where nothing else is said; inner layers are base64', () => {
+  const said = (outbound: object): readonly unknown[] => {
+    const decision = decideOutward(FACTS, applied(outbound));
+    assert.ok(decision.kind === 'protect');
+    return [decision.protectHeaders, decision.headerConfidentiality, decision.innerEncoding];
+  };
+  assert.deepEqual(said({}), [true, 'baseline', 'base64']);
+  const other = { headerConfidentiality: 'shy', binaryInside: true, protectHeaders: false };
+  assert.deepEqual(said(other), [false, 'shy', 'binary']);
+  const wrong = {
+    partners: [{ name: 'B', domains: ['b.example'], outbound: { headerConfidentiality: 'x' } }],
+  };
+  assert.equal(parsePolicyDocument(wrong).kind, 'invalid');
 });

@@ -1,70 +1,16 @@
 import type { FaultId } from '@sallyport/faults';
 import { never } from '@sallyport/mail';
-import type { ValidatedCertificate } from '@sallyport/pki';
+import { type AlgorithmChoice, chooseAlgorithms } from './choose-algorithms.ts';
+import { checkList, checkReview, withListDemand } from './decide-layers.ts';
 import type { AppliedPartner } from './match.ts';
-import { grant, type Permit } from './permit.ts';
+import type {
+  CertificateFacts,
+  OutwardDecision,
+  OutwardFacts,
+  Without,
+} from './outward-decision.ts';
+import { grant } from './permit.ts';
 import { durationMs, type OutboundPolicy } from './schema.ts';
-import type { FilterFacts } from './verdict.ts';
-
-export type CertificateFacts =
-  | {
-      readonly kind: 'found';
-      readonly certificate: ValidatedCertificate;
-      readonly door: string;
-    }
-  /** Every door answered; `unusable` is why the best find cannot be used, null if there was none. */
-  | {
-      readonly kind: 'none';
-      readonly unusable: 'untrusted' | 'expired' | 'mismatch' | null;
-    }
-  | { readonly kind: 'unavailable'; readonly fault: 'directory-unreachable' | 'dns-failure' }
-  /** The rule does not ask for encryption. */
-  | { readonly kind: 'not-looked-up' };
-
-export interface OutwardFacts {
-  readonly originator: 'authenticated' | 'unknown';
-  /** Signatures inside the message, those inside encryption included (DS-G2). */
-  readonly innerSignatures: 'none' | 'valid' | 'invalid' | 'unverifiable';
-  readonly certificate: CertificateFacts;
-  readonly filter: FilterFacts;
-  /** How long the message has waited since it was accepted. */
-  readonly waitedMs: number;
-  /** Length once protected, and what the next hop says it takes; null if it says nothing. */
-  readonly protectedBytes: number;
-  readonly nextHopLimitBytes: number | null;
-  /** A hold by the content filter was lifted by an admin. */
-  readonly released: boolean;
-  readonly now: Date;
-}
-
-interface Because {
-  readonly rule: string;
-  readonly sentence: string;
-}
-
-export type OutwardDecision =
-  | (Because & {
-      readonly kind: 'protect';
-      readonly permit: Permit;
-      readonly sign: boolean;
-      readonly profile: OutboundPolicy['profile'];
-      readonly protectHeaders: boolean;
-      readonly encryptTo: ValidatedCertificate;
-      readonly content: OutboundPolicy['content'];
-      readonly keyTransport: OutboundPolicy['keyTransport'];
-    })
-  | (Because & {
-      readonly kind: 'sign-only';
-      readonly permit: Permit;
-      readonly profile: OutboundPolicy['profile'];
-      readonly protectHeaders: boolean;
-      /** Set when encryption was wanted and could not be had; recorded. */
-      readonly without: 'lookup-unavailable' | 'no-certificate' | null;
-    })
-  | (Because & { readonly kind: 'pass'; readonly permit: Permit })
-  | (Because & { readonly kind: 'hold'; readonly fault: FaultId })
-  | (Because & { readonly kind: 'refuse'; readonly fault: FaultId })
-  | (Because & { readonly kind: 'wait'; readonly fault: FaultId; readonly waitMs: number | null });
 
 /**
  * Decides for one recipient. Pure and total; the only maker of an outward Permit.
@@ -75,7 +21,9 @@ export function decideOutward(facts: OutwardFacts, applied: AppliedPartner): Out
     checkAgreement(facts, applied) ??
     checkFilter(facts, applied.rule) ??
     checkOrigin(facts, applied) ??
-    protect(facts, applied)
+    checkReview(facts.review ?? { kind: 'none' }, applied) ??
+    checkList(facts.list ?? { kind: 'plain' }, applied) ??
+    protect(facts, withListDemand(applied, facts.list ?? { kind: 'plain' }))
   );
 }
 
@@ -152,7 +100,7 @@ function protect(facts: OutwardFacts, applied: AppliedPartner): OutwardDecision 
   const { certificate } = facts;
   switch (certificate.kind) {
     case 'found':
-      return encryptTo(certificate.certificate, certificate.door, applied);
+      return encryptTo(certificate, applied);
     case 'none':
       return outbound.encrypt === 'when-possible'
         ? withoutEncryption(applied, 'no-certificate')
@@ -178,37 +126,66 @@ function tooBig(facts: OutwardFacts): boolean {
 }
 
 function encryptTo(
-  certificate: ValidatedCertificate,
-  door: string,
+  found: Extract<CertificateFacts, { kind: 'found' }>,
   applied: AppliedPartner,
 ): OutwardDecision {
   const { outbound, rule } = applied;
+  const { certificate } = found.certificate;
+  const chosen = chooseAlgorithms(outbound, certificate, found.capabilities);
+  if (chosen.kind !== 'chosen') return notEncryptable(chosen, applied);
   const sign = outbound.sign === 'domain';
+  const { content, keyTransport, contentSource, keyTransportSource } = chosen;
   return {
     kind: 'protect',
     permit: grant(rule),
     sign,
     profile: outbound.profile,
     protectHeaders: outbound.protectHeaders,
-    encryptTo: certificate,
-    content: outbound.content,
-    keyTransport: outbound.keyTransport,
+    headerConfidentiality: outbound.headerConfidentiality,
+    innerEncoding: innerEncodingOf(outbound),
+    encryptTo: found.certificate,
+    originatorInfo: outbound.originatorInfo,
+    content,
+    keyTransport,
+    contentSource,
+    keyTransportSource,
     rule,
-    sentence: `${sign ? 'Signed by the domain and encrypted' : 'Encrypted, unsigned,'} for the partner's certificate found by ${door}.`,
+    sentence: `${sign ? 'Signed by the domain and encrypted' : 'Encrypted, unsigned,'} for the partner's certificate found by ${found.door}, with ${chosen.sentence}.`,
   };
 }
 
-function withoutEncryption(
+// A recipient that wants something weaker gets nothing weaker, not even under `when-possible`:
+// signed alone would be weaker still. A key of a kind that we cannot use is as good as none.
+function notEncryptable(
+  chosen: Exclude<AlgorithmChoice, { kind: 'chosen' }>,
   applied: AppliedPartner,
-  without: 'lookup-unavailable' | 'no-certificate' | null,
 ): OutwardDecision {
   const { outbound, rule } = applied;
-  const why =
-    without === null
-      ? 'the rule does not ask for encryption'
-      : without === 'no-certificate'
-        ? 'no certificate was found and the rule encrypts when possible'
-        : 'the lookup was not possible and the rule sends signed then';
+  if (chosen.kind === 'key-unusable' && outbound.encrypt === 'when-possible') {
+    return withoutEncryption(applied, 'key-unusable');
+  }
+  const held = outbound.otherwise === 'hold';
+  return {
+    kind: outbound.otherwise,
+    fault: 'no-common-algorithm',
+    rule,
+    sentence: `${held ? 'Held' : 'Refused'}: the rule demands encryption and ${chosen.reason}.`,
+  };
+}
+
+const WITHOUT: Readonly<Record<Without, string>> = {
+  'no-certificate': 'no certificate was found and the rule encrypts when possible',
+  'lookup-unavailable': 'the lookup was not possible and the rule sends signed then',
+  'key-unusable': 'the certificate found cannot be used and the rule encrypts when possible',
+};
+
+function innerEncodingOf(outbound: OutboundPolicy): 'base64' | 'binary' {
+  return outbound.binaryInside ? 'binary' : 'base64';
+}
+
+function withoutEncryption(applied: AppliedPartner, without: Without | null): OutwardDecision {
+  const { outbound, rule } = applied;
+  const why = without === null ? 'the rule does not ask for encryption' : WITHOUT[without];
   if (outbound.sign === 'none') {
     return { kind: 'pass', permit: grant(rule), rule, sentence: `Passed on unchanged: ${why}.` };
   }
@@ -217,6 +194,7 @@ function withoutEncryption(
     permit: grant(rule),
     profile: outbound.profile,
     protectHeaders: outbound.protectHeaders,
+    innerEncoding: innerEncodingOf(outbound),
     without,
     rule,
     sentence: `Signed by the domain, not encrypted: ${why}.`,

@@ -1,11 +1,19 @@
 /** Partner policy: its schema, which record applies, and the pure decision over facts. */
-export { decideInward, type InwardDecision, type InwardFacts } from './decide-inward.ts';
 export {
-  type CertificateFacts,
-  decideOutward,
-  type OutwardDecision,
-  type OutwardFacts,
-} from './decide-outward.ts';
+  CONTENT_CIPHERS,
+  type ContentCipher,
+  KEY_TRANSPORTS,
+  type KeyTransport,
+} from './algorithms.ts';
+export type { Announcement, CapabilityFacts, ChoiceSource } from './choose-algorithms.ts';
+export {
+  decideInward,
+  type InwardDecision,
+  type InwardFacts,
+  type LabelFacts,
+} from './decide-inward.ts';
+export { type ListFacts, type ReviewFacts, withListDemand } from './decide-layers.ts';
+export { decideOutward } from './decide-outward.ts';
 export { type InwardMatch, type InwardRule, inwardRuleFor } from './inward-rule.ts';
 export {
   type AppliedPartner,
@@ -15,6 +23,7 @@ export {
   type PartnerMatch,
   tlsPolicyFor,
 } from './match.ts';
+export type { CertificateFacts, OutwardDecision, OutwardFacts } from './outward-decision.ts';
 export { Permit } from './permit.ts';
 export {
   type FilterRule,

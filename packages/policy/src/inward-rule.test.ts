@@ -30,3 +30,18 @@ test('two partners of one name are refused: decisions, records and trust go by i
   assert.ok(parsed.kind === 'invalid');
   assert.equal(parsed.faults[0]?.reason, 'name twice: A');
 });
+
+test('RFC 8551 section 6: algorithms of the past count only if every record that matches says so', () => {
+  const old = { legacyAlgorithms: 'accept' } as const;
+  const parsed = parsePolicyDocument({
+    partners: [
+      { name: 'A', domains: [A], inbound: old },
+      { name: 'B', domains: [B] },
+    ],
+  });
+  assert.ok(parsed.kind === 'ok');
+  const legacyOf = (claimed: readonly Domain[]): string =>
+    inwardRuleFor(parsed.policy, { reversePath: null, claimed }).inbound.legacyAlgorithms;
+  assert.equal(legacyOf([A]), 'accept');
+  for (const claimed of [[B], [A, B], [B, A], []]) assert.equal(legacyOf(claimed), 'refuse');
+});

@@ -1,4 +1,5 @@
 import type { Domain } from '@sallyport/mail';
+import { stricterLabels } from './domsec-fields.ts';
 import { partnerFor } from './match.ts';
 import type { InboundPolicy, PolicyDocument, TrustPolicy } from './schema.ts';
 
@@ -60,6 +61,7 @@ const ENCRYPTION = ['when-present', 'required'] as const;
 const TLS_LEVEL = ['none', 'encrypt'] as const;
 const DELIVER = ['clear', 'signed', 'as-received'] as const;
 const OTHERWISE = ['flag', 'hold', 'refuse'] as const;
+const LEGACY = ['accept', 'refuse'] as const;
 
 function later<T>(order: readonly T[], a: T, b: T): T {
   return order.indexOf(a) >= order.indexOf(b) ? a : b;
@@ -67,6 +69,7 @@ function later<T>(order: readonly T[], a: T, b: T): T {
 
 function stricter(a: InboundPolicy, b: InboundPolicy): InboundPolicy {
   const clientName = a.tls.clientName ?? b.tls.clientName;
+  const labels = stricterLabels(a.labels, b.labels);
   return {
     signature: later(SIGNATURE, a.signature, b.signature),
     encryption: later(ENCRYPTION, a.encryption, b.encryption),
@@ -75,6 +78,8 @@ function stricter(a: InboundPolicy, b: InboundPolicy): InboundPolicy {
       ...(clientName === undefined ? {} : { clientName }),
     },
     deliver: later(DELIVER, a.deliver, b.deliver),
+    ...(labels === undefined ? {} : { labels }),
     otherwise: later(OTHERWISE, a.otherwise, b.otherwise),
+    legacyAlgorithms: later(LEGACY, a.legacyAlgorithms, b.legacyAlgorithms),
   };
 }

@@ -1,5 +1,7 @@
 import { parseDomain } from '@sallyport/mail';
 import { z } from 'zod';
+import { algorithmFields, floorFaults } from './algorithms.ts';
+import { inboundLabelFields, outboundLayerFields } from './domsec-fields.ts';
 
 const MAX_PARTNERS = 10_000;
 const MAX_LIST = 200;
@@ -65,18 +67,22 @@ const outboundSchema = z.strictObject({
     .max(2)
     .default(['domain'])
     .describe('whose certificate, in order of preference'),
-  content: z
-    .enum(['auto', 'aes256-cbc', 'aes256-gcm'])
-    .default('auto')
-    .describe('content encryption'),
-  keyTransport: z
-    .enum(['auto', 'rsa-pkcs1v15', 'rsa-oaep', 'ecdh'])
-    .default('auto')
-    .describe('how the content key travels'),
+  ...algorithmFields,
   protectHeaders: z
     .boolean()
     .default(true)
-    .describe('put the header fields inside the signature too'),
+    .describe('put the header fields inside the signature too (RFC 9788)'),
+  headerConfidentiality: z
+    .enum(['baseline', 'shy', 'none'])
+    .default('baseline')
+    .describe(
+      'what encrypted mail shows outside: baseline hides Subject, shy names and time zone too, none nothing',
+    ),
+  binaryInside: z
+    .boolean()
+    .default(false)
+    .describe('write inner layers in binary: smaller, but OpenSSL and others cannot read it'),
+  ...outboundLayerFields,
   otherwise: z
     .enum(['hold', 'refuse'])
     .default('hold')
@@ -112,10 +118,15 @@ const inboundSchema = z.strictObject({
     .enum(['clear', 'signed', 'as-received'])
     .default('clear')
     .describe('what the inner recipient gets'),
+  ...inboundLabelFields,
   otherwise: z
     .enum(['refuse', 'hold', 'flag'])
     .default('refuse')
     .describe('what happens when the rule is not met'),
+  legacyAlgorithms: z
+    .enum(['refuse', 'accept'])
+    .default('refuse')
+    .describe('whether SHA-1 signatures and 3DES content count; the verdict names them either way'),
 });
 
 const tlsSchema = z.strictObject({
@@ -185,6 +196,7 @@ function checkOutbound(outbound: z.infer<typeof outboundSchema>, context: Issues
   if (outbound.lookupFailure !== undefined && outbound.encrypt !== 'when-possible') {
     fault('lookupFailure', 'only with encrypt: when-possible; required mail waits or is held');
   }
+  for (const { field, reason } of floorFaults(outbound)) fault(field, reason);
   // DS-E5: anyone who holds a public DCA certificate can fake encrypted mail.
   const silent = outbound.sign === 'none' && outbound.encrypt !== 'none';
   if (silent && outbound.signNoneReason === undefined) {

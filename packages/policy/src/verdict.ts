@@ -1,3 +1,5 @@
+import type { LimitFaultId } from '@sallyport/faults';
+
 /** What was found in a message, in the words of design section 8. */
 export interface VerdictFacts {
   readonly signature: 'valid' | 'invalid' | 'none' | 'unverifiable';
@@ -14,7 +16,11 @@ export interface VerdictFacts {
     | 'signer-mismatch'
     | 'algorithm-unsupported'
     | 'decryption-failed'
+    | 'message-malformed'
+    | LimitFaultId
     | null;
+  /** Algorithms it rests on that nobody should use any more; empty if there is none. */
+  readonly legacy?: readonly string[];
 }
 
 /** What the content filter found. */

@@ -1,5 +1,6 @@
 import { openRange, type RangedContent } from '@sallyport/mail';
 import type { BlobReader } from './blob-store.ts';
+import { bytesPassed } from './collect-garbage.ts';
 import { SpoolCorruptError } from './errors.ts';
 import { MAX_HEADER_BYTES, parseHeader, type QueueFileHeader, type Seal } from './header.ts';
 import {
@@ -87,6 +88,7 @@ export async function* openBody(
     if (plain === null) {
       throw new SpoolCorruptError(`chunk ${index} of ${prefix.layout.chunks} is not authentic`);
     }
+    bytesPassed(plain.length, (index - from) * CHUNK_BYTES);
     if (plain.length > 0) yield plain;
   }
 }

@@ -1,4 +1,5 @@
 import type { BlobWriter } from './blob-store.ts';
+import { bytesPassed } from './collect-garbage.ts';
 import { CHUNK_BYTES, type FileKey, sealChunk } from './seal.ts';
 
 const FIRST_BUFFER_BYTES = 16 * 1024;
@@ -93,6 +94,7 @@ export class SpoolWriter {
     const sealed = sealChunk(this.#file, { index: this.#index, isLast }, plain);
     const parts = this.#prefix === null ? sealed : [this.#prefix, ...sealed];
     this.#prefix = null;
+    bytesPassed(plain.length, this.#index * CHUNK_BYTES);
     this.#index += 1;
     this.#filled = 0;
     await this.#blob.append(parts);

@@ -4,6 +4,7 @@ import { isAbsolute, join } from 'node:path';
 import {
   type KeyAlgorithm,
   type KeyRecord,
+  keyAlgorithmSchema,
   keyRecordSchema,
   REJECTION_SECRET_FILE,
 } from '@sallyport/ipc';
@@ -14,6 +15,7 @@ const OTHERS = 0o077;
 const MAX_KEYS = 1_000;
 const MAX_FILE_BYTES = 1024 * 1024;
 const MIN_SECRET_BYTES = 32;
+const MIN_EXPONENT = 65_537n;
 
 /** A key that may be used. */
 export interface LoadedKey {
@@ -83,22 +85,27 @@ async function loadKey(folder: string, name: string): Promise<LoadedKey | null> 
   };
 }
 
+const CURVES: ReadonlyMap<string, KeyAlgorithm> = new Map([
+  ['prime256v1', 'ec-p256'],
+  ['secp384r1', 'ec-p384'],
+  ['secp521r1', 'ec-p521'],
+]);
+
 function algorithmOf(key: KeyObject): KeyAlgorithm | null {
-  const { modulusLength, namedCurve, publicExponent } = key.asymmetricKeyDetails ?? {};
-  if (
-    key.asymmetricKeyType === 'rsa' &&
-    publicExponent !== undefined &&
-    publicExponent >= 65_537n
-  ) {
-    if (modulusLength === 2_048) return 'rsa-2048';
-    if (modulusLength === 3_072) return 'rsa-3072';
-    if (modulusLength === 4_096) return 'rsa-4096';
+  const { modulusLength, namedCurve = '', publicExponent = 0n } = key.asymmetricKeyDetails ?? {};
+  switch (key.asymmetricKeyType) {
+    case 'rsa':
+      return publicExponent < MIN_EXPONENT ? null : known(`rsa-${modulusLength}`);
+    case 'ec':
+      return CURVES.get(namedCurve) ?? null;
+    default:
+      return known(key.asymmetricKeyType); // kinds without parameters have our name in node:crypto
   }
-  if (key.asymmetricKeyType === 'ec') {
-    if (namedCurve === 'prime256v1') return 'ec-p256';
-    if (namedCurve === 'secp384r1') return 'ec-p384';
-  }
-  return null;
+}
+
+function known(name: string | undefined): KeyAlgorithm | null {
+  const parsed = keyAlgorithmSchema.safeParse(name);
+  return parsed.success ? parsed.data : null;
 }
 
 async function readSmall(path: string): Promise<string> {

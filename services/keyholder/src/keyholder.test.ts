@@ -1,10 +1,15 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import {
+  createCipheriv,
   createDecipheriv,
   createHash,
+  encapsulate,
   generateKeyPairSync,
+  hkdfSync,
   randomBytes,
+  sign,
+  verify,
   X509Certificate,
 } from 'node:crypto';
 import { once } from 'node:events';
@@ -63,6 +68,9 @@ before(async () => {
       certificate: await readFile(certificate, 'utf8'),
     });
   }
+  for (const kind of ['ed25519', 'x25519', 'ml-dsa-65', 'ml-kem-768'] as const) {
+    pairs.set(kind, certified(kind));
+  }
   recorder = await startRecorder(join(root, 'audit'));
 });
 after(async () => {
@@ -70,6 +78,42 @@ after(async () => {
   await once(recorder, 'exit');
   await rm(root, { recursive: true });
 });
+
+/** A key pair of a kind that openssl 3.0 has no certificates of, certified by another key. */
+function certified(kind: 'ed25519' | 'x25519' | 'ml-dsa-65' | 'ml-kem-768') {
+  const { publicKey, privateKey } = makeKeys(kind);
+  const issuer = generateKeyPairSync('ed25519').privateKey;
+  const algorithm = der.sequence(der.oid(OID.ed25519));
+  const cn = der.set(der.sequence(der.oid(OID.commonName), der.utf8String(kind)));
+  const time = (days: number) => der.time(new Date(Date.now() + days * 86_400_000));
+  const tbs = der.sequence(
+    der.explicit(0, der.integer(2)),
+    der.integer(1),
+    algorithm,
+    der.sequence(cn),
+    der.sequence(time(-1), time(1)),
+    der.sequence(cn),
+    publicKey.export({ format: 'der', type: 'spki' }),
+  );
+  const bytes = der.sequence(tbs, algorithm, der.bitString(sign(null, tbs, issuer)));
+  return {
+    pem: privateKey.export({ format: 'pem', type: 'pkcs8' }).toString(),
+    certificate: new X509Certificate(bytes).toString(),
+  };
+}
+
+function makeKeys(kind: 'ed25519' | 'x25519' | 'ml-dsa-65' | 'ml-kem-768') {
+  switch (kind) {
+    case 'ed25519':
+      return generateKeyPairSync(kind);
+    case 'x25519':
+      return generateKeyPairSync(kind);
+    case 'ml-dsa-65':
+      return generateKeyPairSync(kind);
+    default:
+      return generateKeyPairSync(kind);
+  }
+}
 
 async function startRecorder(folder: string): Promise<ChildProcess> {
   recorderSocket = `${folder}.sock`;
@@ -378,6 +422,109 @@ for (const algorithm of ['rsa-2048', 'ec-p256', 'ec-p384'] as const) {
   });
 }
 
+test('a key whose kind cannot serve its class is left out', async () => {
+  const given = await setup();
+  const receiving = { class: 'domain-confidentiality', signedAttributes: null } as const;
+  await given.addKey({ keyId: 'good', algorithm: 'ed25519' });
+  await given.addKey({ keyId: 'x', algorithm: 'x25519', ...receiving });
+  const folder = given.options.keyFolder;
+  for (const [keyId, from, to] of [
+    ['good', 'domain-signing', 'domain-confidentiality'],
+    ['x', 'domain-confidentiality', 'domain-signing'],
+  ] as const) {
+    const record = await readFile(join(folder, `${keyId}.json`), 'utf8');
+    const other = record.replace(from, to).replace(keyId, `${keyId}2`);
+    await writeFile(join(folder, `${keyId}2.json`), other);
+  }
+  const { outward, close } = await start(given);
+  const keyIds = (await outward.call('keys', {})).map(({ keyId }) => keyId);
+  await close();
+  assert.deepEqual(keyIds, ['good', 'x']);
+  assert.match(given.lines.join(''), /cannot serve domain-signing/);
+});
+
+test('RFC 8419, RFC 9882: Ed25519 and ML-DSA keys sign the attributes themselves', async () => {
+  const given = await setup();
+  for (const algorithm of ['ed25519', 'ml-dsa-65'] as const) {
+    await given.addKey({ keyId: algorithm, algorithm });
+  }
+  await given.addKey({ keyId: 'rsa' });
+  const { outward, close } = await start(given);
+  const queueId = await acceptMessage();
+  const digest = createHash('sha512').update(content).digest('base64');
+  for (const algorithm of ['ed25519', 'ml-dsa-65'] as const) {
+    const params = {
+      ...signParams(algorithm, queueId),
+      digestAlgorithm: 'sha512',
+      digest,
+    } as const;
+    await assert.rejects(
+      outward.call('sign', signParams(algorithm, queueId)),
+      refused(null, /does not go with sha256/),
+    );
+    await assert.rejects(
+      outward.call('sign', { ...params, rsaPadding: 'pss' }),
+      refused(null, /RSA keys only/),
+    );
+    const answer = await outward.call('sign', params);
+    assert.equal(answer.signatureAlgorithm, algorithm);
+    const [signedAttrs, signature] = [answer.signedAttrs, answer.signature].map((text) =>
+      Buffer.from(text, 'base64'),
+    );
+    const { publicKey } = new X509Certificate(pairs.get(algorithm)?.certificate ?? '');
+    assert.ok(signedAttrs && signature && verify(null, signedAttrs, publicKey, signature));
+  }
+  const pss = await outward.call('sign', { ...signParams('rsa', queueId), rsaPadding: 'pss' });
+  assert.equal(pss.signatureAlgorithm, 'rsa-pss-sha256');
+  await close();
+});
+
+test('RFC 8418, RFC 9629: X25519 and ML-KEM keys are asked over the same socket', async () => {
+  const given = await setup();
+  const receiving = { class: 'domain-confidentiality', signedAttributes: null } as const;
+  for (const algorithm of ['x25519', 'ml-kem-768'] as const) {
+    await given.addKey({ keyId: algorithm, algorithm, ...receiving });
+  }
+  const { inward, close } = await start(given);
+  const queueId = newQueueId(new Date());
+  const { publicKey } = new X509Certificate(pairs.get('ml-kem-768')?.certificate ?? '');
+  const { sharedKey, ciphertext } = encapsulate(publicKey);
+  const info = der.sequence(der.sequence(der.oid(OID.aes256Wrap)), der.integer(32));
+  const kek = hkdfSync('sha256', sharedKey, Buffer.alloc(0), info, 32);
+  const wrapping = createCipheriv('id-aes256-wrap', Buffer.from(kek), Buffer.alloc(8, 0xa6));
+  const cek = Buffer.alloc(32, 5);
+  const wrapped = Buffer.concat([wrapping.update(cek), wrapping.final()]).toString('base64');
+  const kem = {
+    kind: 'kem',
+    set: 'ml-kem-768',
+    ciphertext: Buffer.from(ciphertext).toString('base64'),
+    kdf: { hash: 'sha256' },
+    ukm: null,
+    wrap: 'aes256',
+    encryptedKey: wrapped,
+  } as const;
+  const ask = async (keyId: string, recipient: UnwrapRecipient) =>
+    (await inward.call('unwrap', { keyId, queueId, keyBytes: 32, recipient })).key;
+  assert.equal(await ask('ml-kem-768', kem), cek.toString('base64'));
+  const wrong = await ask('x25519', kem);
+  assert.notEqual(wrong, cek.toString('base64'));
+  assert.equal(await ask('x25519', kem), wrong);
+  const zero = {
+    kind: 'kari',
+    curve: 'x25519',
+    originatorPublicKey: Buffer.alloc(32).toString('base64'),
+    kdf: { kind: 'hkdf', hash: 'sha256' },
+    ukm: null,
+    wrap: 'aes256',
+    encryptedKey: wrapped,
+  } as const;
+  assert.equal(await ask('x25519', zero), await ask('x25519', zero));
+  await close();
+  const outcomes = (await eventsOf(queueId)).filter(({ kind }) => kind === 'key-outcome');
+  assert.equal(outcomes.length, 5);
+  assert.deepEqual(new Set(outcomes.map(({ facts }) => facts['outcome'])), new Set(['done']));
+});
+
 function ktri(encryptedKey: Buffer): UnwrapRecipient {
   return {
     kind: 'ktri',
@@ -480,7 +627,7 @@ for (const [algorithm, curve, kdf] of [
       kind: 'kari',
       curve,
       originatorPublicKey: point,
-      kdf: { hash: kdf },
+      kdf: { kind: 'x963', hash: kdf },
       ukm: null,
       wrap,
       encryptedKey: recipient.octetString().toString('base64'),
@@ -506,7 +653,7 @@ test('RFC 3218 2.3.2: every failure gives a wrong key of the right length, the s
     kind: 'kari',
     curve: 'p256',
     originatorPublicKey: Buffer.alloc(65, 4).toString('base64'),
-    kdf: { hash: 'sha256' },
+    kdf: { kind: 'x963', hash: 'sha256' },
     ukm: null,
     wrap: 'aes256',
     encryptedKey: Buffer.alloc(40).toString('base64'),
@@ -550,7 +697,7 @@ test('points that are off the curve, hybrid or at infinity give a wrong key', as
         kind: 'kari',
         curve: 'p256',
         originatorPublicKey: point.toString('base64'),
-        kdf: { hash: 'sha256' },
+        kdf: { kind: 'x963', hash: 'sha256' },
         ukm: null,
         wrap: 'aes128',
         encryptedKey: Buffer.alloc(40, 1).toString('base64'),

@@ -1,5 +1,4 @@
-import { createHash, type KeyObject, sign } from 'node:crypto';
-import { promisify } from 'node:util';
+import { createHash } from 'node:crypto';
 import {
   type CallParams,
   type CallResult,
@@ -19,6 +18,7 @@ import { useAudited } from './audited-use.ts';
 import { type KeyRing, type LoadedKey, loadKeys, loadRejectionSecret } from './key-folder.ts';
 import type { KeyholderOptions } from './options.ts';
 import { RateLimit } from './rate-limit.ts';
+import { signatureScheme } from './signature-scheme.ts';
 import { checkAttributeFacts, composeSignedAttributes } from './signed-attributes.ts';
 import { digestQuestion, unwrapContentKey } from './unwrap.ts';
 
@@ -139,6 +139,8 @@ class Keyholder {
     const digest = Buffer.from(params.digest, 'base64');
     const refusal = checkAttributeFacts({ digestAlgorithm, digest, signatureTypes, attributes });
     if (refusal !== null) throw new IpcRefused(null, refusal);
+    const scheme = signatureScheme(privateKey, params);
+    if ('refusal' in scheme) throw new IpcRefused(null, scheme.refusal);
     if (!this.#signatures.take(keyId)) throw tooFast(keyId);
     const intent = {
       kind: 'key-intent',
@@ -152,14 +154,15 @@ class Keyholder {
     } as const;
     return await useAudited(this.#recorder, intent, async () => {
       const signingTime = this.#parts.clock.now();
-      const signedAttrs = composeSignedAttributes({ ...params, digest, signingTime, fixed });
-      const signature = await signBytes(digestAlgorithm, signedAttrs, privateKey);
-      const kind = privateKey.asymmetricKeyType === 'rsa' ? 'rsa' : 'ecdsa';
+      const { protection, name } = scheme;
+      const facts = { ...params, digest, signingTime, fixed, protection };
+      const signedAttrs = composeSignedAttributes(facts);
+      const signature = await scheme.sign(signedAttrs);
       return {
         answer: {
           signedAttrs: signedAttrs.toString('base64'),
           signature: signature.toString('base64'),
-          signatureAlgorithm: `${kind}-${digestAlgorithm}` as const,
+          signatureAlgorithm: name,
         },
         facts: { signedAttributesDigest: sha256(signedAttrs), signatureDigest: sha256(signature) },
       };
@@ -203,11 +206,4 @@ function tooFast(keyId: string): IpcRefused {
 
 function sha256(bytes: Buffer): string {
   return createHash('sha256').update(bytes).digest('hex');
-}
-
-const signAsync = promisify<string, Buffer, KeyObject, Buffer>(sign);
-
-/** RSASSA-PKCS1-v1_5 (RFC 8017 section 8.2) or ECDSA as DER (RFC 5753 section 7.2), off the main thread. */
-function signBytes(digest: string, bytes: Buffer, privateKey: KeyObject): Promise<Buffer> {
-  return signAsync(digest, bytes, privateKey);
 }

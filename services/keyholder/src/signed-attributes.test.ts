@@ -110,6 +110,56 @@ test('RFC 2634: further attributes are encoded here from a closed union', () => 
   assert.equal(signedAttributeSchema.safeParse(open).success, false);
 });
 
+test('RFC 2634 4.4: a list is named by key identifier or by issuer and serial, and says who gets receipts', () => {
+  const issuer = der.sequence(
+    der.setOf([der.sequence(der.oid(OID.commonName), der.utf8String('CA'))]),
+  );
+  const entry = (listIdentifier: unknown, receiptPolicy: unknown) =>
+    signedAttributeSchema.parse({
+      kind: 'ml-expansion-history',
+      entries: [{ listIdentifier, expansionTime: '2026-11-21T04:00:00Z', receiptPolicy }],
+    });
+  const refusal = (attribute: SignedAttribute) =>
+    checkAttributeFacts({ ...facts, attributes: [attribute] });
+  for (const bytes of [
+    Buffer.from('no DER'),
+    der.octetString(issuer),
+    Buffer.concat([issuer, issuer]),
+    der.sequence(der.sequence(der.oid(OID.commonName), der.utf8String('CA'))),
+    der.sequence(der.setOf([der.sequence(der.oid(OID.commonName), der.sequence())])),
+  ]) {
+    const named = { issuer: bytes.toString('base64'), serial: 'Kg==' };
+    assert.match(refusal(entry(named, null)) ?? '', /is no Name/);
+  }
+  const named = { issuer: issuer.toString('base64'), serial: 'Kg==' };
+  const attribute = entry(named, { kind: 'insteadOf', to: ['list@acme.example'] });
+  assert.equal(refusal(attribute), null);
+  const found = attributesOf(composeSignedAttributes({ ...facts, attributes: [attribute] }));
+  assert.deepEqual(
+    found.get(OID.mlExpansionHistory),
+    der.sequence(
+      der.sequence(
+        der.sequence(issuer, der.integer(42)),
+        der.generalizedTime(new Date('2026-11-21T04:00:00Z')),
+        der.implicit(1, der.sequence(name('list@acme.example'))),
+      ),
+    ),
+  );
+});
+
+test('RFC 2634 3.2: a privacy mark keeps its string type, and what that type cannot hold is refused', () => {
+  const labelled = (privacyMark: string): SignedAttribute => ({
+    kind: 'security-label',
+    label: { policy: '1.2.3', classification: null, privacyMark, privacyMarkForm: 'printable' },
+  });
+  const strange = checkAttributeFacts({ ...facts, attributes: [labelled('g\u00e9heim')] });
+  assert.match(strange ?? '', /cannot be encoded/);
+  const found = attributesOf(
+    composeSignedAttributes({ ...facts, attributes: [labelled('INTERNAL')] }),
+  );
+  assert.equal(found.get(OID.securityLabel)?.toString('hex'), '310e06022a031308494e5445524e414c');
+});
+
 function name(mailbox: string): Buffer {
   return der.sequence(der.implicit(1, der.ia5String(mailbox)));
 }

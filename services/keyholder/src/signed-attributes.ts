@@ -12,6 +12,8 @@ export interface AttributeFacts {
   readonly attributes: readonly SignedAttribute[];
   readonly signingTime: Date;
   readonly fixed: FixedAttributes;
+  /** CMSAlgorithmProtection, the attribute's value; absent or null if it is not to be there. */
+  readonly protection?: Buffer | null;
 }
 
 const DIGEST_BYTES: Readonly<Record<DigestAlgorithm, number>> = {
@@ -49,7 +51,18 @@ export function checkAttributeFacts(
       ? null // RFC 3183 section 3.3: equivalent to the label of an encapsulated SignerInfo
       : 'equivalent labels need a security label';
   }
-  return null;
+  return checkEncodable(attributes);
+}
+
+/** What cannot be said in DER is refused before the intent is recorded. */
+function checkEncodable(attributes: readonly SignedAttribute[]): string | null {
+  try {
+    for (const attribute of attributes) encodeEssAttribute(attribute);
+    return null;
+  } catch (error) {
+    if (error instanceof RangeError) return `an attribute cannot be encoded: ${error.message}`;
+    throw error;
+  }
 }
 
 /**
@@ -77,6 +90,9 @@ export function composeSignedAttributes(facts: AttributeFacts): Buffer {
   if (fixed.encryptionKeyPreference !== null) {
     const preference = fromBase64(fixed.encryptionKeyPreference);
     attributes.push(attribute(OID.encryptionKeyPreference, preference));
+  }
+  if (facts.protection !== undefined && facts.protection !== null) {
+    attributes.push(attribute(OID.cmsAlgorithmProtection, facts.protection)); // RFC 6211 section 2
   }
   return der.setOf(attributes);
 }

@@ -1,8 +1,10 @@
-import { createHash, hkdfSync, type KeyObject } from 'node:crypto';
+import { createHash, createSecretKey, hkdfSync, type KeyObject } from 'node:crypto';
 import type { UnwrapRecipient } from '@sallyport/ipc';
 import type { Secret } from '@sallyport/log';
+import { never } from '@sallyport/mail';
 import { choose, type Unpadded } from './rsa-unpad.ts';
-import { unwrapEcdh } from './unwrap-ecdh.ts';
+import { unwrapAgreement } from './unwrap-agreement.ts';
+import { unwrapKem } from './unwrap-kem.ts';
 import { unwrapRsa } from './unwrap-rsa.ts';
 
 /** One question for a content key. */
@@ -34,11 +36,13 @@ function fieldsOf(recipient: UnwrapRecipient): Array<string | null> {
       algorithm.kind === 'oaep' ? [algorithm.hash, algorithm.mgf1Hash, bytes(algorithm.label)] : [];
     return ['ktri', algorithm.kind, ...oaep, bytes(recipient.encryptedKey)];
   }
-  const { curve, originatorPublicKey, kdf, ukm, wrap, wrapParameters, encryptedKey } = recipient;
+  const { kdf, ukm, wrap, wrapParameters, encryptedKey } = recipient;
+  const sent =
+    recipient.kind === 'kari'
+      ? ['kari', recipient.curve, bytes(recipient.originatorPublicKey), recipient.kdf.kind]
+      : ['kem', recipient.set, bytes(recipient.ciphertext)];
   return [
-    'kari',
-    curve,
-    bytes(originatorPublicKey),
+    ...sent,
     kdf.hash,
     ukm === null ? null : bytes(ukm),
     wrap,
@@ -59,18 +63,26 @@ export function unwrapContentKey(question: UnwrapQuestion, keys: UnwrapKeys): Bu
 
 function rejectionKey(question: UnwrapQuestion, secret: Secret): Buffer {
   const info = digestQuestion(question);
-  const key = hkdfSync('sha256', secret.reveal(), question.keyId, info, question.keyBytes);
+  // A KeyObject: to find out that a Buffer is none costs Node as much as the derivation.
+  const material = createSecretKey(secret.reveal());
+  const key = hkdfSync('sha256', material, question.keyId, info, question.keyBytes);
   return Buffer.from(key);
 }
 
 function attempt(question: UnwrapQuestion, privateKey: KeyObject): Unpadded {
   const { recipient, keyBytes } = question;
   try {
-    if (recipient.kind === 'kari') {
-      const key = unwrapEcdh(privateKey, { recipient, keyBytes });
-      return { key, good: key.length === keyBytes ? 1 : 0 };
+    switch (recipient.kind) {
+      case 'ktri':
+        if (privateKey.asymmetricKeyType !== 'rsa') break;
+        return unwrapRsa(privateKey, recipient, keyBytes);
+      case 'kari':
+        return { key: unwrapAgreement(privateKey, { recipient, keyBytes }), good: 1 };
+      case 'kem':
+        return { key: unwrapKem(privateKey, { recipient, keyBytes }), good: 1 };
+      default:
+        return never(recipient);
     }
-    if (privateKey.asymmetricKeyType === 'rsa') return unwrapRsa(privateKey, recipient, keyBytes);
   } catch {
     // RFC 3218 section 2.3.2: one answer for every cause, so no cause may leave here.
   }

@@ -37,6 +37,8 @@ const common = {
   domains: z.array(domainSchema).min(1),
   dns: z.strictObject({ servers: z.array(hostPort).min(1), trusted: z.boolean() }),
   allowPrivateAddresses: z.boolean(),
+  /** What partners announced: worker inward writes there, the others read. */
+  capabilitiesFolder: path,
 };
 
 const mailRole = {

@@ -1,5 +1,16 @@
 import { z } from 'zod';
-import { common, count, faultId, queueId, sha256Hex, text, tls, word } from './base.ts';
+import {
+  common,
+  count,
+  domain,
+  faultId,
+  queueId,
+  sha256Hex,
+  text,
+  time,
+  tls,
+  word,
+} from './base.ts';
 
 const output = z.strictObject({
   id: queueId,
@@ -17,6 +28,18 @@ const verdict = z.strictObject({
   scope: z.enum(['whole', 'partial']),
   reason: text,
 });
+
+/** What a signer says it can read (RFC 8551 section 2.5.2), and for which domain it may speak. */
+const announcement = {
+  queueId,
+  domain,
+  role: z.enum(['domain', 'originator']),
+  /** Of the signer. */
+  certificate: sha256Hex,
+  signingTime: time,
+  /** In its order of preference. */
+  capabilities: z.array(word).max(64),
+};
 
 /** What becomes of a message from its arrival to its protected or opened form. */
 export const messageEvents = [
@@ -66,6 +89,11 @@ export const messageEvents = [
     decision: z.enum(['protect', 'sign-only', 'pass', 'hold', 'refuse', 'wait']),
     decisionId: word.optional(),
     fault: faultId.optional(),
+    contentAlgorithm: word.optional(),
+    keyTransport: word.optional(),
+    /** Who chose: the rule, what the recipient announced, its certificate, or the default. */
+    contentSource: word.optional(),
+    keyTransportSource: word.optional(),
     certificates: z.array(sha256Hex).max(1_000).optional(),
     recipients: count.optional(),
     ...common,
@@ -125,6 +153,19 @@ export const messageEvents = [
     door: word,
     outcome: z.enum(['found', 'nothing', 'refused', 'unreachable', 'skipped']),
     certificates: z.array(sha256Hex).max(100).optional(),
+    ...common,
+  }),
+  z.strictObject({
+    kind: z.literal('capabilities-learned'),
+    ...announcement,
+    outcome: z.enum(['new', 'changed']),
+    ...common,
+  }),
+  /** Signed before what is known, in the future, or too long ago. */
+  z.strictObject({
+    kind: z.literal('capabilities-ignored'),
+    ...announcement,
+    outcome: z.enum(['older', 'in-future', 'too-old']),
     ...common,
   }),
 ] as const;

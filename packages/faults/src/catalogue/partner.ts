@@ -23,6 +23,13 @@ export const PARTNER_FAULTS = {
     text: 'certificate lookup not possible now',
     advice: 'Waits by itself for as long as the rule says.',
   },
+  'revocation-unavailable': {
+    class: 'transient',
+    code: 451,
+    detail: '4.3',
+    text: 'whether a certificate is revoked cannot be found out now',
+    advice: "Waits by itself; the CA's revocation lists or responder must be reachable again.",
+  },
   'recipient-certificate-missing': {
     class: 'permanent',
     code: 550,
@@ -52,6 +59,14 @@ export const PARTNER_FAULTS = {
     text: "the certificate found does not stand for the recipient's domain",
     advice:
       "The partner must publish a certificate in its own domain's name (RFC 3183 section 4.1).",
+  },
+  'no-common-algorithm': {
+    class: 'permanent',
+    code: 550,
+    detail: '7.6',
+    text: 'no encryption that the rule allows fits the recipient',
+    advice:
+      'The two security admins must agree on an algorithm; `partner simulate` tells what was found and why it does not do.',
   },
   'agreement-expired': {
     class: 'permanent',
@@ -87,6 +102,21 @@ export const PARTNER_FAULTS = {
     detail: '7.7',
     text: 'a signature inside the message is not valid',
     advice: 'Send it again with a valid signature, or without one (RFC 3183 section 3.2).',
+  },
+  'review-required': {
+    class: 'permanent',
+    code: 550,
+    detail: '7.1',
+    text: 'a valid review signature is required before release',
+    advice: 'Have the message reviewed and signed by the review authority (RFC 3183 section 3.4).',
+  },
+  'list-attributes-unusable': {
+    class: 'permanent',
+    code: 550,
+    detail: '7.0',
+    text: 'signed attributes of a mail list cannot be carried on',
+    advice:
+      'The operator of the mail list must correct its signed attributes (RFC 2634 section 4.1), or send without them.',
   },
   'originator-not-authentic': {
     class: 'permanent',

@@ -27,6 +27,15 @@ export const adviseProtocol = defineProtocol({
       decision: z.string(),
       rule: z.string(),
       sentence: z.string(),
+      /** How it would be encrypted and who chose that; null if it would not be. */
+      algorithms: z
+        .strictObject({
+          content: z.string(),
+          contentSource: z.string(),
+          keyTransport: z.string(),
+          keyTransportSource: z.string(),
+        })
+        .nullable(),
     }),
   },
 });

@@ -27,8 +27,32 @@ export const keyAlgorithmSchema = z.enum([
   'rsa-4096',
   'ec-p256',
   'ec-p384',
+  'ec-p521',
+  'ed25519',
+  'x25519',
+  'ml-dsa-65',
+  'ml-dsa-87',
+  'ml-kem-512',
+  'ml-kem-768',
+  'ml-kem-1024',
 ]);
 export type KeyAlgorithm = z.infer<typeof keyAlgorithmSchema>;
+
+/** Keys that only sign, and keys that only receive content keys; RSA and the EC curves do either. */
+const SIGNING_ONLY: ReadonlySet<KeyAlgorithm> = new Set(['ed25519', 'ml-dsa-65', 'ml-dsa-87']);
+const RECEIVING_ONLY: ReadonlySet<KeyAlgorithm> = new Set([
+  'x25519',
+  'ml-kem-512',
+  'ml-kem-768',
+  'ml-kem-1024',
+]);
+
+/** True if a key of this kind can do what the class is for. */
+export function fitsKeyClass(algorithm: KeyAlgorithm, keyClass: KeyClass): boolean {
+  return keyClass === 'domain-confidentiality'
+    ? !SIGNING_ONLY.has(algorithm)
+    : !RECEIVING_ONLY.has(algorithm);
+}
 
 /** In the key folder, mode 0600: at least 32 random bytes that wrong content keys are derived from. */
 export const REJECTION_SECRET_FILE = 'rejection-secret';
@@ -67,6 +91,9 @@ export const keyRecordSchema = z
     const certified = key.class === 'domain-signing' || key.class === 'domain-confidentiality';
     const fault = (path: string, message: string) =>
       context.addIssue({ code: 'custom', path: [path], message });
+    if (!fitsKeyClass(key.algorithm, key.class)) {
+      fault('algorithm', `a ${key.algorithm} key cannot serve ${key.class}`);
+    }
     if (inUse && certified && key.certificate === null) {
       fault('certificate', `a key that is ${key.state} needs its certificate`);
     }

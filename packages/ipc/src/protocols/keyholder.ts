@@ -4,6 +4,7 @@ import { keyClassSchema, keyStateSchema } from './key-record.ts';
 import { base64Schema, emptySchema, keyIdSchema, queueIdSchema } from './values.ts';
 
 const MAX_ENCRYPTED_KEY_BYTES = 4 * 1024;
+const MAX_CIPHERTEXT_BYTES = 2 * 1024; // ML-KEM-1024 has 1,568
 const MAX_NAMES = 16;
 const MAX_LABEL_TEXT = 256;
 
@@ -30,7 +31,20 @@ export const securityLabelSchema = z.strictObject({
   policy: oid,
   classification: z.int().min(0).max(256).nullable(),
   privacyMark: z.string().min(1).max(MAX_LABEL_TEXT).nullable(),
+  /** Its string type: a label that is carried on must stay as it was. */
+  privacyMarkForm: z.enum(['utf8', 'printable']).optional(),
 });
+
+/** RFC 2634 section 4.4 EntityIdentifier: a key identifier, or issuer (DER Name) and serial number. */
+const listIdentifierSchema = z.union([
+  base64Schema(256),
+  z.strictObject({ issuer: base64Schema(1_024), serial: base64Schema(64) }),
+]);
+
+const listReceiptPolicySchema = z.union([
+  z.enum(['none']),
+  z.strictObject({ kind: z.enum(['insteadOf', 'inAdditionTo']), to: mailboxes }),
+]);
 
 /** Every attribute that a caller may add. The keyholder encodes it; nobody hands it DER. */
 export const signedAttributeSchema = z.discriminatedUnion('kind', [
@@ -56,9 +70,9 @@ export const signedAttributeSchema = z.discriminatedUnion('kind', [
     entries: z
       .array(
         z.strictObject({
-          listIdentifier: base64Schema(256),
+          listIdentifier: listIdentifierSchema,
           expansionTime: z.iso.datetime(),
-          receiptPolicy: z.enum(['none']).nullable(),
+          receiptPolicy: listReceiptPolicySchema.nullable(),
         }),
       )
       .min(1)
@@ -74,6 +88,12 @@ export const signatureAlgorithmSchema = z.enum([
   'ecdsa-sha256',
   'ecdsa-sha384',
   'ecdsa-sha512',
+  'rsa-pss-sha256',
+  'rsa-pss-sha384',
+  'rsa-pss-sha512',
+  'ed25519',
+  'ml-dsa-65',
+  'ml-dsa-87',
 ]);
 
 /** What the gateway's own processes may know of a key that is in use and has a certificate. */
@@ -101,6 +121,8 @@ export const keyholderSignProtocol = defineProtocol({
       queueId: queueIdSchema,
       digestAlgorithm: digestAlgorithmSchema,
       digest: base64Schema(64),
+      /** For RSA keys: PKCS#1 v1.5, if this is left out, or PSS. Of other keys nothing is to be chosen. */
+      rsaPadding: z.enum(['pkcs1v15', 'pss']).optional(),
       signatureTypes: z.array(signatureTypeSchema).max(4),
       attributes: z.array(signedAttributeSchema).max(5),
     }),
@@ -114,7 +136,27 @@ export const keyholderSignProtocol = defineProtocol({
   keys: keysMethod,
 });
 
-const oaepHash = z.enum(['sha1', 'sha256', 'sha384', 'sha512']);
+const oaepHash = z.enum(['sha1', 'sha224', 'sha256', 'sha384', 'sha512']);
+const hkdfHash = z.enum(['sha256', 'sha384', 'sha512']);
+
+/** X9.63 (RFC 5753 section 7.1.3) or HKDF (RFC 8418 section 2.2). */
+const agreementKdf = z.discriminatedUnion('kind', [
+  z.strictObject({
+    kind: z.literal('x963'),
+    hash: z.enum(['sha1', 'sha224', 'sha256', 'sha384', 'sha512']),
+  }),
+  z.strictObject({ kind: z.literal('hkdf'), hash: hkdfHash }),
+]);
+
+/** AES key wrap of the content key, and the user keying material that is bound into it. */
+const wrapFields = {
+  ukm: base64Schema(1_024).nullable(),
+  wrap: z.enum(['aes128', 'aes192', 'aes256']),
+  /** The wrap AlgorithmIdentifier as it stood in the message had a NULL parameter. */
+  wrapParameters: z.enum(['absent', 'null']).optional(),
+  /** At most a content key of 32 bytes and the 8 of the wrap; longer is wrong, and gets a wrong key. */
+  encryptedKey: base64Schema(MAX_ENCRYPTED_KEY_BYTES),
+};
 
 /** The facts of one recipientInfo that its key needs, and nothing else of the message. */
 export const unwrapRecipientSchema = z.discriminatedUnion('kind', [
@@ -133,15 +175,19 @@ export const unwrapRecipientSchema = z.discriminatedUnion('kind', [
   }),
   z.strictObject({
     kind: z.literal('kari'),
-    curve: z.enum(['p256', 'p384']),
-    /** The uncompressed or compressed point of originatorKey. */
+    curve: z.enum(['p256', 'p384', 'p521', 'x25519']),
+    /** The uncompressed or compressed point of originatorKey; of X25519 its 32 octets. */
     originatorPublicKey: base64Schema(256),
-    kdf: z.strictObject({ hash: z.enum(['sha1', 'sha224', 'sha256', 'sha384', 'sha512']) }),
-    ukm: base64Schema(1_024).nullable(),
-    wrap: z.enum(['aes128', 'aes192', 'aes256']),
-    /** The wrap AlgorithmIdentifier as it stood in the message had a NULL parameter. */
-    wrapParameters: z.enum(['absent', 'null']).optional(),
-    encryptedKey: base64Schema(MAX_ENCRYPTED_KEY_BYTES),
+    kdf: agreementKdf,
+    ...wrapFields,
+  }),
+  /** KEMRecipientInfo (RFC 9629 section 3). */
+  z.strictObject({
+    kind: z.literal('kem'),
+    set: z.enum(['ml-kem-512', 'ml-kem-768', 'ml-kem-1024']),
+    ciphertext: base64Schema(MAX_CIPHERTEXT_BYTES),
+    kdf: z.strictObject({ hash: hkdfHash }),
+    ...wrapFields,
   }),
 ]);
 export type UnwrapRecipient = z.infer<typeof unwrapRecipientSchema>;

@@ -137,7 +137,7 @@ describe('a gateway folder made by init, with no process running', () => {
     const kind = [
       '--for',
       'domain-confidentiality',
-      '--key-kind',
+      '--algorithm',
       'ec-p256',
       '--activate',
       '--offline',
@@ -159,7 +159,7 @@ describe('a gateway folder made by init, with no process running', () => {
     skip: hasOpenssl() ? false : 'openssl is not installed',
   }, async () => {
     const options = ['--offline', '--config', config];
-    const made = ['--for', 'domain-signing', '--key-kind', 'ec-p256'];
+    const made = ['--for', 'domain-signing', '--algorithm', 'ec-p256'];
     const request = await sallyport(['key', 'generate', ...made, ...options]);
     assert.equal(request.code, 0, request.stderr);
     await writeFile(at('request.pem'), request.stdout);
@@ -206,6 +206,50 @@ describe('a gateway folder made by init, with no process running', () => {
     assert.equal(ran.code, 0, ran.stderr);
     const signing = (await listKeys()).filter((key) => key.class === 'domain-signing');
     assert.deepEqual(signing.map((key) => key.state).sort(), ['active', 'retired']);
+    const former = signing.find((key) => key.state === 'retired')?.keyId ?? '';
+    const dca = (await listKeys()).find((key) => key.class === 'domain-confidentiality');
+    const alone = ['key', 'activate', dca?.keyId ?? '', '--beside', ...options];
+    assert.equal((await sallyport(alone)).code, 1, 'mail is encrypted to one key');
+    const beside = await sallyport(['key', 'activate', former, '--beside', ...options]);
+    assert.equal(beside.code, 0, beside.stderr);
+    const both = (await listKeys()).filter((key) => key.class === 'domain-signing');
+    assert.deepEqual(
+      both.map((key) => key.state),
+      ['active', 'active'],
+      'RFC 3183 3.1.2: two keys sign side by side',
+    );
+  });
+
+  test('RFC 9936, RFC 9882: a key is made for what its kind can do, and for nothing else', async () => {
+    const own = ['--self-issue', '--passphrase-file', at('passphrase')];
+    const generate = async (keyClass: string, algorithm: string, ...more: string[]) => {
+      const which = ['--for', keyClass, '--algorithm', algorithm];
+      return await sallyport([
+        'key',
+        'generate',
+        ...[...which, '--offline', '--json', '--config', config],
+        ...more,
+      ]);
+    };
+    const refused = await Promise.all([
+      generate('domain-signing', 'ml-kem-768', ...own),
+      generate('domain-confidentiality', 'ed25519', ...own),
+      generate('domain-confidentiality', 'x25519'), // a request needs a signature
+    ]);
+    for (const ran of refused) {
+      assert.deepEqual([ran.code, ran.text], [1, '']);
+      assert.match(ran.stderr, /cannot (serve|sign a request)[^\n]*\.\n$/);
+    }
+    for (const [keyClass, algorithm] of [
+      ['domain-signing', 'ml-dsa-65'],
+      ['domain-confidentiality', 'ml-kem-1024'],
+    ] as const) {
+      const ran = await generate(keyClass, algorithm, ...own);
+      assert.equal(ran.code, 0, ran.stderr);
+      const { keyId } = JSON.parse(ran.text) as { keyId: string };
+      const record = await readFile(at(`gateway/data/keys/${keyId}.json`), 'utf8');
+      assert.match(record, new RegExp(`"algorithm": "${algorithm}"`));
+    }
   });
 
   test('user add writes an argon2id hash that its password opens; remove takes it away', async () => {

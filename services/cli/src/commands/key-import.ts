@@ -1,6 +1,6 @@
 import { createPublicKey, type KeyObject } from 'node:crypto';
 import { checkAuthorityName } from '@sallyport/domsec';
-import type { KeyRecord } from '@sallyport/ipc';
+import { fitsKeyClass, type KeyRecord } from '@sallyport/ipc';
 import type { Domain } from '@sallyport/mail';
 import { type Certificate, formatPemCertificate, validatePath } from '@sallyport/pki';
 import {
@@ -120,7 +120,11 @@ async function keyOf(request: KeyRequest): Promise<KeyRecord> {
     throw new Complaint(`The key in ${spec.split(':')[0]} is not the key of the certificate.`);
   const algorithm = algorithmOf(pair.privateKey);
   if (algorithm === null)
-    throw new Complaint('The key must be RSA of 2048, 3072 or 4096 bits, P-256 or P-384.');
+    throw new Complaint(
+      'The key must be RSA of 2048, 3072 or 4096 bits, P-256, P-384, P-521, Ed25519, X25519, ML-DSA or ML-KEM.',
+    );
+  if (!fitsKeyClass(algorithm, keyClass))
+    throw new Complaint(`A key of the kind ${algorithm} cannot serve ${keyClass}.`);
   const privateKeyPem = String(pair.privateKey.export({ format: 'pem', type: 'pkcs8' }));
   const { records } = session;
   return await addPendingKey({

@@ -91,8 +91,13 @@ export async function keyRecords(gateway: Gateway): Promise<readonly KeyRecord[]
 }
 
 /** Activates, records both changes, publishes, and says what is to be done next. */
-export async function activate(session: KeySession, keyId: string): Promise<KeyRecord> {
-  const activation = await activateKey(session.gateway.layout, keyId, new Date());
+export async function activate(
+  session: KeySession,
+  keyId: string,
+  { beside = false }: { readonly beside?: boolean } = {},
+): Promise<KeyRecord> {
+  const how = { now: new Date(), beside };
+  const activation = await activateKey(session.gateway.layout, keyId, how);
   if (activation === null)
     throw new Complaint(`The key ${keyId} has no certificate yet, so it cannot be used.`);
   await session.record('key-activated', activation.active);

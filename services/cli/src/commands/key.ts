@@ -1,4 +1,4 @@
-import type { KeyRecord } from '@sallyport/ipc';
+import { fitsKeyClass, type KeyRecord } from '@sallyport/ipc';
 import type { Domain } from '@sallyport/mail';
 import {
   type Certificate,
@@ -62,10 +62,18 @@ export async function runKeyList(options: KeyOptions): Promise<number> {
   return 0;
 }
 
+/** PKCS#10 proves possession by a signature (RFC 2986 section 3), which these cannot make. */
+const CANNOT_REQUEST: ReadonlySet<KeyKind> = new Set([
+  'x25519',
+  'ml-kem-512',
+  'ml-kem-768',
+  'ml-kem-1024',
+]);
+
 export interface KeyGenerateOptions extends KeyOptions {
   readonly for: AuthorityClass;
   readonly domain?: string;
-  readonly keyKind: KeyKind;
+  readonly algorithm: KeyKind;
   readonly selfIssue?: boolean;
   readonly passphraseFile?: string;
   readonly activate?: boolean;
@@ -76,17 +84,25 @@ export async function runKeyGenerate(options: KeyGenerateOptions): Promise<numbe
   if (options.activate === true && options.selfIssue !== true) {
     throw new Complaint('Only a key with a certificate can be activated: give --self-issue too.');
   }
+  if (!fitsKeyClass(options.algorithm, options.for)) {
+    throw new Complaint(`A key of the kind ${options.algorithm} cannot serve ${options.for}.`);
+  }
+  if (CANNOT_REQUEST.has(options.algorithm) && options.selfIssue !== true) {
+    throw new Complaint(
+      `A key of the kind ${options.algorithm} cannot sign a request for its own certificate: give --self-issue.`,
+    );
+  }
   const session = await openKeySession(options);
   const { gateway, records } = session;
   const domain = keyDomain(gateway, options.domain);
   const issuer = options.selfIssue === true ? await openCa(gateway, options.passphraseFile) : null;
   const now = new Date();
-  const pair = generateKeyPairPem(options.keyKind);
+  const pair = generateKeyPairPem(options.algorithm);
   const certificate =
     issuer === null ? null : issue({ ...options, domain, spki: pair.spki, issuer, now });
   const folder = gateway.layout.keys;
   const { privateKeyPem } = pair;
-  const algorithm = options.keyKind;
+  const { algorithm } = options;
   let record = await addPendingKey({
     folder,
     records,
@@ -168,6 +184,9 @@ async function csrOf(folder: string, record: KeyRecord): Promise<string> {
   if (record.class !== 'domain-signing' && record.class !== 'domain-confidentiality') {
     throw new Complaint(`A ${record.class} key has no certificate.`);
   }
+  if (CANNOT_REQUEST.has(record.algorithm)) {
+    throw new Complaint(`A ${record.algorithm} key cannot sign a request for its own certificate.`);
+  }
   const cn = AUTHORITY_OF[record.class];
   const privateKey = await readPrivateKey(folder, record);
   return formatPem(
@@ -177,11 +196,18 @@ async function csrOf(folder: string, record: KeyRecord): Promise<string> {
 }
 
 /** Puts a key that has its certificate in use. */
-export async function runKeyActivate(keyId: string, options: KeyOptions): Promise<number> {
+export async function runKeyActivate(
+  keyId: string,
+  options: KeyOptions & { readonly beside?: boolean },
+): Promise<number> {
+  const beside = options.beside === true;
   const session = await openKeySession(options);
   const record = session.records.find((one) => one.keyId === keyId);
   if (record === undefined) throw new Complaint(`There is no key ${keyId}.`);
   if (record.state === 'destroyed') throw new Complaint(`The key ${keyId} is destroyed.`);
-  print(`${keyId} is ${(await activate(session, keyId)).state}.`);
+  if (beside && record.class !== 'domain-signing') {
+    throw new Complaint('Only signing keys work side by side; mail is encrypted to one.');
+  }
+  print(`${keyId} is ${(await activate(session, keyId, { beside })).state}.`);
   return 0;
 }

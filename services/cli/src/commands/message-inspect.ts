@@ -1,10 +1,11 @@
+import type { Content } from '@sallyport/mail';
 import { type PolicyDocument, parsePolicyDocument } from '@sallyport/policy';
 import { parsePolicyYaml } from '@sallyport/policy-store/write';
 import { type InspectOptions, inspectMessage, notInspected } from '../message/inspect.ts';
 import { inspectTrust } from '../message/inspect-trust.ts';
 import { type KeyPair, readCertificates, readKeyPairs } from '../message/key-file.ts';
 import { printJson } from './output.ts';
-import { readBytes, readTextFile, timeOf } from './read-input.ts';
+import { openInput, readBytes, readTextFile, timeOf } from './read-input.ts';
 import { Complaint, sentenceOf } from './run.ts';
 
 export interface MessageInspectOptions {
@@ -13,6 +14,7 @@ export interface MessageInspectOptions {
   readonly keys?: readonly string[];
   readonly time?: string;
   readonly policy?: string;
+  readonly legacy?: boolean;
 }
 
 /** Prints one JSON object a file. Exit code 1 if some file could not be read at all. */
@@ -26,7 +28,12 @@ export async function runMessageInspect(
   const keys = await readKeys(options.keys ?? []);
   // Read, so that a wrong name is not silent; the result says that revocation is not checked.
   for (const file of options.crls ?? []) await readBytes(file);
-  const inspect: InspectOptions = { keys, time, trust: inspectTrust({ anchors, policy, time }) };
+  const inspect: InspectOptions = {
+    keys,
+    trust: inspectTrust({ anchors, policy, time }),
+    legacy: options.legacy === true,
+    crls: options.crls?.length ?? 0,
+  };
   let failed = 0;
   for (const file of files) {
     const result = await inspectFile(file, inspect);
@@ -40,14 +47,14 @@ async function inspectFile(
   file: string,
   options: InspectOptions,
 ): Promise<{ readonly read: boolean; readonly value: object }> {
-  let bytes: Buffer;
+  let content: Content;
   try {
-    bytes = await readBytes(file);
+    content = await openInput(file);
   } catch (error) {
     return { read: false, value: { file, ok: false, ...notInspected(sentenceOf(error), null) } };
   }
   try {
-    return { read: true, value: { file, ok: true, ...(await inspectMessage(bytes, options)) } };
+    return { read: true, value: { file, ok: true, ...(await inspectMessage(content, options)) } };
   } catch (error) {
     // One bad file must not take the report on the others away.
     return {

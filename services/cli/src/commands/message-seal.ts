@@ -1,65 +1,130 @@
 import { once } from 'node:events';
-import { authEnvelopedData, envelopedData, type RecipientCertificate } from '@sallyport/cms';
+import {
+  type AeadName,
+  authEnvelopedData,
+  type CbcName,
+  type DigestName,
+  envelopedData,
+  type KeyTransportName,
+  type OaepHash,
+  type RecipientCertificate,
+  type RecipientOptions,
+  type SignatureWish,
+} from '@sallyport/cms';
 import {
   assembleMessage,
   checkAuthorityName,
-  domainSign,
+  type DomainSigner,
+  type HeaderConfidentiality,
   outerHeader,
+  type SignatureTypeName,
   signedPayload,
+  signMessage,
 } from '@sallyport/domsec';
 import type { Content } from '@sallyport/mail';
 import { type Entity, pkcs7MimeEntity, readEntity } from '@sallyport/mime';
 import { type Certificate, validatePath } from '@sallyport/pki';
 import { readCertificates, readKeyPairs } from '../message/key-file.ts';
+import { labelAttributes } from '../message/labels.ts';
 import { LIMITS } from '../message/limits.ts';
 import { offlineSigner } from '../message/signer.ts';
 import { messageSource } from '../message/source.ts';
 import { note } from './output.ts';
-import { readStandardInput, timeOf } from './read-input.ts';
+import { openInput, timeOf } from './read-input.ts';
 import { Complaint } from './run.ts';
 
 export interface MessageSignOptions {
-  readonly key: string;
+  readonly key: readonly string[];
+  readonly type: SignatureTypeName;
+  readonly label?: string;
+  readonly equivalentLabel?: readonly string[];
   readonly certificate?: string;
   readonly chain?: string;
   readonly profile: 'domsec' | 'compat';
   readonly protectHeaders: boolean;
+  readonly headerConfidentiality?: HeaderConfidentiality;
+  readonly digest?: DigestName;
+  readonly pss?: boolean;
+  readonly signerId: CertificateIdentifier;
   readonly time?: string;
 }
+
+/** How a certificate is named in the CMS object. */
+type CertificateIdentifier = 'issuer-serial' | 'key-id';
+
+const IDENTIFIERS = { 'issuer-serial': 'issuerAndSerial', 'key-id': 'subjectKeyId' } as const;
 
 export interface MessageEncryptOptions {
   readonly to: readonly string[];
-  readonly content: 'auto' | 'aes128-cbc' | 'aes256-cbc' | 'aes128-gcm' | 'aes256-gcm';
-  readonly keyTransport: 'auto' | 'rsa-pkcs1v15' | 'rsa-oaep' | 'ecdh';
+  readonly content: 'auto' | CbcName | AeadName;
+  readonly keyTransport: KeyTransportName;
+  readonly allowMlKem?: boolean;
+  readonly oaepHash: OaepHash;
+  readonly oaepMgf1Hash?: OaepHash;
+  readonly oaepLabel?: string;
+  readonly recipientId: CertificateIdentifier;
   readonly time?: string;
 }
 
-/** Puts a domain signature on the message of standard input. */
+/** Puts a signature of one of the four types on the message of standard input. */
 export async function runMessageSign(options: MessageSignOptions): Promise<number> {
+  const { profile, protectHeaders, headerConfidentiality, type } = options;
+  const headers = { protectHeaders, headerConfidentiality };
+  const attributes = labelAttributes(options);
+  const [first, ...others] = await signersOf(options);
+  if (first === undefined) throw new Complaint('Name at least one key with --key.');
+  const encapsulates = type !== 'originator';
+  // compat is the domain's signature without its type; the other types cannot do without.
+  const isPlain = profile === 'compat' && type === 'domain';
+  if (profile === 'compat' && encapsulates && !isPlain) {
+    throw new Complaint(`A signature of type ${type} encapsulates: use the profile domsec.`);
+  }
+  const message = await readMessage();
+  const entity = await signMessage(message, [first, ...others], {
+    profile,
+    ...headers,
+    limits: LIMITS.mime,
+    types: isPlain ? [] : [type],
+    attributes,
+  });
+  return await writeOut(assembleMessage(outerHeader(message, headers), entity));
+}
+
+const ROLE = {
+  originator: null,
+  domain: 'domain',
+  review: 'review',
+  'additional-attributes': 'attribute',
+} as const;
+
+/** One signer for each key named; all sign side by side (RFC 3183 section 3.1.2). */
+async function signersOf(options: MessageSignOptions): Promise<DomainSigner[]> {
   const time = timeOf(options.time);
   const given =
     options.certificate === undefined ? [] : await readCertificates(options.certificate);
-  const pair = (await readKeyPairs(options.key, given)).find((one) => one.certificate !== null);
-  if (pair?.certificate === undefined || pair.certificate === null) {
-    throw new Complaint(
-      `No certificate fits the key in ${options.key}; name it with --certificate.`,
-    );
-  }
-  const { certificate, privateKey } = pair;
   const more = options.chain === undefined ? [] : await readCertificates(options.chain);
-  const chain = [...given, ...more].filter((one) => one.fingerprint !== certificate.fingerprint);
-  const message = await readMessage();
-  const signer = offlineSigner({ certificate, privateKey, chain, time });
-  const { profile, protectHeaders } = options;
-  const named = checkAuthorityName(certificate, 'domain');
-  if (named.kind === 'mismatch')
-    note(`Partners will not count this as a domain signature: ${named.reason}.`);
-  const entity = await domainSign(message, signer, {
-    profile,
-    protectHeaders,
-    limits: LIMITS.mime,
-  });
-  return await writeOut(assembleMessage(outerHeader(message), entity));
+  const role = ROLE[options.type];
+  const signers: DomainSigner[] = [];
+  for (const file of options.key) {
+    const pair = (await readKeyPairs(file, given)).find((one) => one.certificate !== null);
+    if (pair?.certificate === undefined || pair.certificate === null) {
+      throw new Complaint(`No certificate fits the key in ${file}; name it with --certificate.`);
+    }
+    const { certificate, privateKey } = pair;
+    const chain = [...given, ...more].filter((one) => one.fingerprint !== certificate.fingerprint);
+    const named = role === null ? null : checkAuthorityName(certificate, role);
+    if (named?.kind === 'mismatch') {
+      note(`Partners will not count this as a ${options.type} signature: ${named.reason}.`);
+    }
+    const isRsa = privateKey.asymmetricKeyType === 'rsa';
+    const wish: SignatureWish = {
+      ...(options.digest === undefined ? {} : { digest: options.digest }),
+      ...(options.pss === true && isRsa ? { rsaPadding: 'pss' } : {}),
+    };
+    const identifier = IDENTIFIERS[options.signerId];
+    signers.push(offlineSigner({ certificate, privateKey, chain, time, wish, identifier }));
+  }
+  return signers;
 }
 
 /** Encrypts the message of standard input for every certificate named. */
@@ -70,7 +135,11 @@ export async function runMessageEncrypt(options: MessageEncryptOptions): Promise
   const [first, ...others] = recipients;
   if (first === undefined) throw new Complaint('Name at least one certificate with --to.');
   const message = await readMessage();
-  const entity = await encrypt(signedPayload(message, false), [first, ...others], options);
+  const entity = await encrypt(
+    signedPayload(message, { protectHeaders: false }),
+    [first, ...others],
+    options,
+  );
   return await writeOut(assembleMessage(outerHeader(message), entity));
 }
 
@@ -79,21 +148,35 @@ async function encrypt(
   recipients: readonly [RecipientCertificate, ...RecipientCertificate[]],
   options: MessageEncryptOptions,
 ): Promise<Content> {
-  const { content, keyTransport } = options;
+  const algorithm = options.content === 'auto' ? 'aes256-cbc' : options.content;
+  const how = recipientOptions(options);
   const name = 'smime.p7m';
   try {
-    if (content === 'aes128-gcm' || content === 'aes256-gcm') {
-      const cms = await authEnvelopedData(payload, recipients, { content, keyTransport });
-      return pkcs7MimeEntity(cms, { smimeType: 'authEnveloped-data', name });
+    if (isCbc(algorithm)) {
+      const cms = envelopedData(payload, recipients, { ...how, content: algorithm });
+      return pkcs7MimeEntity(cms, { smimeType: 'enveloped-data', name });
     }
-    const algorithm = content === 'auto' ? 'aes256-cbc' : content;
-    const cms = envelopedData(payload, recipients, { content: algorithm, keyTransport });
-    return pkcs7MimeEntity(cms, { smimeType: 'enveloped-data', name });
+    const cms = await authEnvelopedData(payload, recipients, { ...how, content: algorithm });
+    return pkcs7MimeEntity(cms, { smimeType: 'authEnveloped-data', name });
   } catch (error) {
     // The key cannot be used with this transport (see packages/cms checkRecipientKey).
     if (error instanceof RangeError) throw new Complaint(`Cannot encrypt: ${error.message}.`);
     throw error;
   }
+}
+
+function isCbc(name: CbcName | AeadName): name is CbcName {
+  return name.endsWith('-cbc');
+}
+
+function recipientOptions(options: MessageEncryptOptions): RecipientOptions {
+  const { keyTransport, oaepHash: hash, oaepMgf1Hash = hash, oaepLabel = '' } = options;
+  return {
+    keyTransport,
+    allowMlKem: options.allowMlKem === true,
+    oaep: { hash, mgf1Hash: oaepMgf1Hash, label: Buffer.from(oaepLabel, 'utf8') },
+    identifier: IDENTIFIERS[options.recipientId],
+  };
 }
 
 /** Naming the file is the approval: the certificate is its own anchor, period and usage are checked. */
@@ -107,7 +190,7 @@ async function recipientOf(file: string, time: Date): Promise<Certificate> {
 }
 
 async function readMessage(): Promise<Entity> {
-  const source = await messageSource(await readStandardInput());
+  const source = await messageSource(await openInput('-'));
   const read = await readEntity(source.content, LIMITS.mime);
   if (read.kind === 'entity') return read.value;
   throw new Complaint(`Standard input is no message: ${read.reason}.`);

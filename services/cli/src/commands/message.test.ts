@@ -75,7 +75,7 @@ describe('message commands with OpenSSL as peer', { skip }, () => {
     assert.match(after.slice(0, 300), /1\.2\.840\.113549\.1\.9\.16\.9\.2/);
   });
 
-  test('RFC 3183 3: the empty layer, unpacked by OpenSSL, holds exactly what was submitted', async () => {
+  test('RFC 3183 3: the empty layer, unpacked by OpenSSL, holds what was submitted, marked', async () => {
     await writeFile(at('layer.eml'), await sign());
     const verify = ['-verify', '-CAfile', at(`${DSA}.pem`), '-purpose', 'any', '-out', at('layer')];
     openssl(['cms', '-in', at('layer.eml'), ...verify]);
@@ -89,7 +89,9 @@ describe('message commands with OpenSSL as peer', { skip }, () => {
     try {
       openssl(['asn1parse', '-inform', 'DER', '-in', at('layer.der'), ...parse]);
     } catch {}
-    assert.deepEqual(await readFile(at('content')), MESSAGE);
+    // RFC 9788 section 2.1.1: the marked Content-Type is all that is not as it was.
+    const marked = MESSAGE.toString().replace('us-ascii', 'us-ascii; hp="clear"');
+    assert.equal((await readFile(at('content'))).toString(), marked);
   });
 
   test('compat: OpenSSL verifies one clear-signed multipart/signed without SignatureType', async () => {
@@ -161,6 +163,29 @@ describe('message commands with OpenSSL as peer', { skip }, () => {
     assert.equal(found['signatureType'], 'originator');
     assert.equal(found['mapping'], 'mismatch');
     assert.equal(found['encryption'], 'domain');
+  });
+
+  test('RFC 9788: what sign hides for encrypt, inspect names and decrypt brings back', async () => {
+    const signed = await sign('--header-confidentiality', 'baseline');
+    const sealed = await sallyport(['message', 'encrypt', '--to', at(`${DCA}.pem`)], signed);
+    assert.equal(sealed.code, 0, sealed.stderr);
+    assert.doesNotMatch(sealed.stdout.toString(), /Meeting/);
+    await writeFile(at('hidden.eml'), sealed.stdout);
+    const key = ['--certificate', at(`${DCA}.pem`)];
+    const pair = ['key', 'pem'].map(async (kind) => await readFile(at(`${DCA}.${kind}`)));
+    await writeFile(at('pair.pem'), Buffer.concat(await Promise.all(pair)));
+    const inspect = ['message', 'inspect', '--keys', at('pair.pem'), at('hidden.eml')];
+    const ran = await sallyport(inspect);
+    assert.equal(ran.code, 0, ran.stderr);
+    assert.match(ran.text, /"form":"hp-cipher"/);
+    assert.match(ran.text, /\{"name":"Subject","secrecy":"confidential"\}/);
+    assert.match(ran.text, /"changedOutside":\[\]/);
+    const opened = await sallyport(
+      ['message', 'decrypt', '--key', at(`${DCA}.key`), ...key],
+      sealed.stdout,
+    );
+    assert.equal(opened.code, 0, opened.stderr);
+    assert.match(opened.stdout.toString(), /^Subject: Meeting\r$/m);
   });
 
   test('inspect says what a message of ours is, and that a changed one is invalid', async () => {

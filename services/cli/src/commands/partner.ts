@@ -172,6 +172,13 @@ export async function runPartnerSimulate(
   }
   printSteps(answer.steps);
   print(`Decision: ${answer.decision}, by rule ${answer.rule}.`);
+  const { algorithms } = answer;
+  if (algorithms !== null) {
+    const { content, contentSource, keyTransport, keyTransportSource } = algorithms;
+    print(
+      `Encryption: ${content} (chosen by: ${contentSource}), ${keyTransport} (chosen by: ${keyTransportSource}).`,
+    );
+  }
   print(answer.sentence);
   return 0;
 }

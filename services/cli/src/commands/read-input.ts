@@ -1,4 +1,7 @@
+import { fstatSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
+import { bufferContent, type Content, SMALL_CONTENT_BYTES } from '@sallyport/mail';
+import { fileContent, openFileContent } from '../message/file-content.ts';
 import { Complaint } from './run.ts';
 
 const MAX_TEXT_BYTES = 32 * 1024 * 1024;
@@ -19,6 +22,31 @@ export async function readBytes(path: string): Promise<Buffer> {
   if (found.size > MAX_INPUT_BYTES)
     throw new Complaint(`${path} is over ${MAX_INPUT_BYTES} bytes.`);
   return await readFile(path);
+}
+
+/**
+ * A message in a file, or on standard input for `-`. A long regular file is read as it is needed;
+ * what comes through a pipe is held in memory.
+ *
+ * @throws Complaint for a folder or too many bytes; a file error otherwise.
+ */
+export async function openInput(path: string): Promise<Content> {
+  if (path === '-') return (await longStandardInput()) ?? bufferContent(await readStandardInput());
+  const found = await stat(path);
+  const isLong = found.isFile() && found.size > SMALL_CONTENT_BYTES;
+  if (!isLong || found.size > MAX_INPUT_BYTES) return bufferContent(await readBytes(path));
+  return fileContent(path, found.size);
+}
+
+/** Null if it is no regular file, or a short one, or nothing says how much of it was read before. */
+async function longStandardInput(): Promise<Content | null> {
+  const found = fstatSync(0);
+  if (!found.isFile()) return null;
+  const told = await readFile('/proc/self/fdinfo/0', 'latin1').catch(() => '');
+  const offset = Number(/^pos:\s*(\d+)$/m.exec(told)?.[1] ?? Number.NaN);
+  const sizeBytes = found.size - offset;
+  const isLong = sizeBytes > SMALL_CONTENT_BYTES && sizeBytes <= MAX_INPUT_BYTES;
+  return isLong ? openFileContent(0, { offset, sizeBytes }) : null;
 }
 
 /** All of standard input. @throws Complaint if it is longer than any message may be. */

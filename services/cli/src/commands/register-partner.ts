@@ -1,12 +1,13 @@
 import type { Command } from 'commander';
-import { run } from './run.ts';
+import type { CertVerifyOptions } from './cert-verify.ts';
+import { run, several } from './run.ts';
 
 interface Options {
   readonly config: string;
   readonly json?: boolean;
 }
 
-/** `partner list|show|import|export|simulate` and `cert locate`. */
+/** `partner list|show|import|export|simulate`. */
 export function registerPartner(program: Command): void {
   const partner = program
     .command('partner')
@@ -49,10 +50,10 @@ export function registerPartner(program: Command): void {
     });
 }
 
+/** `cert locate|verify`. */
 export function registerCert(program: Command): void {
-  program
-    .command('cert')
-    .description("Partners' certificates.")
+  const cert = program.command('cert').description("Partners' certificates.");
+  cert
     .command('locate')
     .description(
       'Looks for the certificate of an address as the running gateway would, step by step.',
@@ -62,5 +63,31 @@ export function registerCert(program: Command): void {
     .option('--json', 'print as JSON')
     .action(async (address: string, options: Options) => {
       await run(async () => await (await import('./cert.ts')).runCertLocate(address, options));
+    });
+  registerVerify(cert);
+}
+
+function registerVerify(cert: Command): void {
+  cert
+    .command('verify')
+    .description(
+      'Validates the certification path of certificates (RFC 5280), offline. ' +
+        'With --jsonl reads one case a line from standard input and writes one result a line.',
+    )
+    .argument('[files...]', 'certificates in PEM or DER, the end entity first in each file')
+    .option(
+      '--jsonl',
+      'cases {"anchors","intermediates","crls","leaf","time","purpose","name"} in, {"ok","reason","path"} out',
+    )
+    .option('--json', 'print one JSON object a file')
+    .option('--anchors <file>', 'trust anchors in PEM or DER; may stand several times', several)
+    .option('--intermediates <file>', 'other certificates; may stand several times', several)
+    .option('--crls <file>', 'revocation lists; may stand several times', several)
+    .option('--revocation <mode>', 'hard, soft or off; else hard where --crls is given')
+    .option('--time <time>', 'judge as of this RFC 3339 time; else now')
+    .option('--purpose <purpose>', 'email, server or any', 'any')
+    .option('--name <name>', 'email:ADDRESS, dns:DOMAIN or ip:ADDRESS that it must be for')
+    .action(async (files: readonly string[], options: CertVerifyOptions) => {
+      await run(async () => await (await import('./cert-verify.ts')).runCertVerify(files, options));
     });
 }

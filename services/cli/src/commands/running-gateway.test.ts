@@ -54,7 +54,7 @@ describe('commands that work on a running gateway', () => {
         'generate',
         '--for',
         'domain-signing',
-        '--key-kind',
+        '--algorithm',
         'ec-p256',
         '--by',
         'alice',

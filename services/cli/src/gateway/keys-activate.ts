@@ -14,12 +14,14 @@ export interface Activation {
 /**
  * Puts a key with a certificate in use and takes the former one out: a confidentiality key still
  * decrypts, a signing key rests. The new one is written first, so at no moment is there none.
+ * `beside`: the former ones stay in use, and all sign every message (RFC 3183 section 3.1.2).
  */
 export async function activateKey(
   layout: GatewayLayout,
   keyId: string,
-  now: Date,
+  how: { readonly now: Date; readonly beside: boolean },
 ): Promise<Activation | null> {
+  const { now } = how;
   const folder = layout.keys;
   const records = await readKeyRecords(folder);
   const record = records.find((one) => one.keyId === keyId);
@@ -27,6 +29,7 @@ export async function activateKey(
   if (record === undefined || certificate === null) return null;
   const former = records.filter(
     (one) =>
+      !how.beside &&
       one.keyId !== keyId &&
       one.state === 'active' &&
       one.class === record.class &&

@@ -2,7 +2,13 @@ import { createPrivateKey, type KeyObject } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
 import { AUTHORITY_NAMES } from '@sallyport/domsec';
-import { type KeyAlgorithm, type KeyClass, type KeyRecord, keyRecordSchema } from '@sallyport/ipc';
+import {
+  type KeyAlgorithm,
+  type KeyClass,
+  type KeyRecord,
+  keyAlgorithmSchema,
+  keyRecordSchema,
+} from '@sallyport/ipc';
 import type { Domain } from '@sallyport/mail';
 import { type Certificate, parsePemCertificates } from '@sallyport/pki';
 import { writeWhole } from './files.ts';
@@ -108,11 +114,23 @@ export function certificateOf(record: KeyRecord): Certificate | null {
 /** The kind of a private key, or null if a gateway does not use that kind. */
 export function algorithmOf(key: KeyObject): KeyAlgorithm | null {
   const { modulusLength, namedCurve } = key.asymmetricKeyDetails ?? {};
-  if (key.asymmetricKeyType === 'rsa') {
-    if (modulusLength === 2_048) return 'rsa-2048';
-    if (modulusLength === 3_072) return 'rsa-3072';
-    return modulusLength === 4_096 ? 'rsa-4096' : null;
+  switch (key.asymmetricKeyType) {
+    case 'rsa':
+      return known(`rsa-${modulusLength}`);
+    case 'ec':
+      return namedCurve === undefined ? null : (CURVES.get(namedCurve) ?? null);
+    default:
+      return known(key.asymmetricKeyType); // the others have our name in node:crypto
   }
-  if (namedCurve === 'prime256v1') return 'ec-p256';
-  return namedCurve === 'secp384r1' ? 'ec-p384' : null;
+}
+
+const CURVES: ReadonlyMap<string, KeyAlgorithm> = new Map([
+  ['prime256v1', 'ec-p256'],
+  ['secp384r1', 'ec-p384'],
+  ['secp521r1', 'ec-p521'],
+]);
+
+function known(name: string | undefined): KeyAlgorithm | null {
+  const parsed = keyAlgorithmSchema.safeParse(name);
+  return parsed.success ? parsed.data : null;
 }

@@ -8,6 +8,8 @@ export interface GatewayLayout {
   readonly audit: string;
   readonly policy: string;
   readonly index: string;
+  /** What partners announced that they can read. Derived: deleting it loses preferences only. */
+  readonly capabilities: string;
   readonly keys: string;
   readonly published: string;
   readonly logKey: string;
@@ -40,6 +42,7 @@ export function layoutOf(gateway: GatewayConfig['gateway']): GatewayLayout {
     audit: join(data, 'audit'),
     policy: join(data, 'policy'),
     index: join(data, 'index'),
+    capabilities: join(data, 'capabilities'),
     keys: join(data, 'keys'),
     published: join(data, 'published', 'entries.json'),
     logKey: join(data, 'recorder', 'log-key.pem'),

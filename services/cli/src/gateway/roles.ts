@@ -82,6 +82,7 @@ function commonWorker(config: GatewayConfig, layout: GatewayLayout) {
     })),
     dns: dnsOf(config),
     allowPrivateAddresses: config.lookup.allowPrivateAddresses,
+    capabilitiesFolder: layout.capabilities,
   };
 }
 
@@ -163,12 +164,13 @@ function outwardSpec(config: GatewayConfig, layout: GatewayLayout): ProcessSpec 
       retry: retryOf(config),
       holdExpiryMs: config.hold.expiry,
     },
-    readable: [...workerFiles(config, layout), ...queueFiles(config)],
+    readable: [...workerFiles(config, layout), ...queueFiles(config), layout.capabilities],
     writable: [
       ...spoolFolders(layout, 'tmp', 'incoming', 'outgoing', 'hold', 'corrupt'),
       layout.index,
       layout.sockets.outward,
     ],
+    folders: [layout.capabilities],
   };
 }
 
@@ -213,7 +215,13 @@ function inwardSpec(config: GatewayConfig, layout: GatewayLayout): ProcessSpec |
       decryptionFloorMs: DECRYPTION_FLOOR_MS,
     },
     readable: workerFiles(config, layout),
-    writable: [...spoolFolders(layout, 'tmp'), layout.index, layout.sockets.inward],
+    writable: [
+      ...spoolFolders(layout, 'tmp'),
+      layout.index,
+      layout.capabilities,
+      layout.sockets.inward,
+    ],
+    folders: [layout.capabilities],
   };
 }
 
@@ -222,8 +230,9 @@ function adviseSpec(config: GatewayConfig, layout: GatewayLayout): ProcessSpec {
     name: 'worker-advise',
     module: '@sallyport/worker',
     options: { role: 'advise', ...commonWorker(config, layout), listen: layout.sockets.advise },
-    readable: [layout.policy],
+    readable: [layout.policy, layout.capabilities],
     writable: [layout.sockets.advise],
+    folders: [layout.capabilities],
   };
 }
 

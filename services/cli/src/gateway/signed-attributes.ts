@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
-import { der, OID } from '@sallyport/der';
+import { encodeCapabilities, encodeKeyPreference } from '@sallyport/cms';
+import { der } from '@sallyport/der';
 import type { UntrustedCertificate } from '@sallyport/pki';
+import { ownCapabilities } from './own-capabilities.ts';
 
 /** Attribute values that a signing key carries for its life; DER in base64. */
 export interface FixedAttributes {
@@ -20,9 +22,9 @@ export function fixedAttributes(
 ): FixedAttributes {
   return {
     signingCertificateV2: signingCertificateV2(signing).toString('base64'),
-    smimeCapabilities: smimeCapabilities().toString('base64'),
+    smimeCapabilities: encodeCapabilities(ownCapabilities(encryption)).toString('base64'),
     encryptionKeyPreference:
-      encryption === null ? null : encryptionKeyPreference(encryption).toString('base64'),
+      encryption === null ? null : encodeKeyPreference(encryption).toString('base64'),
   };
 }
 
@@ -33,18 +35,4 @@ function signingCertificateV2(certificate: UntrustedCertificate): Buffer {
   const issuerSerial = der.sequence(issuer, der.integer(certificate.serial));
   const certId = der.sequence(der.octetString(hash), issuerSerial);
   return der.sequence(der.sequence(certId));
-}
-
-// Strongest first (RFC 8551 section 2.5.2).
-function smimeCapabilities(): Buffer {
-  const algorithms = [OID.aes256Gcm, OID.aes128Gcm, OID.aes256Cbc, OID.aes128Cbc];
-  return der.sequence(...algorithms.map((oid) => der.sequence(der.oid(oid))));
-}
-
-function encryptionKeyPreference(certificate: UntrustedCertificate): Buffer {
-  const issuerAndSerial = der.sequence(
-    der.raw(certificate.issuer),
-    der.integer(certificate.serial),
-  );
-  return der.implicit(0, issuerAndSerial);
 }

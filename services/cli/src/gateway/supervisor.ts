@@ -14,6 +14,8 @@ export interface ProcessSpec {
   readonly options: unknown;
   readonly readable: readonly string[];
   readonly writable: readonly string[];
+  /** Made before the start where they are missing: Node grants what is in a folder that is there. */
+  readonly folders?: readonly string[];
 }
 
 const FIRST_BACKOFF_MS = 200;
@@ -127,6 +129,7 @@ export class Supervisor {
     await writeFile(optionsFile, JSON.stringify(spec.options), { mode: 0o600 });
     for (const folder of spec.writable)
       await mkdir(dirname(folder), { recursive: true, mode: 0o700 });
+    for (const folder of spec.folders ?? []) await mkdir(folder, { recursive: true, mode: 0o700 });
     if (entry.stopping) return null;
     const log = this.#logFile === null ? 'inherit' : openSync(this.#logFile, 'a', 0o600);
     const child = fork(fileURLToPath(import.meta.resolve(spec.module)), [optionsFile], {

@@ -1,20 +1,28 @@
-import type { JudgeOptions, Verdict } from '@sallyport/domsec';
+import type { JudgeOptions, MessageLabels, Verdict } from '@sallyport/domsec';
 import type { Domain, Mailbox } from '@sallyport/mail';
-import { type Certificate, parsePemCertificates } from '@sallyport/pki';
-import { decideInward, inwardRuleFor, type PolicyDocument } from '@sallyport/policy';
+import { type Certificate, parsePemCertificates, validatePath } from '@sallyport/pki';
+import {
+  decideInward,
+  type InwardRule,
+  inwardRuleFor,
+  type PolicyDocument,
+} from '@sallyport/policy';
 
 /** Whom to believe, and which rule judges, for the originators that a message claims. */
 export interface InspectTrust {
   /** Certificates at hand beside those in the message. */
   readonly known: readonly Certificate[];
+  /** Some rule of the policy counts algorithms of the past. */
+  readonly mayAcceptLegacy: boolean;
   readonly ruleFor: (originators: readonly Mailbox[]) => InspectRule;
 }
 
 interface InspectRule {
-  readonly anchors: readonly Certificate[];
+  readonly validate: JudgeOptions['validate'];
   readonly naming: JudgeOptions['naming'];
+  readonly legacy: 'refuse' | 'accept';
   /** What the policy would do; nothing without a policy. */
-  readonly decide: (verdict: Verdict) => object;
+  readonly decide: (verdict: Verdict, labels: MessageLabels) => object;
 }
 
 /** Trust from files of anchors and, if there is one, from a policy; a policy's anchors are per partner. */
@@ -25,34 +33,59 @@ export function inspectTrust(options: {
 }): InspectTrust {
   const { anchors, policy, time } = options;
   if (policy === null) {
-    return { known: anchors, ruleFor: () => ({ anchors, naming: { time }, decide: () => ({}) }) };
+    const rule: InspectRule = {
+      validate: validator(anchors, time),
+      naming: { time },
+      legacy: 'refuse',
+      decide: () => ({}),
+    };
+    return { known: anchors, mayAcceptLegacy: false, ruleFor: () => rule };
   }
-  const all = [...policy.partners.map((one) => one.trust), policy.default.trust];
+  const records = [...policy.partners, policy.default];
   return {
-    known: [...anchors, ...certificatesIn(all.flatMap((trust) => trust.pinned))],
+    known: [...anchors, ...certificatesIn(records.flatMap(({ trust }) => trust.pinned))],
+    mayAcceptLegacy: records.some(({ inbound }) => inbound.legacyAlgorithms === 'accept'),
     ruleFor: (originators) => policyRule(policy, originators, { anchors, time }),
   };
 }
 
+function validator(anchors: readonly Certificate[], time: Date): JudgeOptions['validate'] {
+  return (leaf, others) => {
+    if (anchors.length === 0) return { kind: 'invalid', reason: 'no trust anchor was given' };
+    const path = { leaf, intermediates: others, anchors, time, purpose: 'email-sign' } as const;
+    const found = validatePath(path);
+    return found.kind === 'valid' ? found : { kind: 'invalid', reason: found.reason };
+  };
+}
+
+// As at the gateway: the anchors and exceptions of one partner say nothing about the originators of
+// another, so each originator is judged by its own record and all of them must agree.
 function policyRule(
   policy: PolicyDocument,
   originators: readonly Mailbox[],
   { anchors, time }: { readonly anchors: readonly Certificate[]; readonly time: Date },
 ): InspectRule {
-  const claimed = originators.map((mailbox) => mailbox.domain);
-  const rule = inwardRuleFor(policy, { reversePath: null, claimed });
-  const trusted = rule.trusts.flatMap((trust) => [...trust.anchors, ...trust.pinned]);
-  const domains = rule.partnerDomains.map((pattern) => pattern.replace(/^\*\./, '') as Domain);
+  const ruleOf = (claimed: readonly Domain[]): InwardRule =>
+    inwardRuleFor(policy, { reversePath: null, claimed });
+  const domains = [...new Set(originators.map((mailbox) => mailbox.domain))];
+  const rule = ruleOf(domains);
+  const rules = domains.length === 0 ? [rule] : domains.map((domain) => ruleOf([domain]));
+  const validators = rules.map(({ trusts }) => {
+    const trusted = trusts.flatMap((trust) => [...trust.anchors, ...trust.pinned]);
+    return validator([...anchors, ...certificatesIn(trusted)], time);
+  });
   return {
-    anchors: [...anchors, ...certificatesIn(trusted)],
-    naming: {
-      exceptions: rule.trusts.flatMap((trust) => trust.exceptions),
-      ...(domains.length > 0 ? { partnerDomains: domains } : {}),
-      time,
+    validate: (leaf, others) => {
+      const results = validators.map((validate) => validate(leaf, others));
+      const [first = { kind: 'valid' } as const] = results;
+      return results.find((result) => result.kind === 'invalid') ?? first;
     },
-    decide: (verdict) => {
+    naming: ({ domain }) => namingOf(ruleOf([domain]), time),
+    legacy: rule.inbound.legacyAlgorithms,
+    decide: (verdict, labels) => {
       const facts = {
         verdict,
+        labels,
         filter: { kind: 'clean', scanned: false },
         // Connection and attachments are not in the file; the policy's other demands are judged.
         tls: 'not-observable',
@@ -64,6 +97,15 @@ function policyRule(
       const decision = decideInward(facts, rule);
       return { rule: rule.rule, decision: decision.kind, sentence: decision.sentence };
     },
+  };
+}
+
+function namingOf({ trusts, partnerDomains }: InwardRule, time: Date) {
+  const domains = partnerDomains.map((pattern) => pattern.replace(/^\*\./, '') as Domain);
+  return {
+    exceptions: trusts.flatMap((trust) => trust.exceptions),
+    ...(domains.length > 0 ? { partnerDomains: domains } : {}),
+    time,
   };
 }
 

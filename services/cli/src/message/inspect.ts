@@ -1,15 +1,17 @@
 import {
   claimedOriginators,
   judgeLayers,
+  labelsOf,
   type OpenedMessage,
   openLayers,
+  readReceipt,
   type Verdict,
 } from '@sallyport/domsec';
-import { formatMailbox } from '@sallyport/mail';
-import { type Certificate, validatePath } from '@sallyport/pki';
+import { type Content, formatMailbox } from '@sallyport/mail';
+import { describeLabels, describeProtection, describeReceipt } from './header-report.ts';
 import type { InspectTrust } from './inspect-trust.ts';
 import type { KeyPair } from './key-file.ts';
-import { describeLayers } from './layer-report.ts';
+import { algorithmsOf, describeLayers, mismatchesOf } from './layer-report.ts';
 import { LIMITS } from './limits.ts';
 import { messageSource } from './source.ts';
 import { offlineKeyring } from './unwrapper.ts';
@@ -17,7 +19,10 @@ import { offlineKeyring } from './unwrapper.ts';
 export interface InspectOptions {
   readonly keys: readonly KeyPair[];
   readonly trust: InspectTrust;
-  readonly time: Date;
+  /** Work out SHA-1 signatures and 3DES content; the result names them. A policy decides by itself. */
+  readonly legacy: boolean;
+  /** How many revocation lists were given; nothing is done with them yet. */
+  readonly crls: number;
 }
 
 /** What is said of something that is no message. */
@@ -33,22 +38,34 @@ const NOTHING = {
 
 /** The result for a file that could not be taken for a message at all; the same fields. */
 export function notInspected(reason: string, fault: string | null): object {
-  return { ...NOTHING, reason, fault, originators: [], layers: [] };
+  return {
+    ...NOTHING,
+    reason,
+    fault,
+    integrity: false,
+    mismatches: [],
+    algorithms: [],
+    legacy: [],
+    originators: [],
+    layers: [],
+  };
 }
 
 /** Takes a message apart and judges it, in the words of design section 8. */
-export async function inspectMessage(bytes: Buffer, options: InspectOptions): Promise<object> {
-  const source = await messageSource(bytes);
+export async function inspectMessage(file: Content, options: InspectOptions): Promise<object> {
+  const source = await messageSource(file);
   const { ownRecipients, unwrapper } = offlineKeyring(options.keys);
   const read = await openLayers(source.content, {
     ownRecipients,
     unwrapper,
     mayOpen: async () => true,
     knownCertificates: options.trust.known,
+    contentForm: source.contentForm,
+    legacy: options.legacy || options.trust.mayAcceptLegacy,
     limits: LIMITS,
   });
   if (read.kind === 'malformed') {
-    return notInspected(`It is no message: ${read.reason}.`, read.fault);
+    return notInspected(`It is no message: ${read.reason.replace(/\.$/, '')}.`, read.fault);
   }
   return await report(read.message, source.lineEnds, options);
 }
@@ -56,25 +73,44 @@ export async function inspectMessage(bytes: Buffer, options: InspectOptions): Pr
 async function report(
   message: OpenedMessage,
   lineEnds: string,
-  { trust, time }: InspectOptions,
+  { trust, legacy, crls }: InspectOptions,
 ): Promise<object> {
   const claimed = claimedOriginators(message);
-  const rule = trust.ruleFor(claimed.mailboxes);
+  // As at the gateway: an author who is in doubt is covered by nobody.
+  const originators = claimed.malformed ? [] : claimed.mailboxes;
+  const rule = trust.ruleFor(originators);
   const verdict = judgeLayers(message, {
-    originators: claimed.mailboxes,
-    validate: (leaf, others) => validateSigner(leaf, others, rule.anchors, time),
+    originators,
+    validate: rule.validate,
     naming: rule.naming,
+    legacy: legacy ? 'accept' : rule.legacy,
   });
+  const layers = await describeLayers(message, verdict);
+  const receipt = await readReceipt(message, { limits: LIMITS, knownCertificates: trust.known });
   return {
     ...wordsOf(verdict),
     fault: verdict.fault,
     integrity: verdict.integrity,
+    mismatches: mismatchesOf(verdict),
+    algorithms: algorithmsOf(layers),
+    legacy: verdict.legacy,
     originators: claimed.mailboxes.map(formatMailbox),
     ...(claimed.malformed ? { originatorsMalformed: true } : {}),
     lineEnds,
-    layers: await describeLayers(message, verdict),
-    ...rule.decide(verdict),
+    layers,
+    ...describeProtection(message),
+    ...describeLabels(message, verdict),
+    ...describeReceipt(receipt),
+    ...rule.decide(verdict, labelsOf(message, verdict.layers)),
+    ...revocation(crls),
+  };
+}
+
+function revocation(crls: number): object {
+  const given = crls === 0 ? '' : `, and the ${crls} file(s) of --crls were read and not used`;
+  return {
     revocation: 'not-checked',
+    revocationReason: `This version does not check revocation${given}: a revoked certificate counts as valid.`,
   };
 }
 
@@ -82,15 +118,4 @@ function wordsOf(verdict: Verdict): object {
   const { signature, signatureType, signer, originator, mapping, encryption, scope } = verdict;
   const { reason } = verdict;
   return { signature, signatureType, signer, originator, mapping, encryption, scope, reason };
-}
-
-function validateSigner(
-  leaf: Certificate,
-  others: readonly Certificate[],
-  anchors: readonly Certificate[],
-  time: Date,
-): { readonly kind: 'valid' } | { readonly kind: 'invalid'; readonly reason: string } {
-  if (anchors.length === 0) return { kind: 'invalid', reason: 'no trust anchor was given' };
-  const found = validatePath({ leaf, intermediates: others, anchors, time, purpose: 'email-sign' });
-  return found.kind === 'valid' ? found : { kind: 'invalid', reason: found.reason };
 }

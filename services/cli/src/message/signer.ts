@@ -1,7 +1,12 @@
 import type { KeyObject } from 'node:crypto';
-import { type DigestName, type SignatureAlgorithmName, signRaw } from '@sallyport/cms';
+import { chooseSignature, type SignatureWish, signRaw } from '@sallyport/cms';
 import { der, OID } from '@sallyport/der';
-import type { DomainSigner, SignatureTypeName } from '@sallyport/domsec';
+import {
+  type DomainSigner,
+  type EssAttribute,
+  encodeEssAttribute,
+  type SignatureTypeName,
+} from '@sallyport/domsec';
 import type { Certificate } from '@sallyport/pki';
 import { Complaint } from '../commands/run.ts';
 import { fixedAttributes } from '../gateway/signed-attributes.ts';
@@ -14,42 +19,38 @@ const TYPE_OID: Readonly<Record<SignatureTypeName, string>> = {
   review: OID.reviewSig,
 };
 
-/** Signs offline with a key at hand; on a gateway only the keyholder does this. */
+/**
+ * Signs offline with a key at hand; on a gateway only the keyholder does this.
+ *
+ * @throws Complaint if the key does not sign as wished.
+ */
 export function offlineSigner(options: {
   readonly certificate: Certificate;
   readonly privateKey: KeyObject;
   readonly chain: readonly Certificate[];
   readonly time: Date;
+  readonly wish?: SignatureWish;
+  readonly identifier?: 'issuerAndSerial' | 'subjectKeyId';
 }): DomainSigner {
-  const { certificate, privateKey, chain, time } = options;
-  const { digestAlgorithm, signatureAlgorithm } = algorithmsOf(privateKey);
+  const { certificate, privateKey, chain, time, identifier = 'issuerAndSerial' } = options;
+  const choice = chooseSignature(certificate.spki, options.wish);
+  if (choice.kind === 'unusable') throw new Complaint(`Cannot sign: ${choice.reason}.`);
+  if (identifier === 'subjectKeyId' && certificate.subjectKeyId === null) {
+    throw new Complaint('Cannot sign: the certificate has no subject key identifier.');
+  }
+  const { digestAlgorithm, signatureAlgorithm } = choice;
   return {
     certificate,
     chain: [certificate.der, ...chain.map((one) => one.der)],
     digestAlgorithm,
     signatureAlgorithm,
-    sign: async ({ digest, signatureTypes }) => {
-      const signedAttrs = composeAttributes({ certificate, digest, signatureTypes, time });
+    identifier,
+    sign: async ({ digest, signatureTypes, attributes }) => {
+      const facts = { certificate, digest, signatureTypes, attributes, time };
+      const signedAttrs = composeAttributes(facts);
       return { signedAttrs, signature: signRaw(signedAttrs, privateKey, signatureAlgorithm) };
     },
   };
-}
-
-function algorithmsOf(key: KeyObject): {
-  digestAlgorithm: DigestName;
-  signatureAlgorithm: SignatureAlgorithmName;
-} {
-  if (key.asymmetricKeyType === 'rsa') {
-    return { digestAlgorithm: 'sha256', signatureAlgorithm: 'rsa-sha256' };
-  }
-  switch (key.asymmetricKeyDetails?.namedCurve) {
-    case 'prime256v1':
-      return { digestAlgorithm: 'sha256', signatureAlgorithm: 'ecdsa-sha256' };
-    case 'secp384r1':
-      return { digestAlgorithm: 'sha384', signatureAlgorithm: 'ecdsa-sha384' };
-    default:
-      throw new Complaint('The signing key must be RSA, P-256 or P-384.');
-  }
 }
 
 /** RFC 5652 section 5.4: DER SET OF Attribute, tag 0x31. */
@@ -57,6 +58,7 @@ function composeAttributes(facts: {
   readonly certificate: Certificate;
   readonly digest: Buffer;
   readonly signatureTypes: readonly SignatureTypeName[];
+  readonly attributes: readonly EssAttribute[];
   readonly time: Date;
 }): Buffer {
   const fixed = fixedAttributes(facts.certificate, null);
@@ -68,6 +70,7 @@ function composeAttributes(facts: {
     attribute(OID.signingCertificateV2, Buffer.from(fixed.signingCertificateV2, 'base64')),
     attribute(OID.smimeCapabilities, Buffer.from(fixed.smimeCapabilities, 'base64')),
     ...(types.length > 0 ? [attribute(OID.signatureType, der.sequence(...types))] : []),
+    ...facts.attributes.map(encodeEssAttribute).map(({ oid, value }) => attribute(oid, value)),
   ]);
 }
 

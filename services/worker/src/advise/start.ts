@@ -7,6 +7,7 @@ import {
   outwardRuleFor,
 } from '@sallyport/policy';
 import { PolicyReader } from '@sallyport/policy-store/read';
+import { KnownCapabilities } from '../capabilities/known-capabilities.ts';
 import type { AdviseOptions } from '../options.ts';
 import { type LocatedCertificate, locateForRecipient } from '../outward/certificates.ts';
 import { createLookupPorts } from '../shared/lookup-ports.ts';
@@ -17,6 +18,7 @@ export async function startAdvise(options: AdviseOptions, runtime: Runtime): Pro
   const { clock, logger } = runtime;
   const policy = new PolicyReader(options.policyFolder, clock);
   const lookup = createLookupPorts(options, clock);
+  const capabilities = new KnownCapabilities(options.capabilitiesFolder);
   const own = new Set(options.domains.map((domain) => domain.name));
   const locate = async (
     address: string,
@@ -24,7 +26,13 @@ export async function startAdvise(options: AdviseOptions, runtime: Runtime): Pro
     const recipient = parseMailbox(address);
     if (recipient === null) throw new IpcRefused('mailbox-syntax', 'not an address');
     const applied = outwardRuleFor((await policy.current()).policy, recipient.domain);
-    return { located: await locateForRecipient(recipient, applied, lookup, clock.now()), applied };
+    const now = clock.now();
+    const { facts, trace } = await locateForRecipient(recipient, applied, lookup, now);
+    const { rule } = applied;
+    return {
+      located: { facts: await capabilities.addTo(facts, { recipient, rule, now }), trace },
+      applied,
+    };
   };
   const server = await serveSocket({
     path: options.listen,
@@ -61,11 +69,18 @@ export async function startAdvise(options: AdviseOptions, runtime: Runtime): Pro
           decision: wordOf(decision),
           rule: decision.rule,
           sentence: decision.sentence,
+          algorithms: decision.kind === 'protect' ? algorithmsOf(decision) : null,
         };
       },
     },
   });
   return { close: async () => await server.close() };
+}
+
+/** How it would be encrypted, and who chose that. */
+function algorithmsOf(decision: Extract<OutwardDecision, { kind: 'protect' }>) {
+  const { content, contentSource, keyTransport, keyTransportSource } = decision;
+  return { content, contentSource, keyTransport, keyTransportSource };
 }
 
 function wordOf(decision: OutwardDecision): string {

@@ -2,6 +2,7 @@ import { Readable } from 'node:stream';
 import { contentType, type Entity, type EntityTree, fieldValues, readTree } from '@sallyport/mime';
 import type { AttachmentStream, MessageText } from 'mailparser';
 import { LIMITS } from '../shared/limits.ts';
+import { shortened } from './shortened.ts';
 
 /** An attachment as a person would see it. */
 export interface Attachment {
@@ -37,7 +38,7 @@ export async function listAttachments(entity: Entity): Promise<readonly Attachme
     skipTextToHtml: true,
     skipImageLinks: true,
   });
-  const source = Readable.from(entity.content.open());
+  const source = Readable.from(shortened(entity.content));
   await new Promise<void>((resolve, reject) => {
     const fail = (cause: unknown): void => {
       source.destroy();

@@ -20,8 +20,19 @@ function entity(text: string): Entity {
 
 function opened(text: string): OpenedMessage {
   const root = entity(text);
-  return { root, layers: [], content: root, partial: false };
+  return { root, layers: [], content: root, partial: false, protectedHeader: NOT_PROTECTED };
 }
+
+const NOT_PROTECTED: OpenedMessage['protectedHeader'] = {
+  form: 'none',
+  coverage: 'nothing',
+  fields: [],
+  from: null,
+  changedOutside: [],
+  faults: [],
+  carrier: null,
+  withoutLegacyDisplay: null,
+};
 
 function rule(change: Partial<FilterRule> = {}): FilterRule {
   const parsed = parsePolicyDocument({});
@@ -153,6 +164,14 @@ test('names and types are refused or held as the rule says, refusal first', asyn
   assert.equal((await filterContent(opened(EXE), types, null)).kind, 'refuse');
   const none = rule({ refuseNames: [], refuseTypes: [] });
   assert.deepEqual(await filterContent(opened(EXE), none, null), { kind: 'clean', scanned: false });
+});
+
+test('a message that would be taken out of its wrapping is looked at as it would be handed on', async () => {
+  const head = 'Content-Type: message/rfc822\nContent-Transfer-Encoding: base64\n\n';
+  const message = opened(`${head}${crlf(EXE).toString('base64')}\n`);
+  assert.equal((await filterContent(message, rule(), null)).kind, 'clean');
+  const protectedHeader = { ...NOT_PROTECTED, form: 'rfc822', carrier: entity(EXE) } as const;
+  assert.equal((await filterContent({ ...message, protectedHeader }, rule(), null)).kind, 'refuse');
 });
 
 test('the size that counts is that of the content which was opened', async () => {

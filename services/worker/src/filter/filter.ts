@@ -1,5 +1,6 @@
 import type { OpenedMessage } from '@sallyport/domsec';
 import type { Content } from '@sallyport/mail';
+import type { Entity } from '@sallyport/mime';
 import type { FilterFacts, FilterRule } from '@sallyport/policy';
 import { type Attachment, AttachmentsUnreadable, listAttachments } from './attachments.ts';
 import { matchesGlob } from './glob.ts';
@@ -42,7 +43,7 @@ async function checkAttachments(
 ): Promise<FilterFacts | null> {
   let attachments: readonly Attachment[];
   try {
-    attachments = await listAttachments(message.content);
+    attachments = (await Promise.all(readable(message).map(listAttachments))).flat();
   } catch (error) {
     if (!(error instanceof AttachmentsUnreadable)) throw error;
     return { kind: 'hold', reason: error.message };
@@ -57,6 +58,11 @@ async function checkAttachments(
   if (refused !== undefined) return { kind: 'refuse', reason: describe(refused, 'forbidden') };
   const held = match(rule.holdNames, rule.holdTypes);
   return held === undefined ? null : { kind: 'hold', reason: describe(held, 'held for review') };
+}
+
+/** What is handed on as the message, if a message/rfc822 wrapping is taken off, is looked at too. */
+function readable({ content, protectedHeader: { form, carrier } }: OpenedMessage): Entity[] {
+  return form === 'rfc822' && carrier !== null ? [content, carrier] : [content];
 }
 
 /** As Windows would keep it: without the dots and blanks at its end. */

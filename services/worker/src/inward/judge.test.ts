@@ -234,6 +234,37 @@ test('I-class: a protected From of a partner brings in its rule, another outer F
   );
 });
 
+test('RFC 9788 4.4: a protected From is handed on if a signature is bound to it, else the outer one', async () => {
+  const header = 'From: bob@bravo.example\nSubject: [...]\n';
+  const marked = (from: string): string =>
+    `From: ${from}\nSubject: inside\nContent-Type: text/plain; hp="cipher"\n\nhello\n`;
+  const bound = await judged(
+    header,
+    await encrypt(sign(marked('eve@bravo.example'), bravoGateway)),
+  );
+  assert.equal(outcome(bound), 'deliver');
+  assert.ok(bound.kind === 'judged');
+  const shown = String(await readContent(bound.delivered));
+  assert.match(shown, /^From: eve@bravo\.example\r$/m);
+  assert.match(shown, /^Subject: inside\r$/m);
+  assert.doesNotMatch(shown, /bob@|X-Sallyport-Protected-From/);
+
+  const secret = await authEnvelopedData(
+    bufferContent(crlf(marked('boss@nowhere.example'))),
+    [dca.certificate],
+    { content: 'aes256-gcm', keyTransport: 'rsa-pkcs1v15' },
+  );
+  const entity = pkcs7MimeEntity(secret, { smimeType: 'authEnveloped-data' });
+  const inner = (await readContent(entity)).toString('latin1');
+  const unbound = await judged(header.replace('bob@bravo', 'x@nowhere'), inner);
+  assert.equal(outcome(unbound), 'deliver');
+  assert.ok(unbound.kind === 'judged');
+  const kept = String(await readContent(unbound.delivered));
+  assert.match(kept, /^From: x@nowhere\.example\r$/m);
+  assert.match(kept, /^X-Sallyport-Protected-From: boss@nowhere\.example\r$/m);
+  assert.match(kept, /^Subject: inside\r$/m);
+});
+
 test('design 4: unproven CBC content has one answer, whatever is inside', async () => {
   const insides = [
     TEXT,
@@ -288,4 +319,30 @@ test('SMTP smuggling: a bare line end out of a CMS object does not reach the nex
   const delivered = (await readContent(judgement.delivered)).toString('latin1');
   assert.match(delivered, /hello\r\n\.\r\n/);
   assert.doesNotMatch(delivered, /(^|[^\r])\n|\r(?!\n)/);
+});
+
+test('SM-4: what a signer announces is heard from those alone who are believed', async () => {
+  const heardFrom = async (header: string, inner: string): Promise<readonly string[]> => {
+    const judgement = await judged(header, inner);
+    assert.ok(judgement.kind === 'judged');
+    return judgement.heard.map(
+      ({ place, entry }) =>
+        `${place.rule} ${place.domain} ${entry.role} ${entry.capabilities.slice(0, 2).join()}`,
+    );
+  };
+  const fromAnn = sign(TEXT, alphaUser);
+  assert.deepEqual(await heardFrom('From: ann@alpha.example\n', fromAnn), [
+    'partner:Alpha alpha.example originator aes256-cbc,aes192-cbc',
+  ]);
+  assert.deepEqual(await heardFrom('From: bob@bravo.example\n', sign(TEXT, bravoGateway)), [
+    'partner:Bravo bravo.example domain aes256-cbc,aes192-cbc',
+  ]);
+  const nobody: readonly (readonly [header: string, inner: string])[] = [
+    ['From: ann@alpha.example\n', sign(TEXT, bravoForgery)], // not trusted for this author
+    ['From: eve@alpha.example\n', fromAnn], // not in the name of the author
+    ['From: ann@alpha.example\nSender: bob@bravo.example\n', fromAnn],
+    ['From: ann@alpha.example\n', fromAnn.replace(/^[A-Za-z0-9+/]{60}/m, (line) => line.slice(4))],
+    ['From: ann@alpha.example\n', TEXT],
+  ];
+  for (const [header, inner] of nobody) assert.deepEqual(await heardFrom(header, inner), []);
 });

@@ -1,12 +1,15 @@
 import {
+  bindsAuthor,
   claimedOriginators,
   deliveredMessage,
   formatAuthenticationResults,
   formatVerdict,
   judgeLayers,
+  labelsOf,
   type OpenedMessage,
   type Verdict,
 } from '@sallyport/domsec';
+import { isLimitFault, type LimitFaultId } from '@sallyport/faults';
 import type { ClientFacts } from '@sallyport/ipc';
 import {
   type Content,
@@ -24,6 +27,7 @@ import {
   inwardRuleFor,
 } from '@sallyport/policy';
 import type { ActivePolicy } from '@sallyport/policy-store/read';
+import { type Heard, heardIn } from '../capabilities/heard.ts';
 import { filterContent, type Scanner } from '../filter/filter.ts';
 import type { Keyring } from '../shared/keyholder-client.ts';
 import { openMessage } from '../shared/open-message.ts';
@@ -52,7 +56,7 @@ export interface JudgePorts {
 export type Judgement =
   | {
       readonly kind: 'malformed';
-      readonly fault: 'message-malformed' | 'limit-exceeded';
+      readonly fault: 'message-malformed' | LimitFaultId;
       readonly reason: string;
     }
   | {
@@ -63,6 +67,8 @@ export type Judgement =
       readonly delivered: Content;
       /** The outer header as received, for a report about it; null if it is too long to keep. */
       readonly outerHeader: string | null;
+      /** What its signers announce that they can read, as far as they may be believed. */
+      readonly heard: readonly Heard[];
     };
 
 /** Judges one message from outside: opens it, finds the rule, verifies, filters, decides. */
@@ -71,16 +77,17 @@ export async function judgeMessage(
   active: ActivePolicy,
   ports: JudgePorts,
 ): Promise<Judgement> {
-  const all = [...active.policy.partners.map((one) => one.trust), active.policy.default.trust];
+  const records = [...active.policy.partners, active.policy.default];
   const read = await openMessage({
     content: message.content,
     queueId: message.queueId,
     keyring: ports.keyring,
-    knownCertificates: certificatesOf(all.flatMap((trust) => trust.pinned)),
+    knownCertificates: certificatesOf(records.flatMap(({ trust }) => trust.pinned)),
     mayOpen: ports.mayOpen,
+    legacy: records.some(({ inbound }) => inbound.legacyAlgorithms === 'accept'),
   });
   if (read.kind === 'malformed') {
-    const fault = read.fault === 'limit-exceeded' ? 'limit-exceeded' : 'message-malformed';
+    const fault = isLimitFault(read.fault) ? read.fault : 'message-malformed';
     return { kind: 'malformed', fault, reason: read.reason };
   }
   const opened = read.message;
@@ -92,15 +99,21 @@ export async function judgeMessage(
   }
   // Without originators no signer's name fits, so nothing proves the integrity of such content.
   const originators = claimed.malformed ? [] : claimed.mailboxes;
+  const reversePath = domainOf(message.reversePath);
   const verdict = judgeLayers(opened, {
     originators,
     ...trustByOriginator(active.policy, originators, ports.now),
+    // Strictest of all that are claimed: an unproven inside cannot make it more lenient.
+    legacy: inwardRuleFor(active.policy, {
+      reversePath,
+      claimed: originators.map((mailbox) => mailbox.domain),
+    }).inbound.legacyAlgorithms,
   });
   const isProven = verdict.encryption !== 'domain' || verdict.integrity;
   // A rule that only an unproven inside brings in would answer a question about the plaintext.
   const claims = isProven ? originators : claimed.outer.mailboxes;
   const rule = inwardRuleFor(active.policy, {
-    reversePath: domainOf(message.reversePath),
+    reversePath,
     claimed: claims.map((mailbox) => mailbox.domain),
   });
   const decision = await decide({ message, opened, rule, verdict, active, ports });
@@ -108,6 +121,7 @@ export async function judgeMessage(
   const made = deliveredMessage(opened, {
     deliver: decision.kind === 'deliver' ? decision.deliver : 'as-received',
     authservId: ports.authservId,
+    isFromBound: bindsAuthor(verdict),
     added: [
       { name: 'X-Sallyport-Verdict', value: formatVerdict(verdict, flagged) },
       {
@@ -121,7 +135,9 @@ export async function judgeMessage(
   // What came out of a CMS object was never looked at by ingress: a bare CR or LF in it must not
   // reach the next hop, nor strand the message at egress.
   const delivered = opened.layers.length === 0 ? made : await canonicalise(made);
-  return { kind: 'judged', decision, verdict, delivered, outerHeader };
+  const { queueId } = message;
+  const heard = heardIn({ queueId, opened, verdict, originators, policy: active.policy });
+  return { kind: 'judged', decision, verdict, delivered, outerHeader, heard };
 }
 
 /** True if CBC content was opened, which proves nothing by itself (RFC 8551 section 6). */
@@ -161,6 +177,7 @@ async function decide(input: DecideInput): Promise<InwardDecision> {
     {
       verdict,
       filter,
+      labels: labelsOf(opened, verdict.layers),
       tls: message.client?.tls === null || message.client === null ? 'none' : 'encrypted',
       clientNameOk: clientNamesMatch(message.client, rule.clientNames),
       correlatedReport: report,

@@ -37,6 +37,7 @@ export interface Tools {
   readonly recorder: Recorder;
   readonly spool: Spool;
   readonly sent: HashIndex;
+  readonly learn?: NonNullable<InwardPorts['learn']>;
 }
 
 /** Everything that judging a message from outside needs. */

@@ -21,6 +21,7 @@ import { inwardRuleFor } from '@sallyport/policy';
 import type { PolicyReader } from '@sallyport/policy-store/read';
 import { PolicyUnavailable } from '@sallyport/policy-store/read';
 import type { QueueFileHeader, Spool } from '@sallyport/spool';
+import type { Heard } from '../capabilities/heard.ts';
 import { type Recorder, Unavailable } from '../shared/ports.ts';
 import { writeQueueFile } from '../shared/spool-client.ts';
 import { clientNamesMatch } from './client-name.ts';
@@ -39,6 +40,8 @@ export interface InwardPorts extends Omit<JudgePorts, 'now' | 'mayOpen'> {
   readonly askers: ReadonlyMap<string, RecipientAsker>;
   readonly mayOpenFor: (queueId: QueueId) => JudgePorts['mayOpen'];
   readonly decryptionFloorMs: number;
+  /** Takes in what partners announce; left out where nothing is learned. */
+  readonly learn?: (heard: readonly Heard[]) => void;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -108,14 +111,26 @@ async function judge(
   const startedMs = performance.now();
   const id = parseQueueId(params.queueId);
   if (id === null) throw new IpcRefused(null, 'no queue id');
+  // Design section 4: whatever becomes of a message once a key of ours was asked for, a surprise
+  // included, its time tells nobody where it failed. Mail that is taken has nothing to hide.
+  let isUnwrapped = false;
+  const mayOpenFor: InwardPorts['mayOpenFor'] = (queueId) => {
+    const mayOpen = ports.mayOpenFor(queueId);
+    return async (encryptedKey, contentDigest) => {
+      isUnwrapped = true;
+      return await mayOpen(encryptedKey, contentDigest);
+    };
+  };
+  const keepFloor = async (): Promise<void> =>
+    await padToFloor(startedMs, decryptionFloorMs(params.sizeBytes, ports.decryptionFloorMs));
   try {
-    const result = await judgeOne(id, params, ports, gone);
+    const result = await judgeOne(id, params, { ...ports, mayOpenFor }, gone);
+    const isTaken = result.kind === 'accept' && !isSecretHold(result);
     const secret = result.kind === 'refuse' && result.fault === 'decryption-failed';
-    if (secret || isSecretHold(result)) {
-      await padToFloor(startedMs, decryptionFloorMs(params.sizeBytes, ports.decryptionFloorMs));
-    }
+    if (secret || isSecretHold(result) || (isUnwrapped && !isTaken)) await keepFloor();
     return result;
   } catch (error) {
+    if (isUnwrapped) await keepFloor();
     if (!(error instanceof Unavailable)) throw error;
     ports.logger.warn('judgement.unavailable', { queueId: id, fault: error.fault, cause: error });
     return { kind: 'defer', fault: deferFault(error) };
@@ -175,6 +190,7 @@ async function judgeOne(
         await ports.spool.remove('tmp', result);
         return { kind: 'defer', fault: 'verdict-timeout' };
       }
+      if (decision.kind === 'deliver') ports.learn?.(judgement.heard);
       return { kind: 'accept', results: [{ id: result, folder }], sentence: decision.sentence };
     }
   }

@@ -1,4 +1,5 @@
 import { inwardProtocol, serveSocket } from '@sallyport/ipc';
+import { CapabilityLearner } from '../capabilities/learner.ts';
 import type { InwardOptions } from '../options.ts';
 import { Keyring } from '../shared/keyholder-client.ts';
 import { createRecorder } from '../shared/recorder-client.ts';
@@ -11,10 +12,14 @@ import { inwardHandlers } from './serve-inward.ts';
 export async function startInward(options: InwardOptions, runtime: Runtime): Promise<Started> {
   const { clock, logger } = runtime;
   const spool = await openSpool(options.spool, logger);
+  const recorder = createRecorder(options.recorderSocket);
+  const folder = options.capabilitiesFolder;
+  const learner = new CapabilityLearner({ folder, clock, recorder, logger });
   const ports = await createInwardPorts(options, runtime, {
     spool,
     sent: await openSentIndex(options, runtime),
-    recorder: createRecorder(options.recorderSocket),
+    recorder,
+    learn: (heard) => learner.learn(heard),
     keyring: new Keyring({ path: options.keyholderSocket, role: 'inward', clock }),
   });
   const server = await serveSocket({
@@ -26,6 +31,7 @@ export async function startInward(options: InwardOptions, runtime: Runtime): Pro
   return {
     close: async () => {
       await server.close();
+      await learner.close();
       await spool.close();
     },
   };

@@ -1,15 +1,18 @@
-import { protectedSizeEstimate } from '@sallyport/domsec';
+import { type OpenedMessage, protectedSizeEstimate, reviewState } from '@sallyport/domsec';
 import { type Mailbox, never, parseMailbox } from '@sallyport/mail';
 import {
   type AppliedPartner,
   decideOutward,
   type FilterFacts,
+  type OutboundPolicy,
   type OutwardDecision,
   outwardRuleFor,
+  type ReviewFacts,
+  withListDemand,
 } from '@sallyport/policy';
 import type { ActivePolicy } from '@sallyport/policy-store/read';
 import { locateForRecipient } from './certificates.ts';
-import type { MessageFacts } from './facts.ts';
+import { listFacts, type MessageFacts } from './facts.ts';
 import type { ForwardEntry, Job, OutwardPorts } from './job.ts';
 import { type Treatment, treatmentKey } from './protect.ts';
 
@@ -22,6 +25,7 @@ interface DecideAllInput {
   readonly job: Job;
   readonly pending: readonly ForwardEntry[];
   readonly facts: MessageFacts;
+  readonly message: OpenedMessage;
   readonly filter: FilterFacts;
 }
 
@@ -51,7 +55,10 @@ async function decideOne(
   ports: OutwardPorts,
 ): Promise<OutwardDecision> {
   const { job, facts, filter } = input;
-  const applied = appliedFor(recipient, job.active, ports.ownDomains);
+  const list = listFacts(facts.plan);
+  const rule = appliedFor(recipient, job.active, ports.ownDomains);
+  // What must be encrypted needs a certificate, whatever the rule says.
+  const applied = withListDemand(rule, list);
   const now = ports.clock.now();
   const located = await locateForRecipient(recipient, applied, ports.lookup, now);
   // The way to a find is told by `cert locate`; the way to none belongs in the log.
@@ -63,20 +70,36 @@ async function decideOne(
   const { outbound } = applied;
   const profile = outbound.sign === 'none' ? 'none' : outbound.profile;
   const encrypted = located.facts.kind === 'found';
+  const asked = { recipient, rule: applied.rule, now };
+  const certificate = await ports.capabilities.addTo(located.facts, asked);
   return decideOutward(
     {
       originator: facts.originator,
       innerSignatures: facts.innerSignatures,
-      certificate: located.facts,
+      review: reviewFacts(input, outbound),
+      list,
+      certificate,
       filter,
       waitedMs: now.getTime() - Date.parse(job.header.createdAt),
-      protectedBytes: protectedSizeEstimate(job.content.sizeBytes, { profile, encrypted }),
+      protectedBytes: protectedSizeEstimate(job.content.sizeBytes, {
+        profile,
+        encrypted,
+        headerBytes: input.message.root.headerBytes,
+      }),
       nextHopLimitBytes: await ports.nextHopLimit(recipient.domain),
       released: job.state.releasedAt !== null,
       now,
     },
     applied,
   );
+}
+
+function reviewFacts(
+  { message, facts }: DecideAllInput,
+  { review, reviewers }: OutboundPolicy,
+): ReviewFacts {
+  if (review === 'none') return { kind: 'none' };
+  return reviewState(message, facts.layers, { originators: facts.originators, reviewers });
 }
 
 /** Mail for our own people goes to the inner MTA as it is; only the filter looks at it. */
@@ -89,7 +112,7 @@ function appliedFor(
   if (!ownDomains.has(recipient.domain)) return applied;
   return {
     rule: 'own-domain',
-    outbound: { ...active.policy.default.outbound, sign: 'none', encrypt: 'none' },
+    outbound: { ...active.policy.default.outbound, sign: 'none', encrypt: 'none', review: 'none' },
     trust: active.policy.default.trust,
     agreement: undefined,
     domains: [],

@@ -1,5 +1,14 @@
-import { claimedOriginators, judgeLayers, type OpenedMessage } from '@sallyport/domsec';
-import type { Domain } from '@sallyport/mail';
+import {
+  claimedOriginators,
+  encapsulatedState,
+  judgeLayers,
+  type LayerReport,
+  type ListPlan,
+  type OpenedMessage,
+  planListHandling,
+  type SignedReceipt,
+} from '@sallyport/domsec';
+import type { Domain, Mailbox } from '@sallyport/mail';
 import type { OutwardFacts } from '@sallyport/policy';
 import type { ActivePolicy } from '@sallyport/policy-store/read';
 import type { QueueFileHeader } from '@sallyport/spool';
@@ -11,6 +20,11 @@ export interface MessageFacts {
   readonly innerSignatures: OutwardFacts['innerSignatures'];
   /** The domain whose authority would sign; null if the author is not ours. */
   readonly authorDomain: Domain | null;
+  /** Where the domain signature would go (RFC 3183 section 5). */
+  readonly plan: ListPlan;
+  /** What the signatures on it turned out to be, and for whom: a review may be looked for. */
+  readonly layers: readonly LayerReport[];
+  readonly originators: readonly Mailbox[];
 }
 
 /** Establishes who sent it and whether what it carries is sound (DS-G1, DS-G2). */
@@ -18,40 +32,43 @@ export function messageFacts(
   header: QueueFileHeader,
   message: OpenedMessage,
   ownDomains: ReadonlySet<string>,
-  active: ActivePolicy,
-  now: Date,
+  context: {
+    readonly active: ActivePolicy;
+    readonly now: Date;
+    /** A signed receipt that the message is; its signature must be good like any other. */
+    readonly receipt: SignedReceipt | null;
+  },
 ): MessageFacts {
+  const { active, now, receipt } = context;
   const claimed = claimedOriginators(message);
-  const [author] = claimed.mailboxes;
-  const ours = claimed.mailboxes.every((mailbox) => ownDomains.has(mailbox.domain));
+  const originators = claimed.mailboxes;
+  const [author] = originators;
+  const ours = originators.every((mailbox) => ownDomains.has(mailbox.domain));
   const authorDomain = ours && !claimed.malformed ? (author?.domain ?? null) : null;
   const evidence = header.evidence !== null || header.origin === 'gateway';
-  return {
-    originator: evidence && authorDomain !== null ? 'authenticated' : 'unknown',
-    innerSignatures: innerSignatures(message, active, now),
-    authorDomain,
-  };
-}
-
-// RFC 3183 section 3.2: all signatures present must be valid, those inside encryption included.
-// What we cannot look into may hold some: it counts as unverifiable.
-function innerSignatures(
-  message: OpenedMessage,
-  active: ActivePolicy,
-  now: Date,
-): OutwardFacts['innerSignatures'] {
   const trusts = [active.policy.default.trust];
-  const verdict = judgeLayers(message, {
-    originators: claimedOriginators(message).mailboxes,
+  const signed =
+    receipt === null ? message : { ...message, layers: [...message.layers, receipt.layer] };
+  const { layers } = judgeLayers(signed, {
+    originators,
     validate: signerValidator(trusts, now),
     naming: namingOptions(trusts, [], now),
   });
-  const states = verdict.layers.flatMap((layer) => {
-    if (layer.kind === 'broken') return ['invalid'];
-    if (layer.kind === 'encrypted') return layer.state === 'opened' ? [] : ['unverifiable'];
-    return layer.kind === 'signed' ? [layer.state] : [];
-  });
-  if (states.includes('invalid')) return 'invalid';
-  if (states.includes('unverifiable')) return 'unverifiable';
-  return states.length === 0 ? 'none' : 'valid';
+  return {
+    originator: evidence && authorDomain !== null ? 'authenticated' : 'unknown',
+    // RFC 3183 section 3.2: all signatures present must be valid, those inside encryption included.
+    innerSignatures: encapsulatedState(layers),
+    authorDomain,
+    plan: planListHandling(message, layers),
+    layers,
+    originators,
+  };
+}
+
+/** What list handling demands, in the words of policy. */
+export function listFacts(plan: ListPlan): NonNullable<OutwardFacts['list']> {
+  if (plan.kind === 'refused') {
+    return { kind: 'unusable', fault: plan.fault, reason: plan.reason };
+  }
+  return plan.kind === 'rebuild' && plan.mustEncrypt ? { kind: 'must-encrypt' } : { kind: 'plain' };
 }

@@ -1,3 +1,4 @@
+import { readReceipt } from '@sallyport/domsec';
 import { type FaultId, faultOf } from '@sallyport/faults';
 import { parseQueueId, type QueueId } from '@sallyport/mail';
 import { fieldValues } from '@sallyport/mime';
@@ -5,6 +6,7 @@ import { filterRuleFor } from '@sallyport/policy';
 import { type ActivePolicy, PolicyUnavailable } from '@sallyport/policy-store/read';
 import type { QueueFileHeader } from '@sallyport/spool';
 import { filterContent } from '../filter/filter.ts';
+import { LIMITS } from '../shared/limits.ts';
 import { openMessage } from '../shared/open-message.ts';
 import { Unavailable } from '../shared/ports.ts';
 import { decideAll, groupByTreatment } from './decide-recipients.ts';
@@ -99,16 +101,20 @@ async function work(job: Job, ports: OutwardPorts): Promise<JobResult> {
     return await finish(job, ports);
   }
   const now = ports.clock.now();
-  const facts = messageFacts(header, read.message, ports.ownDomains, active, now);
+  const receipt = await readReceipt(read.message, { limits: LIMITS, knownCertificates: [] });
+  const facts = messageFacts(header, read.message, ports.ownDomains, { active, now, receipt });
   const filter = await filterContent(
     read.message,
     filterRuleFor(active.policy, 'outward'),
     ports.scanner,
   );
-  const decided = await decideAll({ job, pending, facts, filter }, ports);
-  const protector = new Protector(read.message.root, () => {
-    if (facts.authorDomain === null) throw new Unavailable('own-key-unavailable');
-    return ports.keyring.signerFor(facts.authorDomain, job.acceptedAs);
+  const decided = await decideAll({ job, pending, facts, message: read.message, filter }, ports);
+  const protector = new Protector(read.message.root, facts.plan, {
+    signers: () => {
+      if (facts.authorDomain === null) throw new Unavailable('own-key-unavailable');
+      return ports.keyring.signersFor(facts.authorDomain, job.acceptedAs);
+    },
+    confidentialityChain: () => ports.keyring.confidentialityChain(facts.authorDomain),
   });
   const groups = groupByTreatment(decided);
   const settle = (recipients: readonly ForwardEntry[]): void => {

@@ -4,6 +4,7 @@ import type { Clock, Content, QueueId } from '@sallyport/mail';
 import type { ActivePolicy, PolicyReader } from '@sallyport/policy-store/read';
 import type { RetrySchedule } from '@sallyport/queue';
 import type { QueueFileHeader } from '@sallyport/spool';
+import type { KnownCapabilities } from '../capabilities/known-capabilities.ts';
 import type { Scanner } from '../filter/filter.ts';
 import type { HashIndex } from '../shared/hash-index.ts';
 import type { Keyring } from '../shared/keyholder-client.ts';
@@ -16,6 +17,7 @@ export interface OutwardPorts extends ReportPorts {
   readonly lookup: LocatePorts;
   readonly scanner: Scanner | null;
   readonly sent: HashIndex;
+  readonly capabilities: KnownCapabilities;
   /** What the next hop of a domain takes, in bytes; null if it does not say. */
   readonly nextHopLimit: (domain: string) => Promise<number | null>;
   /** Tells egress that there is a new message in `outgoing`. */

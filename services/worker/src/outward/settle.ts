@@ -5,7 +5,7 @@ import type { QueueFileHeader } from '@sallyport/spool';
 import { writeQueueFile } from '../shared/spool-client.ts';
 import type { Group, Held } from './decide-recipients.ts';
 import type { ForwardEntry, Job, OutwardPorts } from './job.ts';
-import { type Protector, type Treatment, treatmentKey } from './protect.ts';
+import { type Protector, type Treatment, treatmentLabel } from './protect.ts';
 import { reportToAuthor } from './reports.ts';
 
 /** Protects the message for a group and puts it into `outgoing`. */
@@ -18,7 +18,7 @@ export async function sendOn(
   const { decision, recipients } = group;
   await recordDecision(job, decision, recipients.length, ports);
   // The id follows from what it is: after a crash the same work lands in the same file.
-  const label = `${treatmentKey(decision)}|${recipients.map((one) => one.path).join('|')}`;
+  const label = `${treatmentLabel(decision)}|${recipients.map((one) => one.path).join('|')}`;
   const id = childQueueId(job.header.id, label);
   const content = await protector.protect(decision);
   const { policyVersion, ...extra } = { ...job.header.extra, policyVersion: job.active.version };
@@ -45,9 +45,7 @@ export async function sendOn(
       profile: decision.kind === 'pass' ? null : decision.profile,
       signed: decision.kind === 'sign-only' || (decision.kind === 'protect' && decision.sign),
       encryption: decision.kind === 'protect' ? 'domain' : 'none',
-      ...(decision.kind === 'protect'
-        ? { certificates: [decision.encryptTo.certificate.fingerprint] }
-        : {}),
+      ...(decision.kind === 'protect' ? encryptionFacts(decision) : {}),
       sentence: decision.sentence,
       rule: decision.rule.slice(0, 128),
     },
@@ -68,6 +66,15 @@ export function rememberSent(messageIds: readonly string[], ports: OutwardPorts)
     .catch((cause: unknown) => ports.logger.warn('sent.not-remembered', { cause }));
 }
 
+function encryptionFacts(decision: Extract<Treatment, { kind: 'protect' }>) {
+  const { content, keyTransport, encryptTo } = decision;
+  return {
+    contentAlgorithm: content,
+    keyTransport,
+    certificates: [encryptTo.certificate.fingerprint],
+  };
+}
+
 async function recordDecision(
   job: Job,
   decision: OutwardDecision,
@@ -81,6 +88,13 @@ async function recordDecision(
       decision: decision.kind,
       recipients,
       ...('fault' in decision ? { fault: decision.fault } : {}),
+      ...(decision.kind === 'protect'
+        ? {
+            ...encryptionFacts(decision),
+            contentSource: decision.contentSource,
+            keyTransportSource: decision.keyTransportSource,
+          }
+        : {}),
       sentence: decision.sentence.slice(0, 2_000),
       rule: decision.rule.slice(0, 128),
       policyVersion: job.active.version,

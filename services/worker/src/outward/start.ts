@@ -1,5 +1,6 @@
 import { connectSocket, egressProtocol, hintProtocol, serveSocket } from '@sallyport/ipc';
 import { parseMailbox, type QueueId } from '@sallyport/mail';
+import { KnownCapabilities } from '../capabilities/known-capabilities.ts';
 import { createInwardPorts, openSentIndex } from '../inward/ports.ts';
 import { releaseInward } from '../inward/release.ts';
 import type { OutwardOptions } from '../options.ts';
@@ -49,6 +50,7 @@ export async function startOutward(options: OutwardOptions, runtime: Runtime): P
     policy: inward.policy,
     scanner: inward.scanner,
     lookup: createLookupPorts(options, clock),
+    capabilities: new KnownCapabilities(options.capabilitiesFolder),
     ownDomains: new Set(options.domains.map((domain) => domain.name)),
     nextHopLimit: nextHopLimits(egress, clock),
     gatewayName: options.gatewayName,

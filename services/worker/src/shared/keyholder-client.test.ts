@@ -31,7 +31,7 @@ const KARI: UnwrapRequest = {
     kind: 'kari',
     curve: 'p256',
     originatorPublicKey: Buffer.from([4, 1, 2]),
-    kdfHash: 'sha256',
+    kdf: { kind: 'x963', hash: 'sha256' },
     ukm: null,
     wrap: 'aes256',
     wrapParameters: 'null',
@@ -67,7 +67,7 @@ test('RFC 5753 7.2: the keyholder learns the parameters of the wrap as they stoo
     ['absent', 'null'],
   );
   await assert.rejects(
-    keyring.signerFor('acme.example' as never, id),
+    keyring.signersFor('acme.example' as never, id),
     /does not sign/,
     'worker inward cannot sign',
   );

@@ -1,4 +1,4 @@
-import type { SignatureAlgorithmName } from '@sallyport/cms';
+import { chooseSignature, type NonEmpty } from '@sallyport/cms';
 import type { DomainSigner, KeyUnwrapper, OwnRecipient, UnwrapRequest } from '@sallyport/domsec';
 import {
   connectSocket,
@@ -12,10 +12,13 @@ import {
 } from '@sallyport/ipc';
 import { type Clock, type Domain, isSameOrSubdomain, type QueueId } from '@sallyport/mail';
 import { type Certificate, parseCertificate } from '@sallyport/pki';
+import { essParams } from './ess-params.ts';
 import { Unavailable } from './ports.ts';
 
 const DEADLINE_MS = 15_000;
 const KEYS_FRESH_MS = 5_000;
+/** Keys that sign one message side by side. */
+const MAX_SIGNERS = 4;
 
 type InwardClient = IpcClient<typeof keyholderInwardProtocol>;
 type OutwardClient = IpcClient<typeof keyholderOutwardProtocol>;
@@ -80,47 +83,42 @@ export class Keyring {
   }
 
   /**
-   * The signer for a domain: its own key, or that of the nearest domain above it (DS-N3).
+   * The signers for a domain: every key in use of its own authority, or of the nearest domain above
+   * it (DS-N3). They sign side by side, with RSA and ECDSA for example (DS-G5).
    *
    * @throws Unavailable, with `own-key-unavailable` if there is none.
    */
-  async signerFor(
-    domain: Domain,
-    queueId: QueueId,
-  ): Promise<DomainSigner & { readonly keyId: string }> {
+  async signersFor(domain: Domain, queueId: QueueId): Promise<NonEmpty<OwnSigner>> {
     const client = this.#outward;
     if (client === null) throw new Error('worker inward does not sign');
-    const key = (await this.#list())
-      .filter((one) => one.class === 'domain-signing' && one.state === 'active')
+    const keys = this.#nearest(await this.#list(), 'domain-signing', domain);
+    const [first, ...others] = keys.flatMap((one) => signerOf(one, queueId, client) ?? []);
+    if (first === undefined) throw new Unavailable('own-key-unavailable');
+    return [first, ...others.slice(0, MAX_SIGNERS - 1)];
+  }
+
+  /** The certificates in use that mail to a domain of ours is encrypted to. @throws Unavailable */
+  async confidentialityChain(domain: Domain | null): Promise<readonly Buffer[]> {
+    if (domain === null) return [];
+    const keys = this.#nearest(await this.#list(), 'domain-confidentiality', domain);
+    return keys.map(({ certificate }) => certificate.der);
+  }
+
+  #nearest(
+    keys: readonly PublicKeyRecord[],
+    keyClass: PublicKeyRecord['class'],
+    domain: Domain,
+  ): readonly CertifiedKey[] {
+    const fitting = keys
+      .filter((one) => one.class === keyClass && one.state === 'active')
       .filter((one) => isSameOrSubdomain(domain, one.domain as Domain))
-      .sort((a, b) => b.domain.length - a.domain.length)[0];
-    const certificate = key === undefined ? null : this.#certificate(key);
-    if (key === undefined || certificate === null) throw new Unavailable('own-key-unavailable');
-    const chain = [certificate.der, ...key.chain.map((der) => Buffer.from(der, 'base64'))];
-    const digestAlgorithm = 'sha256';
-    return {
-      keyId: key.keyId,
-      certificate,
-      chain,
-      digestAlgorithm,
-      signatureAlgorithm: signatureAlgorithmOf(certificate),
-      sign: async ({ digest, signatureTypes }) => {
-        const result = await guarded(() =>
-          client.call('sign', {
-            keyId: key.keyId,
-            queueId,
-            digestAlgorithm,
-            digest: digest.toString('base64'),
-            signatureTypes: [...signatureTypes],
-            attributes: [],
-          }),
-        );
-        return {
-          signedAttrs: Buffer.from(result.signedAttrs, 'base64'),
-          signature: Buffer.from(result.signature, 'base64'),
-        };
-      },
-    };
+      .sort((a, b) => b.domain.length - a.domain.length);
+    return fitting
+      .filter((one) => one.domain === fitting[0]?.domain)
+      .flatMap((key) => {
+        const certificate = this.#certificate(key);
+        return certificate === null ? [] : [{ key, certificate }];
+      });
   }
 
   async #list(): Promise<readonly PublicKeyRecord[]> {
@@ -144,11 +142,49 @@ export class Keyring {
   }
 }
 
-function signatureAlgorithmOf(certificate: Certificate): SignatureAlgorithmName {
-  return certificate.publicKey().asymmetricKeyType === 'ec' ? 'ecdsa-sha256' : 'rsa-sha256';
+interface CertifiedKey {
+  readonly key: PublicKeyRecord;
+  readonly certificate: Certificate;
 }
 
-function recipientParams({ recipient }: UnwrapRequest): UnwrapRecipient {
+type OwnSigner = DomainSigner & { readonly keyId: string };
+
+/** @returns null for a key that does not sign. */
+function signerOf(
+  { key, certificate }: CertifiedKey,
+  queueId: QueueId,
+  client: Pick<OutwardClient, 'call'>,
+): OwnSigner | null {
+  const { keyId } = key;
+  const choice = chooseSignature(certificate.spki);
+  if (choice.kind === 'unusable') return null;
+  const { digestAlgorithm, signatureAlgorithm } = choice;
+  return {
+    keyId,
+    certificate,
+    chain: [certificate.der, ...key.chain.map((der) => Buffer.from(der, 'base64'))],
+    digestAlgorithm,
+    signatureAlgorithm,
+    sign: async ({ digest, signatureTypes, attributes }) => {
+      const result = await guarded(() =>
+        client.call('sign', {
+          keyId,
+          queueId,
+          digestAlgorithm,
+          digest: digest.toString('base64'),
+          signatureTypes: [...signatureTypes],
+          attributes: attributes.map(essParams),
+        }),
+      );
+      return {
+        signedAttrs: Buffer.from(result.signedAttrs, 'base64'),
+        signature: Buffer.from(result.signature, 'base64'),
+      };
+    },
+  };
+}
+
+export function recipientParams({ recipient }: UnwrapRequest): UnwrapRecipient {
   const encryptedKey = recipient.encryptedKey.toString('base64');
   if (recipient.kind === 'ktri') {
     const { algorithm } = recipient;
@@ -160,16 +196,16 @@ function recipientParams({ recipient }: UnwrapRequest): UnwrapRecipient {
       encryptedKey,
     };
   }
-  return {
-    kind: 'kari',
-    curve: recipient.curve,
-    originatorPublicKey: recipient.originatorPublicKey.toString('base64'),
-    kdf: { hash: recipient.kdfHash },
-    ukm: recipient.ukm?.toString('base64') ?? null,
-    wrap: recipient.wrap,
-    wrapParameters: recipient.wrapParameters,
-    encryptedKey,
-  };
+  const { kind, wrap, wrapParameters } = recipient;
+  const ukm = recipient.ukm?.toString('base64') ?? null;
+  if (kind === 'kem') {
+    const { set, kdf } = recipient;
+    const ciphertext = recipient.ciphertext.toString('base64');
+    return { kind, set, ciphertext, kdf, ukm, wrap, wrapParameters, encryptedKey };
+  }
+  const { curve, kdf } = recipient;
+  const originatorPublicKey = recipient.originatorPublicKey.toString('base64');
+  return { kind, curve, originatorPublicKey, kdf, ukm, wrap, wrapParameters, encryptedKey };
 }
 
 async function guarded<T>(call: () => Promise<T>): Promise<T> {

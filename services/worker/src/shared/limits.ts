@@ -1,4 +1,4 @@
-/** Bounds of what a worker takes apart; over one of them is `limit-exceeded` (TM-7). */
+/** Bounds of what a worker takes apart; over one of them is the fault of that limit (TM-7). */
 export const LIMITS = {
   mime: {
     maxHeaderBytes: 1024 * 1024,

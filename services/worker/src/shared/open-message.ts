@@ -15,12 +15,15 @@ export async function openMessage(options: {
   readonly keyring: Keyring;
   readonly knownCertificates: readonly Certificate[];
   readonly mayOpen: (encryptedKey: Buffer, contentDigest: Buffer) => Promise<boolean>;
+  /** Some rule accepts algorithms of the past: work them out, and let the judgement say. */
+  readonly legacy?: boolean;
 }): Promise<ReadMessage> {
   return await openLayers(options.content, {
     ownRecipients: await options.keyring.ownRecipients(),
     unwrapper: options.keyring.unwrapperFor(options.queueId),
     mayOpen: options.mayOpen,
     knownCertificates: options.knownCertificates,
+    legacy: options.legacy ?? false,
     limits: LIMITS,
   });
 }

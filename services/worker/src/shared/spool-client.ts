@@ -32,7 +32,7 @@ export async function writeQueueFile(
   await spool.discardLeftOver(header.id);
   const writer = await spool.create('tmp', header, reader);
   try {
-    for await (const chunk of content.open()) await writer.write(Buffer.from(chunk));
+    for await (const chunk of content.open()) await writer.write(chunk);
     await writer.finish({ syncNow: true });
   } catch (error) {
     await writer.abort();

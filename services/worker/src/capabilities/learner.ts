@@ -1,0 +1,226 @@
+import { type FileHandle, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Logger } from '@sallyport/log';
+import { type Clock, never } from '@sallyport/mail';
+import type { Recorder } from '../shared/ports.ts';
+import {
+  DEFAULT_PREFIX,
+  type Entry,
+  formatFile,
+  isSame,
+  type Outcome,
+  PARTNER_PREFIX,
+  parseFile,
+  pathOf,
+  takeIn,
+} from './capability-file.ts';
+import type { Heard } from './heard.ts';
+
+/** Files kept: strangers push out strangers, never a partner. */
+const MAX_FILES = { [PARTNER_PREFIX]: 10_000, [DEFAULT_PREFIX]: 500 } as const;
+const MAX_WAITING = 1_000;
+const MAX_CACHED = 500;
+/** A list that only became younger waits so long for others. */
+const REFRESH_MS = 5_000;
+
+interface Known {
+  readonly place: Heard['place'];
+  entries: readonly Entry[];
+  /** True if the disk does not have it yet. */
+  isDirty: boolean;
+}
+
+/**
+ * Writes what partners announce (RFC 8551 section 2.7.1); worker inward is the one process that
+ * does. Nobody waits for it: mail that a crash makes it forget is heard again with the next.
+ */
+export class CapabilityLearner {
+  readonly #folder: string;
+  readonly #clock: Clock;
+  readonly #recorder: Recorder;
+  readonly #logger: Logger;
+  readonly #known = new Map<string, Known>();
+  #queue: Promise<void> = Promise.resolve();
+  #waiting = 0;
+  #flushing: AbortController | null = null;
+
+  constructor(options: {
+    readonly folder: string;
+    readonly clock: Clock;
+    readonly recorder: Recorder;
+    readonly logger: Logger;
+  }) {
+    this.#folder = options.folder;
+    this.#clock = options.clock;
+    this.#recorder = options.recorder;
+    this.#logger = options.logger;
+  }
+
+  /** Takes in what a message announced, in the order of the calls; returns at once. */
+  learn(heard: readonly Heard[]): void {
+    for (const one of heard) {
+      if (this.#waiting >= MAX_WAITING) return;
+      this.#waiting += 1;
+      this.#run(() => this.#learnOne(one).finally(() => (this.#waiting -= 1)));
+    }
+  }
+
+  /** Takes in what was heard so far and puts on disk what is not there yet. */
+  async close(): Promise<void> {
+    this.#flushing?.abort();
+    this.#run(() => this.#flush());
+    await this.#queue;
+  }
+
+  #run(work: () => Promise<void>): void {
+    this.#queue = this.#queue.then(work).catch((cause: unknown) => {
+      this.#logger.warn('capabilities.not-kept', { cause });
+    });
+  }
+
+  async #learnOne({ place, entry }: Heard): Promise<void> {
+    const path = pathOf(this.#folder, place);
+    const known = await this.#load(path, place);
+    const taken = takeIn(known.entries, entry, this.#clock.now());
+    if (taken.entries !== known.entries) {
+      known.entries = taken.entries;
+      known.isDirty = true;
+    }
+    switch (taken.outcome) {
+      case 'new':
+      case 'changed':
+        await this.#write(path, known);
+        await this.#recorder.record(
+          {
+            kind: 'capabilities-learned',
+            outcome: taken.outcome,
+            ...factsOf(place, entry, taken.outcome),
+          },
+          false,
+        );
+        break;
+      case 'refreshed':
+        this.#flushLater();
+        break;
+      case 'older':
+      case 'in-future':
+      case 'too-old':
+        // What says nothing else than what is known needs no word.
+        if (taken.known !== null && isSame(taken.known, entry)) break;
+        await this.#recorder.record(
+          {
+            kind: 'capabilities-ignored',
+            outcome: taken.outcome,
+            ...factsOf(place, entry, taken.outcome),
+          },
+          false,
+        );
+        break;
+      default:
+        never(taken.outcome);
+    }
+  }
+
+  async #load(path: string, place: Heard['place']): Promise<Known> {
+    const cached = this.#known.get(path);
+    if (cached !== undefined) {
+      this.#known.delete(path);
+      this.#known.set(path, cached);
+      return cached;
+    }
+    const text = await readFile(path, 'utf8').catch(emptyIfGone);
+    const known = { place, entries: parseFile(text), isDirty: false };
+    this.#known.set(path, known);
+    if (this.#known.size > MAX_CACHED) await this.#forgetOldest();
+    return known;
+  }
+
+  async #forgetOldest(): Promise<void> {
+    const [oldest] = this.#known;
+    if (oldest === undefined) return;
+    const [path, known] = oldest;
+    if (known.isDirty) await this.#write(path, known);
+    this.#known.delete(path);
+  }
+
+  #flushLater(): void {
+    if (this.#flushing !== null) return;
+    const waiting = new AbortController();
+    this.#flushing = waiting;
+    sleep(REFRESH_MS, undefined, { signal: waiting.signal, ref: false })
+      .then(() => this.#run(() => this.#flush()))
+      .catch(() => undefined); // the gateway stops, and writes all of it
+  }
+
+  async #flush(): Promise<void> {
+    this.#flushing = null;
+    for (const [path, known] of this.#known) if (known.isDirty) await this.#write(path, known);
+  }
+
+  async #write(path: string, known: Known): Promise<void> {
+    const isNew = (await stat(path).catch(() => null)) === null;
+    if (isNew) await this.#makeRoom(path);
+    const temporary = `${path}.new`;
+    const file = await open(temporary, 'w', 0o600);
+    await writeAll(file, formatFile(known.place, known.entries));
+    await rename(temporary, path);
+    known.isDirty = false;
+  }
+
+  /** The files that were not written for the longest time go first. */
+  async #makeRoom(path: string): Promise<void> {
+    const prefix = basename(path).startsWith(PARTNER_PREFIX) ? PARTNER_PREFIX : DEFAULT_PREFIX;
+    const names = (await readdir(this.#folder)).filter((name) => name.startsWith(prefix));
+    if (names.length < MAX_FILES[prefix]) return;
+    const files = await Promise.all(
+      names.map(async (name) => {
+        const at = join(this.#folder, name);
+        return { at, time: (await stat(at).catch(() => null))?.mtimeMs ?? 0 };
+      }),
+    );
+    files.sort((a, b) => a.time - b.time);
+    for (const { at } of files.slice(0, files.length - MAX_FILES[prefix] + 1)) {
+      await rm(at, { force: true });
+      this.#known.delete(at);
+    }
+  }
+}
+
+function factsOf({ domain, rule }: Heard['place'], entry: Entry, outcome: Outcome) {
+  const { queueId, role, certificate, signingTime, capabilities } = entry;
+  const sentence = SENTENCES[outcome](domain);
+  return {
+    queueId,
+    domain,
+    role,
+    certificate,
+    signingTime,
+    capabilities,
+    sentence,
+    rule: rule.slice(0, 128),
+  };
+}
+
+const SENTENCES: Readonly<Record<Outcome, (domain: string) => string>> = {
+  new: (domain) => `Learned what ${domain} can read.`,
+  changed: (domain) => `${domain} announces something else than before; it counts from now on.`,
+  refreshed: (domain) => `${domain} announces what is known.`,
+  older: (domain) => `Not learned for ${domain}: a message that was signed later says otherwise.`,
+  'in-future': (domain) => `Not learned for ${domain}: the signing time lies in the future.`,
+  'too-old': (domain) => `Not learned for ${domain}: the message was signed too long ago.`,
+};
+
+async function writeAll(file: FileHandle, text: string): Promise<void> {
+  try {
+    await file.writeFile(text);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+function emptyIfGone(error: unknown): string {
+  if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return '';
+  throw error;
+}

@@ -1,0 +1,3 @@
+import { testColumn } from '../interop/matrix/column-tests.ts';
+
+testColumn('bouncy-castle');
