@@ -128,7 +128,7 @@ function digestNameOf(view: SignerInfoView): ReadDigestName | null {
 function pssSaltLengthOf(view: SignerInfoView, digest: ReadDigestName): number | null {
   if (view.signatureParameters === null) return null;
   try {
-    const reader = new DerReader(readOnly(view.signatureParameters));
+    const reader = new DerReader(readOnly(view.signatureParameters).bytes).sequence();
     const hash = reader.optionalExplicit(0);
     const mask = reader.optionalExplicit(1);
     const salt = reader.optionalExplicit(2)?.smallInteger() ?? 20;

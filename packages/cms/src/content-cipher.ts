@@ -132,7 +132,7 @@ function fixedIv(name: ContentName, parameters: Tlv): Buffer | null {
 
 function gcmParameters(parameters: Tlv | null): { iv: Buffer | null; tagBytes: number } {
   if (parameters === null) return { iv: null, tagBytes: GCM_DEFAULT_TAG_BYTES };
-  const reader = new DerReader(parameters);
+  const reader = new DerReader(parameters.bytes).sequence();
   const nonce = reader.octetString();
   const tagBytes = reader.isAtEnd ? GCM_DEFAULT_TAG_BYTES : reader.smallInteger();
   reader.end();

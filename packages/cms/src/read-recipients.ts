@@ -78,7 +78,7 @@ const OAEP_DEFAULTS: KeyTransportAlgorithm = {
 
 // RSAES-OAEP-params (RFC 8017 section A.2.1)
 function readOaep(parameters: Tlv): KeyTransportAlgorithm | null {
-  const reader = new DerReader(parameters);
+  const reader = new DerReader(parameters.bytes).sequence();
   const hash = readHash(reader.optionalExplicit(0));
   const mgf = reader.optionalExplicit(1);
   const mgf1Hash = mgf === null ? 'sha1' : readMgf1(mgf);

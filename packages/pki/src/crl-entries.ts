@@ -1,5 +1,5 @@
 import { decodeTime, readTlv, type Tlv } from '@sallyport/der';
-import { attempt, isUniversal, MalformedError, STRICT, TAG, whole } from './asn1.ts';
+import { attempt, integerOf, isUniversal, MalformedError, STRICT, TAG, whole } from './asn1.ts';
 
 import { parseExtensionList } from './extensions.ts';
 import { generalNamesIn } from './general-names.ts';
@@ -94,9 +94,10 @@ function parseEntry(tlv: Tlv): RawEntry {
   if (!isUniversal(tlv, TAG.sequence)) throw new MalformedError('a CRL entry is no SEQUENCE');
   const { value } = tlv;
   const serial = readTlv(value, 0, STRICT);
-  if (!isUniversal(serial, TAG.integer) || serial.value.length > MAX_SERIAL_BYTES) {
+  if (!isUniversal(serial, TAG.integer)) {
     throw new MalformedError('a CRL entry lacks its serial number');
   }
+  integerOf(serial, 'the serial number of a CRL entry', MAX_SERIAL_BYTES);
   const date = readTlv(value, serial.bytes.length, STRICT);
   const end = serial.bytes.length + date.bytes.length;
   if (end === value.length) return { serial: serial.value, date, ...PLAIN };
@@ -105,6 +106,10 @@ function parseEntry(tlv: Tlv): RawEntry {
     throw new MalformedError('a CRL entry has a field that does not belong there');
   }
   return { serial: serial.value, date, ...parseEntryExtensions(extensions) };
+}
+
+function isPadding(octet: number): boolean {
+  return octet === 0 || octet === 0xff;
 }
 
 /**
@@ -118,6 +123,8 @@ function endOfPlainEntry(bytes: Buffer, at: number): number {
   const end = at + 2 + length;
   if (bytes[at] !== 0x30 || length >= 0x80 || bytes[at + 2] !== TAG.integer) return -1;
   if (serialLength === 0 || serialLength > MAX_SERIAL_BYTES || end > bytes.length) return -1;
+  // A padded serial would match no certificate: it is read, and refused, below.
+  if (serialLength > 1 && isPadding(bytes[at + 4] ?? 0)) return -1;
   const date = at + 4 + serialLength;
   const afterDate = date + 2 + UTC_TIME_BYTES;
   if (bytes[date] !== TAG.utcTime || bytes[date + 1] !== UTC_TIME_BYTES) return -1;

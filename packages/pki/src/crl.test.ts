@@ -295,6 +295,41 @@ test('a pinned certificate is good until its own issuer says that it is revoked'
   assert.equal(codeOf(pin([lie], [namesake.certificate])), 'valid', 'a stranger revokes nothing');
 });
 
+test('an end entity that one path shows to be revoked is refused on every other path', () => {
+  // Two CA certificates of one key, below two anchors; only the first anchor's clerk knows better.
+  const other = certificate({ cn: 'Other root', extensions: CA_EXTENSIONS });
+  const cross = certificate({
+    cn: 'CA',
+    issuer: other,
+    privateKey: ca.privateKey,
+    extensions: CA_EXTENSIONS,
+  });
+  const clerk = certificate({ cn: 'Clerk', issuer: root, extensions: [keyUsage('cRLSign')] });
+  const party = pointed(der.explicit(2, der.explicit(4, nameOf('Clerk'))));
+  const revoking = crl({
+    issuer: clerk,
+    entries: [entry({ serial: party.certificate.serial, issuer: ca.certificate.subject })],
+    extensions: [idp(der.implicit(4, der.boolean(true)))],
+  });
+  const orders = [
+    [ca.certificate, cross.certificate],
+    [cross.certificate, ca.certificate],
+  ];
+  const codes = orders.map((pair) =>
+    codeOf(
+      validatePath({
+        leaf: party.certificate,
+        intermediates: [...pair, clerk.certificate],
+        anchors: [root.certificate, other.certificate],
+        time: NOW,
+        purpose: 'any',
+        revocation: { mode: 'hard', crls: [rootCrl, crl({ issuer: other }), revoking] },
+      }),
+    ),
+  );
+  assert.deepEqual(codes, ['revoked', 'revoked']);
+});
+
 test('a critical crlDistributionPoints is acted on only where revocation is checked', () => {
   const value = der.sequence(der.sequence(uriPoint('http://crl.example/1')));
   const points = extension(PKIX.crlDistributionPoints, value, 'critical');
@@ -345,6 +380,13 @@ test('what is no CRL is refused with a reason, and every cut and flip ends well'
     // A list that still reads was changed in what is signed: it never shows anybody to be good.
     assert.notEqual(codeOf(validate(withRoot(parsed.value))), 'valid');
   }
+});
+
+test('X.690 8.3.2: a padded serial number would match no certificate: such a list is refused', () => {
+  const padded = entry({ serial: Buffer.from([0, ...leaf.certificate.serial]) });
+  assert.equal(parseCrl(crlBytes({ issuer: ca, entries: [padded] })).kind, 'malformed');
+  const negative = entry({ serial: Buffer.of(0xff, 0x7f) });
+  assert.equal(parseCrl(crlBytes({ issuer: ca, entries: [negative] })).kind, 'crl');
 });
 
 test('a hundred thousand entries are read, and a certificate found in them', () => {

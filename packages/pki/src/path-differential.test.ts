@@ -37,7 +37,8 @@ interface Disagreement extends Objection {
   readonly purpose: Scene['purpose'];
 }
 
-const BAD_SIGNATURE = 7;
+/** Of a certificate, of a CRL. */
+const BAD_SIGNATURE = [7, 8];
 const UNSUITABLE_PURPOSE = 26;
 /** No CRL, CRL signature, not yet valid, expired, other scope, other extension, other reasons. */
 const OF_CRLS = [3, 8, 11, 12, 33, 36, 44, 54];
@@ -64,9 +65,9 @@ const ACCEPTED_AGAINST_OPENSSL: readonly {
   },
   {
     reason:
-      'RFC 4158 section 2.4: of two CAs of one name OpenSSL tries one; the other one signed the certificate',
+      'RFC 4158 section 2.4: of two CAs of one name OpenSSL tries one; the other one signed the certificate or the list',
     applies: ({ code, path }) =>
-      code === BAD_SIGNATURE &&
+      BAD_SIGNATURE.includes(code) &&
       new Set(path.map(({ subjectName }) => subjectName.key)).size < path.length,
   },
   {

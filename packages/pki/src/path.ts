@@ -146,16 +146,20 @@ const MAX_ISSUERS_OF_PIN = 8;
 function findPath(input: PathInput): Ended {
   const check = revocationCheck(input);
   let revocation = NOT_CHECKED;
+  let ofLeaf: PathFault | null = null;
   const search = new Search(
     searchInput(input, (path) => {
       if (check === null) return null;
+      // Revoked once is revoked: a way to another anchor, about which less is known, changes nothing.
+      if (ofLeaf !== null) return ofLeaf;
       const found = check.check(path);
       revocation = found.evidence;
+      if (revocation.certificates[0]?.status.kind === 'revoked') ofLeaf = found.fault;
       return found.fault;
     }),
   );
   const path = search.extend([input.leaf]);
-  return path === null ? search.fault : { path, revocation };
+  return path === null ? (ofLeaf ?? search.fault) : { path, revocation };
 }
 
 function end(input: PathInput): Ended {
