@@ -166,14 +166,17 @@ async function deliver(from: Organisation, to: Organisation, file: string): Prom
 async function submit(from: Organisation, to: Organisation, file: string): Promise<void> {
   const socket = connect(from.plan.relayPort, '127.0.0.1');
   try {
-    const lines = createInterface({ input: socket })[Symbol.asyncIterator]();
+    const lines = createInterface({ input: socket })[Symbol.asyncIterator]() as AsyncIterator<
+      string,
+      undefined
+    >;
     await expectReply(lines, '220');
     await say(socket, lines, 'EHLO mail.test.example', '250');
     await say(socket, lines, `MAIL FROM:<alice@${from.plan.domain}>`, '250');
     await say(socket, lines, `RCPT TO:<bob@${to.plan.domain}>`, '250');
     await say(socket, lines, 'DATA', '354');
     // No line of the message begins with a full stop.
-    for await (const chunk of createReadStream(file)) {
+    for await (const chunk of createReadStream(file) as AsyncIterable<Buffer>) {
       if (!socket.write(chunk)) await once(socket, 'drain');
     }
     await say(socket, lines, '.', '250');
@@ -184,7 +187,7 @@ async function submit(from: Organisation, to: Organisation, file: string): Promi
 
 async function say(
   socket: Socket,
-  lines: AsyncIterator<string>,
+  lines: AsyncIterator<string, undefined>,
   line: string,
   code: string,
 ): Promise<void> {
@@ -192,7 +195,7 @@ async function say(
   await expectReply(lines, code);
 }
 
-async function expectReply(lines: AsyncIterator<string>, code: string): Promise<void> {
+async function expectReply(lines: AsyncIterator<string, undefined>, code: string): Promise<void> {
   for (;;) {
     const { value, done } = await lines.next();
     if (done === true) throw new Error('the gateway closed the connection');

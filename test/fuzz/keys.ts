@@ -23,7 +23,7 @@ const OTHER_SECRET = secretOf('another');
 function onTheWire(value: unknown): unknown {
   if (Buffer.isBuffer(value)) return value.toString('base64');
   if (typeof value !== 'object' || value === null) return value;
-  const fields = Object.entries(value).map(([name, field]) =>
+  const fields = Object.entries<unknown>({ ...value }).map(([name, field]) =>
     name === 'kdfHash' ? ['kdf', { hash: field }] : [name, onTheWire(field)],
   );
   return Object.fromEntries(fields);

@@ -61,11 +61,15 @@ const failures = new Map<string, number>();
 const folder = mkdtempSync(join(tmpdir(), 'sallyport-fuzz-'));
 
 function add({ chunk, inputs, outcomes, longestMs, failure }: ChunkResult): void {
-  const sum = sums.get(chunk.target) ?? { inputs: 0, longestMs: 0, outcomes: new Map() };
+  const sum = sums.get(chunk.target) ?? {
+    inputs: 0,
+    longestMs: 0,
+    outcomes: new Map<string, number>(),
+  };
   sums.set(chunk.target, sum);
   sum.inputs += inputs;
   sum.longestMs = Math.max(sum.longestMs, longestMs);
-  for (const [word, count] of Object.entries(outcomes)) {
+  for (const [word, count] of Object.entries<number>(outcomes)) {
     sum.outcomes.set(word, (sum.outcomes.get(word) ?? 0) + count);
   }
   if (failure !== null) showFailure(chunk, failure);

@@ -8,6 +8,7 @@ import { documentTargets } from './targets/documents.ts';
 import { messageTargets } from './targets/message.ts';
 import { largeMessageTarget } from './targets/message-large.ts';
 import { mimeTargets } from './targets/mime.ts';
+import { revocationTargets } from './targets/revocation.ts';
 
 /** Every reader of strangers' bytes. */
 export async function allTargets(): Promise<Target[]> {
@@ -23,6 +24,7 @@ export async function quickTargets(): Promise<Target[]> {
     ...mimeTargets(),
     ...(await messageTargets()),
     ...certificateTargets(),
+    ...revocationTargets(),
     ...directoryTargets(),
     ...documentTargets(),
   ];

@@ -382,6 +382,36 @@ test('what is no CRL is refused with a reason, and every cut and flip ends well'
   }
 });
 
+test('a crowd of false CRL issuers ends in a refusal, in soft mode as well', () => {
+  const clerk = certificate({ cn: 'Clerk', issuer: root, extensions: [keyUsage('cRLSign')] });
+  const party = pointed(der.explicit(2, der.explicit(4, nameOf('Clerk'))));
+  const revoking = crl({
+    issuer: clerk,
+    entries: [entry({ serial: party.certificate.serial, issuer: ca.certificate.subject })],
+    extensions: [idp(der.implicit(4, der.boolean(true)))],
+  });
+  const crowd = Array.from({ length: 200 }, () =>
+    certificate({ cn: 'Clerk', extensions: [keyUsage('cRLSign')] }),
+  ).map((one) => one.certificate);
+  const check = (count: number, lists: Crl[]) =>
+    codeOf(
+      validate(lists, {
+        leaf: party.certificate,
+        intermediates: [ca.certificate, ...crowd.slice(0, count), clerk.certificate],
+        mode: 'soft',
+      }),
+    );
+  assert.equal(check(20, [revoking]), 'revoked');
+  const junk = Array.from({ length: 2 }, (_, index) =>
+    crl({
+      issuer: { ...clerk, privateKey: root.privateKey },
+      extensions: [idp(der.implicit(4, der.boolean(true)))],
+      thisUpdate: `2026-05-2${index}T00:00:00Z`,
+    }),
+  );
+  assert.equal(check(200, [...junk, revoking]), 'budget');
+});
+
 test('X.690 8.3.2: a padded serial number would match no certificate: such a list is refused', () => {
   const padded = entry({ serial: Buffer.from([0, ...leaf.certificate.serial]) });
   assert.equal(parseCrl(crlBytes({ issuer: ca, entries: [padded] })).kind, 'malformed');

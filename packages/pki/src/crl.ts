@@ -31,7 +31,7 @@ export const MAX_CRL_BYTES = 16 * 1024 * 1024;
 const MAX_NUMBER_BYTES = 20; // RFC 5280 section 5.2.3
 
 /** RFC 5280 section 5.2.5. */
-export interface IssuingDistributionPoint {
+interface IssuingDistributionPoint {
   readonly der: Buffer;
   readonly name: PointName | null;
   readonly onlyUserCertificates: boolean;

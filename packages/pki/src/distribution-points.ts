@@ -112,7 +112,7 @@ export function pointKeys(name: PointName, issuer: DistinguishedName): string[] 
 }
 
 /** Equal general names have equal keys. */
-export function generalNameKey(name: GeneralName): string {
+function generalNameKey(name: GeneralName): string {
   switch (name.kind) {
     case 'directory':
       return `directory ${name.name.key}`;

@@ -16,7 +16,7 @@ import { makeScene, type Scene } from './test-chains.ts';
  * Chains with a few things changed and signed again, put to `openssl verify` and to `validatePath`.
  * `PATH_DIFFERENTIAL=N` makes N chains instead of the few of `npm test`, `PATH_SEED=S` other ones.
  */
-const CHAINS = Number(process.env['PATH_DIFFERENTIAL'] ?? 60);
+const CHAINS = Number(process.env['PATH_DIFFERENTIAL'] ?? 40);
 const SEED = Number(process.env['PATH_SEED'] ?? 5280);
 
 const OPENSSL_PURPOSE = {

@@ -116,7 +116,7 @@ function revocationCheck(input: PathInput): RevocationCheck | null {
     time,
     known: [...anchors, ...intermediates],
     build: (leaf, anchor) => {
-      const own = { ...input, leaf, anchors: [anchor], purpose: 'any' } as const;
+      const own = { ...input, leaf, anchors: [anchor], purpose: 'any', policies: {} } as const;
       if (checkEveryCertificate(leaf, time, REVOCATION_EXTENSIONS) !== null) return null;
       return new Search(searchInput(own, () => null)).extend([leaf]);
     },

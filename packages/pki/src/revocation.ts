@@ -78,7 +78,7 @@ export class RevocationCheck {
       certificate,
       status: this.#statusOf({ certificate, above: path.slice(index + 1), depth: 0 }),
     }));
-    return { fault: faultIn(certificates, mode), evidence: { mode, certificates } };
+    return { fault: this.#faultIn(certificates, mode), evidence: { mode, certificates } };
   }
 
   /** Whether facts that the CA at hand signed say that a pinned certificate is revoked. */
@@ -95,7 +95,18 @@ export class RevocationCheck {
       statuses.find(({ kind }) => kind === 'good') ??
       unknown('it is pinned, and nothing is known of its revocation');
     const certificates = [{ certificate, status }];
-    return { fault: faultIn(certificates, 'soft'), evidence: { mode, certificates } };
+    return { fault: this.#faultIn(certificates, 'soft'), evidence: { mode, certificates } };
+  }
+
+  #faultIn(
+    certificates: RevocationEvidence['certificates'],
+    mode: RevocationFacts['mode'],
+  ): PathFault | null {
+    const fault = faultIn(certificates, mode);
+    // Soft mode as well: a crowd of false CRL issuers must not pass for there being no facts.
+    if (fault?.code === 'revoked' || (this.#left >= 0 && this.#paths >= 0)) return fault;
+    const reason = 'too many signatures to try on the way to what is known of revocation';
+    return { code: 'budget', reason };
   }
 
   #statusOf(question: Question): RevocationStatus {
@@ -123,7 +134,10 @@ export class RevocationCheck {
     if (issuer === undefined) return [];
     const { time } = this.#ports;
     return (this.#facts.ocsp ?? []).slice(0, MAX_OCSP_FACTS).flatMap((fact) => {
-      if (this.#left <= 0) return [];
+      if (this.#left <= 0) {
+        this.#left = -1;
+        return [];
+      }
       const isDelegateGood = (delegate: UntrustedCertificate) =>
         this.#statusOf({ certificate: delegate, above, depth: depth + 1 }).kind === 'good';
       const answer = checkOcsp(fact, { certificate, issuer, time, isDelegateGood });
@@ -259,7 +273,7 @@ function sourceOf(lists: readonly Crl[]) {
 
 function faultIn(
   certificates: RevocationEvidence['certificates'],
-  mode: 'hard' | 'soft',
+  mode: RevocationFacts['mode'],
 ): PathFault | null {
   for (const { certificate, status } of certificates) {
     if (status.kind !== 'revoked') continue;

@@ -33,5 +33,7 @@ function collector(): Collect {
   // Otherwise buffers are given back by a thread that gets no turn on a busy machine.
   setFlagsFromString('--no-concurrent-array-buffer-sweeping');
   if (typeof given !== 'function') throw new Error('V8 gives no collector out');
-  return (options) => Reflect.apply(given, undefined, [options]);
+  return (options) => {
+    Reflect.apply(given, undefined, [options]);
+  };
 }

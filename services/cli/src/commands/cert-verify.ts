@@ -1,4 +1,5 @@
-import { type Certificate, type Crl, formatName, parseCrl, parsePemCrls } from '@sallyport/pki';
+import { type Certificate, formatName } from '@sallyport/pki';
+import { readCrls } from '../certificates/crl-file.ts';
 import {
   answerPathCase,
   CASE_PURPOSES,
@@ -11,7 +12,7 @@ import {
 import { answerLine } from '../certificates/path-case-line.ts';
 import { readCertificates } from '../message/key-file.ts';
 import { print, printJson } from './output.ts';
-import { readBytes, timeOf } from './read-input.ts';
+import { timeOf } from './read-input.ts';
 import { Complaint } from './run.ts';
 
 export interface CertVerifyOptions {
@@ -27,7 +28,6 @@ export interface CertVerifyOptions {
 }
 
 const MAX_LINE_CHARACTERS = 64 * 1024 * 1024;
-const DER_SEQUENCE = 0x30;
 
 /** Exit code 0 if every certificate is valid; with --jsonl if every line could be read. */
 export async function runCertVerify(
@@ -96,19 +96,6 @@ function nameOf(text: string): CaseName {
   const kind = NAME_KINDS.find((one) => one === text.slice(0, Math.max(at, 0)));
   if (kind !== undefined) return { kind, value: text.slice(at + 1) };
   throw new Complaint(`--name must be email:…, dns:… or ip:…, not ${text}.`);
-}
-
-/** CRLs of a PEM or DER file. */
-async function readCrls(file: string): Promise<readonly Crl[]> {
-  const bytes = await readBytes(file);
-  const all =
-    bytes[0] === DER_SEQUENCE ? [parseCrl(bytes)] : parsePemCrls(bytes.toString('latin1'));
-  const [first] = all;
-  if (first === undefined) throw new Complaint(`${file} holds no CRL in PEM or DER.`);
-  return all.map((one) => {
-    if (one.kind === 'crl') return one.value;
-    throw new Complaint(`${file} holds a CRL that cannot be read: ${one.reason}.`);
-  });
 }
 
 async function answerLines(options: CertVerifyOptions): Promise<number> {

@@ -48,11 +48,10 @@ describe('message inspect', { skip }, () => {
   });
   after(async () => await remove());
 
-  test('names the signer, each mismatch, each algorithm, and says that CRLs are not used', async () => {
+  test('names the signer, each mismatch, each algorithm, and says that revocation is not checked', async () => {
     const file = await signed('ann@acme.example', 'bob@bravo.example');
-    await writeFile(at('crl.pem'), 'whatever');
     const anchors = ['--anchors', at('ann@acme.example.pem')];
-    const [found] = await inspect(file, ...anchors, '--crls', at('crl.pem'));
+    const [found] = await inspect(file, ...anchors);
     assert.equal(found?.['mapping'], 'mismatch');
     assert.deepEqual(found?.['mismatches'], [
       {
@@ -64,7 +63,40 @@ describe('message inspect', { skip }, () => {
     assert.deepEqual(found?.['algorithms'], ['sha256', 'rsa-sha256']);
     assert.deepEqual(found?.['legacy'], []);
     assert.equal(found?.['revocation'], 'not-checked');
-    assert.match(String(found?.['revocationReason']), /1 file.*not used.*counts as valid/);
+    assert.match(String(found?.['revocationReason']), /No lists .*counts as valid/);
+  });
+
+  test('RFC 8550 4.1: a signer on a list of its CA is refused; what is no list is said', async () => {
+    const ca = ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-keyout', at('ca.key')];
+    openssl([...ca, '-out', at('ca.pem'), '-days', '30', '-subj', '/CN=CA']);
+    const name = 'cas@acme.example';
+    const request = ['req', '-new', '-newkey', 'rsa:2048', '-nodes', '-keyout', at(`${name}.key`)];
+    openssl([...request, '-out', at('csr.pem'), '-subj', `/CN=${name}/emailAddress=${name}`]);
+    const issuer = ['-CA', at('ca.pem'), '-CAkey', at('ca.key'), '-set_serial', '0x51'];
+    const out = ['-out', at(`${name}.pem`), '-days', '30'];
+    openssl(['x509', '-req', '-in', at('csr.pem'), ...issuer, ...out]);
+    const section = `[a]\ndatabase=${at('index.txt')}\ndefault_md=sha256\ndefault_crl_days=9\n`;
+    await writeFile(at('ca.cnf'), `[ca]\ndefault_ca=a\n${section}`);
+    const list = async (lines: string): Promise<string> => {
+      await writeFile(at('index.txt'), lines);
+      const keys = ['-keyfile', at('ca.key'), '-cert', at('ca.pem')];
+      openssl(['ca', '-config', at('ca.cnf'), '-gencrl', ...keys, '-out', at('crl.pem')]);
+      return at('crl.pem');
+    };
+    const file = await signed(name, name);
+    const anchors = ['--anchors', at('ca.pem')];
+    const free = await list('');
+    const [good] = await inspect(file, ...anchors, '--crls', free);
+    assert.deepEqual([good?.['signature'], good?.['revocation']], ['valid', 'soft']);
+    const listed = await list(
+      `R\t491231000000Z\t250101000000Z,keyCompromise\t51\tunknown\t/CN=x\n`,
+    );
+    const [bad] = await inspect(file, ...anchors, '--crls', listed);
+    assert.notEqual(bad?.['signature'], 'valid');
+    assert.match(JSON.stringify(bad), /is revoked since 2025-01-01T00:00:00.000Z: keyCompromise/);
+    const ran = await sallyport(['message', 'inspect', file, ...anchors, '--crls', at('ca.pem')]);
+    assert.equal(ran.code, 1);
+    assert.match(ran.stderr, /ca\.pem holds no CRL in PEM or DER\./);
   });
 
   test('TM-1: under a policy the anchors of one partner say nothing about the authors of another', async () => {

@@ -1,11 +1,12 @@
 import type { Content } from '@sallyport/mail';
 import { type PolicyDocument, parsePolicyDocument } from '@sallyport/policy';
 import { parsePolicyYaml } from '@sallyport/policy-store/write';
+import { readCrls } from '../certificates/crl-file.ts';
 import { type InspectOptions, inspectMessage, notInspected } from '../message/inspect.ts';
 import { inspectTrust } from '../message/inspect-trust.ts';
 import { type KeyPair, readCertificates, readKeyPairs } from '../message/key-file.ts';
 import { printJson } from './output.ts';
-import { openInput, readBytes, readTextFile, timeOf } from './read-input.ts';
+import { openInput, readTextFile, timeOf } from './read-input.ts';
 import { Complaint, sentenceOf } from './run.ts';
 
 export interface MessageInspectOptions {
@@ -26,13 +27,12 @@ export async function runMessageInspect(
   const anchors = (await Promise.all((options.anchors ?? []).map(readCertificates))).flat();
   const policy = options.policy === undefined ? null : await readPolicy(options.policy);
   const keys = await readKeys(options.keys ?? []);
-  // Read, so that a wrong name is not silent; the result says that revocation is not checked.
-  for (const file of options.crls ?? []) await readBytes(file);
+  const crls = (await Promise.all((options.crls ?? []).map(readCrls))).flat();
   const inspect: InspectOptions = {
     keys,
-    trust: inspectTrust({ anchors, policy, time }),
+    trust: inspectTrust({ anchors, crls, policy, time }),
     legacy: options.legacy === true,
-    crls: options.crls?.length ?? 0,
+    crls: crls.length,
   };
   let failed = 0;
   for (const file of files) {

@@ -151,7 +151,7 @@ function registerInspect(message: Command): void {
     .option('--anchors <file>', 'trust anchors in PEM or DER; may stand several times', several)
     .option(
       '--crls <file>',
-      'accepted, but this version does not check revocation and says so',
+      'revocation lists in PEM or DER; a certificate on one of them is refused; may stand several times',
       several,
     )
     .option(

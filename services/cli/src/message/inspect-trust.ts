@@ -1,6 +1,6 @@
 import type { JudgeOptions, MessageLabels, Verdict } from '@sallyport/domsec';
 import type { Domain, Mailbox } from '@sallyport/mail';
-import { type Certificate, parsePemCertificates, validatePath } from '@sallyport/pki';
+import { type Certificate, type Crl, parsePemCertificates, validatePath } from '@sallyport/pki';
 import {
   decideInward,
   type InwardRule,
@@ -28,13 +28,15 @@ interface InspectRule {
 /** Trust from files of anchors and, if there is one, from a policy; a policy's anchors are per partner. */
 export function inspectTrust(options: {
   readonly anchors: readonly Certificate[];
+  /** Revocation lists; where there are none, revocation is not checked. */
+  readonly crls: readonly Crl[];
   readonly policy: PolicyDocument | null;
   readonly time: Date;
 }): InspectTrust {
   const { anchors, policy, time } = options;
   if (policy === null) {
     const rule: InspectRule = {
-      validate: validator(anchors, time),
+      validate: validator(anchors, options),
       naming: { time },
       legacy: 'refuse',
       decide: () => ({}),
@@ -45,15 +47,25 @@ export function inspectTrust(options: {
   return {
     known: [...anchors, ...certificatesIn(records.flatMap(({ trust }) => trust.pinned))],
     mayAcceptLegacy: records.some(({ inbound }) => inbound.legacyAlgorithms === 'accept'),
-    ruleFor: (originators) => policyRule(policy, originators, { anchors, time }),
+    ruleFor: (originators) => policyRule(policy, originators, { ...options, anchors }),
   };
 }
 
-function validator(anchors: readonly Certificate[], time: Date): JudgeOptions['validate'] {
+interface Facts {
+  readonly crls: readonly Crl[];
+  readonly time: Date;
+}
+
+function validator(
+  anchors: readonly Certificate[],
+  { crls, time }: Facts,
+): JudgeOptions['validate'] {
+  // Soft: the lists at hand are those that somebody had, not all that there are.
+  const revocation = crls.length === 0 ? {} : { revocation: { mode: 'soft', crls } as const };
   return (leaf, others) => {
     if (anchors.length === 0) return { kind: 'invalid', reason: 'no trust anchor was given' };
     const path = { leaf, intermediates: others, anchors, time, purpose: 'email-sign' } as const;
-    const found = validatePath(path);
+    const found = validatePath({ ...path, ...revocation });
     return found.kind === 'valid' ? found : { kind: 'invalid', reason: found.reason };
   };
 }
@@ -63,8 +75,9 @@ function validator(anchors: readonly Certificate[], time: Date): JudgeOptions['v
 function policyRule(
   policy: PolicyDocument,
   originators: readonly Mailbox[],
-  { anchors, time }: { readonly anchors: readonly Certificate[]; readonly time: Date },
+  facts: Facts & { readonly anchors: readonly Certificate[] },
 ): InspectRule {
+  const { anchors, time } = facts;
   const ruleOf = (claimed: readonly Domain[]): InwardRule =>
     inwardRuleFor(policy, { reversePath: null, claimed });
   const domains = [...new Set(originators.map((mailbox) => mailbox.domain))];
@@ -72,7 +85,7 @@ function policyRule(
   const rules = domains.length === 0 ? [rule] : domains.map((domain) => ruleOf([domain]));
   const validators = rules.map(({ trusts }) => {
     const trusted = trusts.flatMap((trust) => [...trust.anchors, ...trust.pinned]);
-    return validator([...anchors, ...certificatesIn(trusted)], time);
+    return validator([...anchors, ...certificatesIn(trusted)], facts);
   });
   return {
     validate: (leaf, others) => {
