@@ -11,13 +11,17 @@ const DOT_BYTE = Buffer.from('.');
  */
 export async function* mailData(content: Content): AsyncGenerator<Uint8Array> {
   let isLineStart = true;
+  let block: Buffer | null = null;
   for await (const chunk of content.open()) {
     if (chunk.length === 0) continue;
+    if (block !== null) yield block;
     const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
-    yield stuffed(bytes, isLineStart);
+    block = stuffed(bytes, isLineStart);
     isLineStart = bytes[bytes.length - 1] === LF;
   }
-  yield Buffer.from(isLineStart ? '.\r\n' : '\r\n.\r\n');
+  // In one piece with the last block: a small message is one write, and one packet less.
+  const end = Buffer.from(isLineStart ? '.\r\n' : '\r\n.\r\n');
+  yield block === null ? end : Buffer.concat([block, end]);
 }
 
 function stuffed(bytes: Buffer, isLineStart: boolean): Buffer {

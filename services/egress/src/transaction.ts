@@ -112,9 +112,12 @@ class Transaction {
       const answer = await wire.answer(this.#timeouts.finalMs);
       return this.#done(answer.kind === 'reply' && (await this.#reset()));
     }
+    let sent = Promise.resolve(true);
     for await (const block of mailData(this.#request.content)) {
-      if (!(await wire.send(block, this.#timeouts.blockMs))) break;
+      if (!(await sent)) break;
+      sent = wire.send(block, this.#timeouts.blockMs);
     }
+    // Nobody waits until the last block has left: the reply comes after it or not at all.
     const final = await wire.answer(this.#timeouts.finalMs);
     // Gone after the final dot: it may have been taken, so no other host is asked at once.
     if (final.kind === 'lost') return this.#lost(final.reason, 'deferred');
