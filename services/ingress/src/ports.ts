@@ -70,8 +70,11 @@ export interface InwardPort {
 
 /** Tells the next process that there is work. A hint that is lost loses no mail. */
 export interface HintPort {
-  /** To worker outward: there is a file in `incoming`. */
-  incoming(id: QueueId, destination: string): void;
+  /**
+   * To worker outward: there is a file in `incoming`. Resolves when it may have more, within
+   * two seconds; never rejects.
+   */
+  incoming(id: QueueId, destination: string): Promise<void>;
   /** To egress: there is a file in `outgoing`. */
   outgoing(id: QueueId, destination: string): void;
 }

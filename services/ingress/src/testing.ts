@@ -246,6 +246,8 @@ interface StoredFile {
 export class MemoryPorts {
   readonly steps: string[] = [];
   readonly events: AuditEvent[] = [];
+  /** When worker outward has room for more. */
+  hintAnswer: Promise<void> = Promise.resolve();
   readonly folders = {
     tmp: new Map<string, StoredFile>(),
     incoming: new Map<string, StoredFile>(),
@@ -283,7 +285,10 @@ export class MemoryPorts {
         },
       },
       hints: {
-        incoming: () => this.steps.push('hint incoming'),
+        incoming: () => {
+          this.steps.push('hint incoming');
+          return this.hintAnswer;
+        },
         outgoing: () => this.steps.push('hint outgoing'),
       },
       spool: {

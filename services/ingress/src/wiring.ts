@@ -12,7 +12,7 @@ import { Spool } from '@sallyport/spool';
 import type { IngressOptions } from './options.ts';
 import type { HintPort, IngressPorts, InwardPort, RecorderPort } from './ports.ts';
 
-const HINT_DEADLINE_MS = 5_000;
+const HINT_DEADLINE_MS = 2_000;
 const CANCEL_DEADLINE_MS = 5_000;
 
 /** The ports of the running service, and how to let go of them. */
@@ -91,17 +91,19 @@ function hintPort(to: {
   readonly toEgress: IpcClient<typeof hintProtocol> | null;
   readonly logger: Logger;
 }): HintPort {
-  const send = (
+  const send = async (
     client: IpcClient<typeof hintProtocol> | null,
     { id, destination }: { readonly id: QueueId; readonly destination: string },
-  ) => {
-    // The spool is scanned each minute: a lost hint costs time, not mail.
-    client?.call('hint', { id, destination }).catch((cause: unknown) => {
+  ): Promise<void> => {
+    try {
+      await client?.call('hint', { id, destination });
+    } catch (cause) {
+      // The spool is scanned each minute: a lost hint costs time, not mail.
       to.logger.warn('hint.lost', { queueId: id, cause });
-    });
+    }
   };
   return {
     incoming: (id, destination) => send(to.toOutward, { id, destination }),
-    outgoing: (id, destination) => send(to.toEgress, { id, destination }),
+    outgoing: (id, destination) => void send(to.toEgress, { id, destination }),
   };
 }

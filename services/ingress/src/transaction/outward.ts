@@ -24,17 +24,25 @@ export interface OutwardOptions {
 /** Mail from inside: submission and relay. It goes to `incoming`, and from there to worker outward. */
 export class OutwardTransactions extends BaseTransactions {
   readonly #options: OutwardOptions;
+  /** Of this session's last message: resolves when worker outward may have more. */
+  #room: Promise<void> = Promise.resolve();
 
   constructor(options: OutwardOptions) {
     super(options.around, options.listener);
     this.#options = options;
   }
 
-  protected override checkMail(command: MailCommand, client: ClientFacts): ReplyFaultId | null {
+  protected override async checkMail(
+    command: MailCommand,
+    client: ClientFacts,
+  ): Promise<ReplyFaultId | null> {
     if (this.#options.evidenceFor(client) === null) return 'relay-denied';
     const { reversePath } = command;
     if (!isOwnReversePath(reversePath, this.around.ownDomains)) return 'sender-not-yours';
-    return this.#options.maySendAs(client, reversePath) ? null : 'sender-not-yours';
+    if (!this.#options.maySendAs(client, reversePath)) return 'sender-not-yours';
+    // Mail that comes faster than it is worked on waits where it comes from.
+    await this.#room;
+    return null;
   }
 
   protected override checkRecipient(command: RecipientCommand): ReplyFaultId | null {
@@ -80,7 +88,7 @@ export class OutwardTransactions extends BaseTransactions {
       this.abandoned(id, 'could not be committed');
       return { kind: 'refused', fault: spoolFault(cause) };
     }
-    this.around.ports.hints.incoming(id, destinationOf(message.header));
+    this.#room = this.around.ports.hints.incoming(id, destinationOf(message.header));
     return { kind: 'accepted', queueId: id };
   }
 

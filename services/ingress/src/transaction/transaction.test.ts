@@ -63,6 +63,27 @@ test('RFC 5321 4.2.5: 250 comes after file, record and commit; the hint comes la
   client.end();
 });
 
+test('who brings mail faster than it is worked on waits at the next MAIL, not at the 250', async () => {
+  const memory = new MemoryPorts();
+  const room = Promise.withResolvers<void>();
+  memory.hintAnswer = room.promise;
+  await using running = await testIngress({ memory, listener: RELAY });
+  const client = await open(running.port);
+  assert.match(await send(client), /^250/, 'what is on disk is answered at once');
+  let isAnswered = false;
+  const next = client.command('MAIL FROM:<ann@acme.example>').then((reply) => {
+    isAnswered = true;
+    return reply;
+  });
+  const other = await open(running.port);
+  assert.match(await other.command('MAIL FROM:<ann@acme.example>'), /^250/, 'others do not wait');
+  assert.equal(isAnswered, false);
+  room.resolve();
+  assert.match(await next, /^250/);
+  client.end();
+  other.end();
+});
+
 test('DS-G1, RFC 3461: evidence, client and DSN parameters are in the queue file header', async () => {
   const memory = new MemoryPorts();
   await using running = await testIngress({ memory, listener: RELAY });

@@ -9,6 +9,7 @@ import { createLookupPorts } from '../shared/lookup-ports.ts';
 import { createRecorder } from '../shared/recorder-client.ts';
 import type { Runtime, Started } from '../shared/runtime.ts';
 import { openSpool } from '../shared/spool-client.ts';
+import { Backlog } from './backlog.ts';
 import { handleOutward } from './handle.ts';
 import { expireHeld } from './hold-expiry.ts';
 import type { JobResult, OutwardPorts } from './job.ts';
@@ -62,12 +63,14 @@ export async function startOutward(options: OutwardOptions, runtime: Runtime): P
     retry: retryOf(options),
   };
   const worked = new ActiveJobs((id) => handleOutward(id, ports));
+  const backlog = new Backlog();
   const server = await serveSocket({
     path: options.listen,
     protocol: hintProtocol,
     handlers: outwardVerbs({
       ...tools,
       schedule,
+      roomAfter: (id) => backlog.room(id, performance.now()),
       clock,
       isActive: (id) => worked.has(id),
       releaseInward: (id) => releaseInward(id, { ...inward, relay }),
@@ -75,7 +78,11 @@ export async function startOutward(options: OutwardOptions, runtime: Runtime): P
     }),
     logger,
   });
-  schedule.start((job) => worked.run(job.id), { concurrency: options.concurrency });
+  const handle = (job: { readonly id: QueueId }): Promise<JobResult> => {
+    backlog.started(job.id);
+    return worked.run(job.id);
+  };
+  schedule.start(handle, { concurrency: options.concurrency });
   const scan = async (): Promise<void> => {
     await restoreOutward(spool, schedule);
     await expireHeld(ports, options.holdExpiryMs);

@@ -13,6 +13,8 @@ type Folder = 'incoming' | 'hold' | 'corrupt';
 export interface VerbPorts {
   readonly spool: Spool;
   readonly schedule: JobSchedule;
+  /** Resolves when who sent the hint may bring more; within a second. */
+  readonly roomAfter: (id: QueueId) => Promise<void>;
   readonly recorder: Recorder;
   readonly clock: Clock;
   /** True while the message is being worked on. */
@@ -36,7 +38,9 @@ export function outwardVerbs(ports: VerbPorts): Handlers<Protocol> {
         destination === undefined
           ? await outwardJob(ports.spool, queueId)
           : { id: queueId, dueAt: new Date(0), destination };
-      if (job !== null) await ports.schedule.add(job);
+      if (job === null) return {};
+      await ports.schedule.add(job);
+      await ports.roomAfter(queueId);
       return {};
     },
     list: async ({ state, limit = DEFAULT_LIMIT }) => {
