@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { isSystemError } from './file-calls.ts';
 
 const SLOTS = 64;
+const PROBES = 2;
 const IDLE_MS = 2_000;
 
 /**
@@ -31,7 +32,7 @@ export class SpareFiles {
 
   /** Removes the file; its inode stays for the next one. @returns false if there was none. */
   async keep(path: string): Promise<boolean> {
-    this.#kept = (this.#kept + 1) % SLOTS;
+    this.#kept = this.#next(this.#kept, (slot) => !existsSync(slot));
     try {
       await rename(path, this.#slot(this.#kept));
     } catch (error) {
@@ -44,7 +45,7 @@ export class SpareFiles {
 
   /** Gives a spare the name; it still holds its old bytes. @returns false if there is none. */
   async take(path: string): Promise<boolean> {
-    this.#taken = (this.#taken + 1) % SLOTS;
+    this.#taken = this.#next(this.#taken, existsSync);
     const slot = this.#slot(this.#taken);
     // rename(2) would replace a file that has the name already.
     if (!existsSync(slot) || existsSync(path)) return false;
@@ -75,6 +76,16 @@ export class SpareFiles {
     }
     this.#sweep = setTimeout(() => void this.removeAll(), IDLE_MS);
     this.#sweep.unref();
+  }
+
+  /** The first of the next few slots that fits, or the last that was looked at. */
+  #next(from: number, fits: (slot: string) => boolean): number {
+    let index = from;
+    for (let probe = 0; probe < PROBES; probe += 1) {
+      index = (index + 1) % SLOTS;
+      if (fits(this.#slot(index))) break;
+    }
+    return index;
   }
 
   #slot(index: number): string {

@@ -34,6 +34,8 @@ const FREE_KNOWN_MS = 500;
 const MAX_SAME_NAME = 100;
 /** Nobody takes this long between two writes of one file. */
 const LEFT_OVER_MS = 10 * 60_000;
+/** The times of files are those of the kernel's last tick, and so a little in the past. */
+const CLOCK_GRAIN_MS = 20;
 
 /** The sealed queue files of one gateway. */
 export class Spool {
@@ -46,7 +48,7 @@ export class Spool {
   readonly #readers = new ReaderAgreements();
   readonly #states: StateFiles;
   readonly #unsynced = new Set<string>();
-  readonly #openedAt = Date.now();
+  readonly #openedAt = Date.now() - CLOCK_GRAIN_MS;
   #freeBytes = 0;
   #freeAt = Number.NEGATIVE_INFINITY;
 

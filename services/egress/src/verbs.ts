@@ -34,7 +34,7 @@ export function createVerbs(ports: VerbPorts): Handlers<Egress> {
       const job =
         destination === undefined
           ? await outgoingJob(spool, id)
-          : { id, dueAt: new Date(0), destination };
+          : { id, dueAt: ports.clock.now(), destination };
       if (job !== null) await schedule.add(job);
       return {};
     },

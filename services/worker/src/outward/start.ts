@@ -63,14 +63,13 @@ export async function startOutward(options: OutwardOptions, runtime: Runtime): P
     retry: retryOf(options),
   };
   const worked = new ActiveJobs((id) => handleOutward(id, ports));
-  const backlog = new Backlog();
   const server = await serveSocket({
     path: options.listen,
     protocol: hintProtocol,
     handlers: outwardVerbs({
       ...tools,
       schedule,
-      roomAfter: (id) => backlog.room(id, performance.now()),
+      roomAfter: (id) => worked.backlog.room(id, performance.now()),
       clock,
       isActive: (id) => worked.has(id),
       releaseInward: (id) => releaseInward(id, { ...inward, relay }),
@@ -78,11 +77,7 @@ export async function startOutward(options: OutwardOptions, runtime: Runtime): P
     }),
     logger,
   });
-  const handle = (job: { readonly id: QueueId }): Promise<JobResult> => {
-    backlog.started(job.id);
-    return worked.run(job.id);
-  };
-  schedule.start(handle, { concurrency: options.concurrency });
+  schedule.start((job) => worked.run(job.id), { concurrency: options.concurrency });
   const scan = async (): Promise<void> => {
     await restoreOutward(spool, schedule);
     await expireHeld(ports, options.holdExpiryMs);
@@ -115,6 +110,7 @@ function retryOf({ retry }: OutwardOptions): OutwardPorts['retry'] {
 class ActiveJobs {
   readonly #ids = new Set<QueueId>();
   readonly #handle: (id: QueueId) => Promise<JobResult>;
+  readonly backlog = new Backlog();
 
   constructor(handle: (id: QueueId) => Promise<JobResult>) {
     this.#handle = handle;
@@ -126,6 +122,7 @@ class ActiveJobs {
 
   async run(id: QueueId): Promise<JobResult> {
     this.#ids.add(id);
+    this.backlog.started(id);
     try {
       return await this.#handle(id);
     } finally {

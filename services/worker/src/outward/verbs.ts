@@ -28,21 +28,27 @@ export interface VerbPorts {
 const FOLDERS: readonly Folder[] = ['incoming', 'hold', 'corrupt'];
 const DEFAULT_LIMIT = 100;
 
+/** First come, first served: a hint counts from when it came. */
+async function takeHint(
+  { id, destination }: { readonly id: string; readonly destination?: string | undefined },
+  ports: VerbPorts,
+): Promise<Record<string, never>> {
+  const queueId = parseQueueId(id);
+  if (queueId === null) return {};
+  const job =
+    destination === undefined
+      ? await outwardJob(ports.spool, queueId)
+      : { id: queueId, dueAt: ports.clock.now(), destination };
+  if (job === null) return {};
+  await ports.schedule.add(job);
+  await ports.roomAfter(queueId);
+  return {};
+}
+
 /** Job hints and queue verbs over `incoming`, `hold` and `corrupt`. */
 export function outwardVerbs(ports: VerbPorts): Handlers<Protocol> {
   return {
-    hint: async ({ id, destination }) => {
-      const queueId = parseQueueId(id);
-      if (queueId === null) return {};
-      const job =
-        destination === undefined
-          ? await outwardJob(ports.spool, queueId)
-          : { id: queueId, dueAt: new Date(0), destination };
-      if (job === null) return {};
-      await ports.schedule.add(job);
-      await ports.roomAfter(queueId);
-      return {};
-    },
+    hint: (params) => takeHint(params, ports),
     list: async ({ state, limit = DEFAULT_LIMIT }) => {
       const entries: QueueEntry[] = [];
       for (const folder of FOLDERS) {
