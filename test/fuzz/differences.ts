@@ -88,9 +88,9 @@ export const RULES: readonly Rule[] = [
     who: 'theirs',
     kind: 'verify',
     applies: reasonIs(
-      /unverifiable: (digest|signature algorithm) [\d.]+ is not supported|do(es)? not fit|which proves nothing|parameters are not supported/,
+      /unverifiable: (digest|signature algorithm) [\d.]+ is not supported|do(es)? not fit|does not go with|which proves nothing|parameters are not supported/,
     ),
-    why: 'libcrypto goes by the kind of the key and does not look at an unknown signatureAlgorithm.',
+    why: 'libcrypto goes by the kind of the key and does not look at the signatureAlgorithm, unknown or of another kind (RFC 8419 section 3.1: Ed25519 goes with SHA-512 alone).',
   },
   {
     id: 'signer-by-its-exact-name',

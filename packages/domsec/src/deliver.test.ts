@@ -358,7 +358,8 @@ test('RFC 7281 3: pass only where the originator or the domain is authenticated 
     /smime=(\w+)/.exec(formatAuthenticationResults({ ...VERDICT, ...change }, AUTHSERV))?.[1];
   assert.equal(result({}), 'pass');
   assert.equal(result({ signatureType: 'originator' }), 'pass');
-  assert.equal(result({ mapping: 'mismatch' }), 'policy');
+  const stranger = { signature: 'unverifiable', mapping: 'mismatch', fault: 'signer-mismatch' } as const;
+  assert.equal(result(stranger), 'policy');
   assert.equal(result({ signatureType: 'review' }), 'neutral');
   assert.equal(result({ signatureType: 'additional-attributes' }), 'neutral');
   assert.equal(result({ signatureType: null }), 'neutral');

@@ -167,8 +167,7 @@ const SMIME_RESULT = {
 
 /** RFC 8601 section 2.2 with the method `smime` of RFC 7281 section 3. */
 export function formatAuthenticationResults(verdict: Verdict, authservId: string): string {
-  const result =
-    verdict.signature === 'valid' ? validResult(verdict) : SMIME_RESULT[verdict.signature];
+  const result = smimeResult(verdict);
   const comment = verdict.signature === 'none' ? '' : ` reason=${quoted(verdict.reason)}`;
   const identifier =
     verdict.signer?.includes('@') === true
@@ -177,9 +176,11 @@ export function formatAuthenticationResults(verdict: Verdict, authservId: string
   return `${authservId}; smime=${result}${comment}${identifier}`;
 }
 
-function validResult(verdict: Verdict): 'pass' | 'policy' | 'neutral' {
-  if (verdict.mapping === 'mismatch') return 'policy';
+function smimeResult(verdict: Verdict): string {
+  const { signature, signatureType } = verdict;
+  // The signature is genuine; the naming rule is what refuses it.
+  if (signature === 'unverifiable' && verdict.fault === 'signer-mismatch') return 'policy';
+  if (signature !== 'valid') return SMIME_RESULT[signature];
   // DS-V6: what does not authenticate the originator must not read as a pass.
-  const { signatureType } = verdict;
   return signatureType === 'domain' || signatureType === 'originator' ? 'pass' : 'neutral';
 }

@@ -81,8 +81,8 @@ function originSentence(message: OpenedMessage, { state, named }: Found): string
       : 'It is not signed, so nothing proves where it came from.';
   }
   const { name } = named;
+  if (isGenuine(state, named)) return `Signed by ${name}, but ${named.reason}.`;
   if (state !== 'valid') return `The signature of ${name} does not count: ${named.reason}.`;
-  if (named.mapping === 'mismatch') return `Signed by ${name}, but ${named.reason}.`;
   switch (named.role) {
     case 'domain':
       return `The domain of the author vouches for it: signed by ${name}.`;
@@ -91,6 +91,11 @@ function originSentence(message: OpenedMessage, { state, named }: Found): string
     default:
       return `Signed by ${name}, which does not prove who wrote it.`;
   }
+}
+
+/** A genuine signature of somebody who does not stand for the author. */
+function isGenuine(state: Verdict['signature'], named: JudgedLayer | null): boolean {
+  return state === 'unverifiable' && named?.state === 'valid' && named.mapping === 'mismatch';
 }
 
 function adviceSentence(message: OpenedMessage, { state, named, legacy }: Found): string {
@@ -104,6 +109,7 @@ function adviceSentence(message: OpenedMessage, { state, named, legacy }: Found)
     case 'invalid':
       return invalidAdvice(named);
     case 'unverifiable':
+      if (isGenuine(state, named)) return 'Do not take it for mail of the author named in it.';
       return named?.fault === 'algorithm-unsupported'
         ? 'Treat it as unsigned, or ask the sender for another algorithm.'
         : 'Treat it as unsigned until the issuer of the certificate is trusted.';
@@ -112,8 +118,6 @@ function adviceSentence(message: OpenedMessage, { state, named, legacy }: Found)
         ? 'Ask the sender to sign the whole message.'
         : 'Treat it with the care due to any unsigned mail.';
     case 'valid':
-      if (named?.mapping === 'mismatch')
-        return 'Do not take it for mail of the author named in it.';
       return legacy.length === 0 ? '' : 'Ask the sender for algorithms of today.';
     default:
       return never(state);

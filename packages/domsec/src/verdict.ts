@@ -75,7 +75,14 @@ function messageState(
 ): Verdict['signature'] {
   if (message.layers.some((layer) => layer.kind === 'broken')) return 'invalid';
   if (deciding === null) return 'none';
-  return spoilerOf(signed, deciding) === null ? deciding.state : 'invalid';
+  if (spoilerOf(signed, deciding) !== null) return 'invalid';
+  return isOfSomebodyElse(deciding) ? 'unverifiable' : deciding.state;
+}
+
+// A genuine signature of somebody who does not stand for the author proves nothing of this message:
+// whoever looks at the one word alone must not read that it is valid.
+function isOfSomebodyElse(deciding: JudgedLayer): boolean {
+  return deciding.state === 'valid' && deciding.mapping === 'mismatch';
 }
 
 function spoilerOf(
@@ -158,7 +165,8 @@ function faultOf(
   if (broken !== undefined && isLimitFault(broken.fault)) return broken.fault;
   if (broken !== undefined)
     return BROKEN_FAULTS.find((known) => known === broken.fault) ?? 'message-malformed';
-  if (state === 'valid') return deciding?.mapping === 'mismatch' ? 'signer-mismatch' : null;
+  if (state === 'valid') return null;
+  if (deciding !== null && isOfSomebodyElse(deciding)) return 'signer-mismatch';
   if (state === 'none') {
     const unreadable = message.layers.some(
       (layer) => layer.kind === 'encrypted' && layer.state === 'foreign' && layer.isUnsupported,
