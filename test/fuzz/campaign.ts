@@ -35,22 +35,28 @@ export interface Failure {
   readonly bytes: string;
 }
 
+/** Processor time: on a busy machine the clock says more about the others. */
+function spentMs(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1_000;
+}
+
 /** What the target says about some bytes. @throws where a rule is broken or time runs out. */
 export async function judgeInput(
   target: Target,
   bytes: Buffer,
 ): Promise<{ word: string; ms: number }> {
   const maxMs = target.maxInputMs ?? MAX_INPUT_MS;
-  const started = performance.now();
+  const started = spentMs();
   const word = await target.check(bytes);
-  const ms = performance.now() - started;
+  const ms = spentMs() - started;
   if (ms < maxMs) return { word, ms };
-  // A busy machine is slow too: only what is slow every time is slow.
+  // A collection may fall into it: only what is slow every time is slow.
   let fastest = ms;
   for (let again = 1; again < SLOW_RUNS; again += 1) {
-    const from = performance.now();
+    const from = spentMs();
     await target.check(bytes);
-    fastest = Math.min(fastest, performance.now() - from);
+    fastest = Math.min(fastest, spentMs() - from);
   }
   assert.ok(fastest < maxMs, `takes ${fastest.toFixed(0)} ms`);
   return { word, ms: fastest };
