@@ -358,7 +358,11 @@ test('RFC 7281 3: pass only where the originator or the domain is authenticated 
     /smime=(\w+)/.exec(formatAuthenticationResults({ ...VERDICT, ...change }, AUTHSERV))?.[1];
   assert.equal(result({}), 'pass');
   assert.equal(result({ signatureType: 'originator' }), 'pass');
-  const stranger = { signature: 'unverifiable', mapping: 'mismatch', fault: 'signer-mismatch' } as const;
+  const stranger = {
+    signature: 'unverifiable',
+    mapping: 'mismatch',
+    fault: 'signer-mismatch',
+  } as const;
   assert.equal(result(stranger), 'policy');
   assert.equal(result({ signatureType: 'review' }), 'neutral');
   assert.equal(result({ signatureType: 'additional-attributes' }), 'neutral');
