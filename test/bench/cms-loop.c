@@ -1,9 +1,8 @@
 /*
  * cms-loop: what libcrypto's own CMS does with S/MIME, in a loop, and what it costs.
  *
- * One source, two builds: a program (`gcc -O2 ... -lcrypto`), and with -DADDON a shared object
- * that `process.dlopen` loads, so that the OpenSSL inside Node answers. Either way it reads
- * commands from standard input, one a line, and answers each with one line:
+ * Held open as a program or inside Node (held-open.h): it reads commands from standard input, one a
+ * line, and answers each with one line:
  *
  *   load CA CERT KEY                  PEM files: the anchor, and one leaf that signs and decrypts
  *   protect CIPHER IN OUT             clear-signs IN, encrypts that, writes the entity to OUT
@@ -13,43 +12,25 @@
  * the count, the processor time and the wall time in microseconds.
  */
 #include <openssl/cms.h>
-#include <openssl/err.h>
-#include <openssl/pem.h>
 #include <openssl/x509_vfy.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <time.h>
+
+#include "../harness/held-open.h"
 
 static X509 *certificate;
 static EVP_PKEY *key;
 static X509_STORE *store;
 static STACK_OF(X509) *recipients;
 
-static const char *fault(const char *what) {
-  static char text[512];
-  const char *reason = ERR_reason_error_string(ERR_peek_last_error());
-  snprintf(text, sizeof text, "error %.40s: %.400s", what, reason == NULL ? "" : reason);
-  ERR_clear_error();
-  return text;
-}
-
-static X509 *read_certificate(const char *path) {
-  BIO *in = BIO_new_file(path, "r");
-  X509 *read = in == NULL ? NULL : PEM_read_bio_X509(in, NULL, NULL, NULL);
-  BIO_free(in);
-  return read;
-}
-
 static const char *load(const char *ca_path, const char *cert_path, const char *key_path) {
   X509 *ca = read_certificate(ca_path);
-  BIO *in = BIO_new_file(key_path, "r");
   X509_free(certificate);
   EVP_PKEY_free(key);
   certificate = read_certificate(cert_path);
-  key = in == NULL ? NULL : PEM_read_bio_PrivateKey(in, NULL, NULL, NULL);
-  BIO_free(in);
+  key = read_key(key_path);
   if (ca == NULL || certificate == NULL || key == NULL) return fault("load");
   store = X509_STORE_new();
   X509_STORE_add_cert(store, ca);
@@ -177,17 +158,3 @@ static void serve(void) {
     fflush(stdout);
   }
 }
-
-#ifdef ADDON
-/* Node calls this when it has loaded the object; the loop ends with standard input. */
-__attribute__((visibility("default"))) void *napi_register_module_v1(void *env, void *exports) {
-  (void)env;
-  serve();
-  return exports;
-}
-#else
-int main(void) {
-  serve();
-  return 0;
-}
-#endif

@@ -1,7 +1,6 @@
 /*
- * cms-peer: CMS by libcrypto alone, held open. One source, two builds: a program (`-lcrypto`), and
- * with -DADDON a shared object that `process.dlopen` loads, so that the OpenSSL inside Node answers.
- * It reads commands from standard input, one a line, and answers each with `ok` or `error ...`:
+ * cms-peer: CMS by libcrypto alone, held open as a program or inside Node (held-open.h). It reads
+ * commands from standard input, one a line, and answers each with `ok` or `error ...`:
  *
  *   root CERT KEY                                   makes a root
  *   issue CERT KEY ALGORITHM GROUP USAGE MAILBOX    a leaf of the root last made; GROUP: bits, curve or -
@@ -14,38 +13,15 @@
  */
 #include <openssl/cms.h>
 #include <openssl/ec.h>
-#include <openssl/err.h>
-#include <openssl/pem.h>
 #include <openssl/rsa.h>
 #include <openssl/x509v3.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "held-open.h"
+
 static X509 *root_certificate;
 static EVP_PKEY *root_key;
-
-static const char *fault(const char *what) {
-  static char text[512];
-  const char *reason = ERR_reason_error_string(ERR_peek_last_error());
-  snprintf(text, sizeof text, "error %.40s: %.400s", what, reason == NULL ? "" : reason);
-  ERR_clear_error();
-  return text;
-}
-
-static X509 *read_certificate(const char *path) {
-  BIO *in = BIO_new_file(path, "r");
-  X509 *read = in == NULL ? NULL : PEM_read_bio_X509(in, NULL, NULL, NULL);
-  BIO_free(in);
-  return read;
-}
-
-static EVP_PKEY *read_key(const char *path) {
-  BIO *in = BIO_new_file(path, "r");
-  EVP_PKEY *read = in == NULL ? NULL : PEM_read_bio_PrivateKey(in, NULL, NULL, NULL);
-  BIO_free(in);
-  return read;
-}
 
 static int write_pair(const char *cert_path, const char *key_path, X509 *certificate, EVP_PKEY *key) {
   BIO *cert = BIO_new_file(cert_path, "w"), *secret = BIO_new_file(key_path, "w");
@@ -242,17 +218,3 @@ static void serve(void) {
     fflush(stdout);
   }
 }
-
-#ifdef ADDON
-/* Node calls this when it has loaded the object; the loop ends with standard input. */
-__attribute__((visibility("default"))) void *napi_register_module_v1(void *env, void *exports) {
-  (void)env;
-  serve();
-  return exports;
-}
-#else
-int main(void) {
-  serve();
-  return 0;
-}
-#endif

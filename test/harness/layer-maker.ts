@@ -1,22 +1,14 @@
-import assert from 'node:assert/strict';
-import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type SignatureAlgorithmName, signRaw } from '@sallyport/cms';
 import { der, OID } from '@sallyport/der';
 import { type DomainSigner, type EssAttribute, encodeEssAttribute } from '@sallyport/domsec';
-import {
-  type Certificate,
-  formatPemCertificate,
-  issueCertificate,
-  parseCertificate,
-} from '@sallyport/pki';
+import { formatPemCertificate } from '@sallyport/pki';
 import type { Issued } from './ca.ts';
+import { type IssuedIdentity, issuedIdentity } from './issued-identity.ts';
 
 /** Somebody with a key, a certificate, and both as files for a peer. */
-export interface Identity {
-  readonly certificate: Certificate;
-  readonly key: KeyObject;
+export interface Identity extends IssuedIdentity {
   readonly algorithm: SignatureAlgorithmName;
   readonly issued: Issued;
 }
@@ -32,35 +24,23 @@ export async function makeIdentity(
   } = {},
 ): Promise<Identity> {
   const { issuer, kind = 'rsa', email } = options;
-  const { privateKey: key, publicKey } =
-    kind === 'ec'
-      ? generateKeyPairSync('ec', { namedCurve: 'P-256' })
-      : generateKeyPairSync('rsa', { modulusLength: 2048 });
-  const notBefore = new Date(Date.now() - 86_400_000);
-  const emails = email === undefined ? [] : [email];
-  const fields = { subject: { cn }, notBefore, days: 30, emails };
-  const bytes =
-    issuer === undefined
-      ? issueCertificate({
-          ...fields,
-          privateKey: key,
-          ca: { pathLength: null },
-          keyUsage: ['keyCertSign'],
-        })
-      : issueCertificate({
-          ...fields,
-          spki: publicKey.export({ format: 'der', type: 'spki' }),
-          issuer: { certificate: issuer.certificate, privateKey: issuer.key },
-        });
-  const parsed = parseCertificate(bytes);
-  assert.ok(parsed.kind === 'certificate');
+  const { certificate, key } = issuedIdentity({
+    cn,
+    kind,
+    emails: email === undefined ? [] : [email],
+    issuer,
+    isCa: issuer === undefined,
+    notBefore: new Date(Date.now() - 86_400_000),
+    days: 30,
+  });
+  const bytes = certificate.der;
   const name = join(folder, `${cn}-${kind}-${email ?? ''}`.replaceAll(/[^a-z-]/gi, '-'));
   const pem = formatPemCertificate(bytes);
   await writeFile(`${name}.pem`, pem);
   await writeFile(`${name}.key`, key.export({ format: 'pem', type: 'pkcs8' }));
   const issued = { certificateFile: `${name}.pem`, keyFile: `${name}.key`, pem, der: bytes };
   const algorithm = kind === 'ec' ? 'ecdsa-sha256' : 'rsa-sha256';
-  return { certificate: parsed.value, key, algorithm, issued };
+  return { certificate, key, algorithm, issued };
 }
 
 const TYPES = { originator: 1, domain: 2, 'additional-attributes': 3, review: 4 } as const;

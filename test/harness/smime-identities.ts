@@ -1,12 +1,6 @@
-import assert from 'node:assert/strict';
-import { generateKeyPairSync, type KeyObject } from 'node:crypto';
-import { type Certificate, issueCertificate, parseCertificate } from '@sallyport/pki';
+import { type IssuedIdentity, issuedIdentity } from './issued-identity.ts';
 
-/** A certificate with its key; certificates of the RSA kind can be encrypted to. */
-export interface SmimeIdentity {
-  readonly certificate: Certificate;
-  readonly key: KeyObject;
-}
+export type SmimeIdentity = IssuedIdentity;
 
 /** When all of them are valid. */
 export const SMIME_NOW = new Date('2026-06-01T00:00:00Z');
@@ -21,29 +15,7 @@ function smimeIdentity(names: {
   readonly issuer?: SmimeIdentity;
   readonly isCa?: boolean;
 }): SmimeIdentity {
-  const { cn, emails = [], kind = 'ec', issuer, isCa = false } = names;
-  const { privateKey: key, publicKey } =
-    kind === 'ec'
-      ? generateKeyPairSync('ec', { namedCurve: 'P-256' })
-      : generateKeyPairSync('rsa', { modulusLength: 2048 });
-  const fields = {
-    subject: { cn },
-    notBefore: NOT_BEFORE,
-    days: DAYS,
-    emails,
-    ...(isCa ? { ca: { pathLength: null }, keyUsage: ['keyCertSign'] as const } : {}),
-  };
-  const bytes =
-    issuer === undefined
-      ? issueCertificate({ ...fields, privateKey: key })
-      : issueCertificate({
-          ...fields,
-          spki: publicKey.export({ format: 'der', type: 'spki' }),
-          issuer: { certificate: issuer.certificate, privateKey: issuer.key },
-        });
-  const parsed = parseCertificate(bytes);
-  assert.ok(parsed.kind === 'certificate');
-  return { certificate: parsed.value, key };
+  return issuedIdentity({ kind: 'ec', ...names, notBefore: NOT_BEFORE, days: DAYS });
 }
 
 const DSA = 'domain-signing-authority';

@@ -1,3 +1,14 @@
-import { testColumn } from './matrix/column-tests.ts';
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { rowDifference, skipColumn, startColumn } from './matrix/columns.ts';
+import { ROWS } from './matrix/rows.ts';
 
-testColumn('gpgsm', (row) => row.kind !== 'signature');
+const skip = skipColumn('gpgsm');
+test('interop matrix, gpgsm: of encryption, both directions are as the page says', {
+  skip,
+}, async (t) => {
+  await using column = await startColumn('gpgsm');
+  for (const row of ROWS.filter((row) => row.kind !== 'signature')) {
+    await t.test(row.title, async () => assert.equal(await rowDifference(column, row), null));
+  }
+});

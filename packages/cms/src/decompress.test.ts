@@ -3,8 +3,8 @@ import { test } from 'node:test';
 import { deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
 import { der, OID } from '@sallyport/der';
 import { bufferContent, type Content, readContent } from '@sallyport/mail';
-import { LIMITS, MESSAGE } from './fixtures.test.ts';
 import { type CompressedDataView, decompressContent, readCms } from './index.ts';
+import { LIMITS, MESSAGE } from './test-fixtures.ts';
 
 function compressedData(bytes: Buffer, algorithm: string = OID.zlibCompress): Buffer {
   const body = der.sequence(

@@ -17,7 +17,7 @@ import {
   sliceContent,
   TURN_BYTES,
 } from '@sallyport/mail';
-import { OctetPieces, PiecedString } from './octet-pieces.ts';
+import { OctetPieces, type Place, piecedString } from './octet-pieces.ts';
 import { LimitError } from './read-parts.ts';
 
 /** Certificates, recipients or signers of one object together: they are read into memory. */
@@ -25,6 +25,8 @@ const MAX_PART_BYTES = 4 * 1024 * 1024;
 const MAX_PART_ELEMENTS = 100_000;
 const MAX_FRAMES = 16;
 const OCTET_STRING = 4;
+/** How far apart the places are at which a string in pieces can be entered. */
+const PLACE_BYTES = 1024 * 1024;
 
 interface Frame {
   /** Nothing inside may lie beyond. */
@@ -113,12 +115,12 @@ export class ElementCursor {
     return isThere ? await this.part(what) : null;
   }
 
-  /** Passes over what is left of the element that was entered last. */
-  async skipRest(): Promise<void> {
-    for (let next = await this.peek(); next !== null; next = await this.peek()) {
-      if (next.length === null) await this.part('content');
-      else await this.#skip(next.header + next.length);
-    }
+  /** Passes over the next element. */
+  async pass(): Promise<void> {
+    const header = await this.peek();
+    if (header === null) throw new DerError('element is missing');
+    if (header.length === null) await this.part('content');
+    else await this.#skip(header.header + header.length);
   }
 
   /** An OBJECT IDENTIFIER. */
@@ -144,16 +146,30 @@ export class ElementCursor {
       await this.#skip(length);
       return sliceContent(this.#content, start, length);
     }
-    const limit = length ?? this.#frame().limit - start;
-    const pieces = new OctetPieces({ length, limit });
+    const pieces = new OctetPieces({ length, limit: length ?? this.#frame().limit - start });
+    const places = await this.#walk(pieces);
+    const region = sliceContent(this.#content, start, this.#offset - start);
+    return piecedString({ region, places, sizeBytes: pieces.sizeBytes });
+  }
+
+  /** Goes through the pieces of a string to its end. */
+  async #walk(pieces: OctetPieces): Promise<[Place, ...Place[]]> {
+    const first = pieces.place;
+    if (first === null) throw new Error('a walk begins before a header');
+    const places: [Place, ...Place[]] = [first];
+    let next = PLACE_BYTES;
     while (!pieces.isDone) {
       if (!(await this.#fill(1))) throw new DerError('ends inside a value');
       this.#drop(pieces.push(this.#window.subarray(0, TURN_BYTES)));
+      const place = pieces.place;
+      if (place !== null && place.before >= next) {
+        places.push(place);
+        next = place.before + PLACE_BYTES;
+      }
       // Bytes in memory come without waiting, and a piece may be as short as its header.
       if (this.#window.length > TURN_BYTES) await new Promise(setImmediate);
     }
-    const region = sliceContent(this.#content, start, this.#offset - start);
-    return new PiecedString(region, { length, limit }, pieces.sizeBytes);
+    return places;
   }
 
   #frame(): Frame {

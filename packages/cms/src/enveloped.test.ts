@@ -2,57 +2,26 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { readContent } from '@sallyport/mail';
 import {
-  content,
-  type Identity,
-  LIMITS,
-  MESSAGE,
-  makeIdentity,
-  p256,
-  p384,
-  pipe,
-  rsa,
-  unwrap,
-} from './fixtures.test.ts';
-import {
-  type AuthEnvelopedDataView,
   authEnvelopedData,
   checkRecipientKey,
   cmsEncryptedSize,
   decryptContent,
-  type EnvelopedDataView,
   envelopedData,
-  matchesRecipient,
-  readCms,
 } from './index.ts';
-
-async function readEnvelope(bytes: Buffer): Promise<EnvelopedDataView | AuthEnvelopedDataView> {
-  const read = await readCms(content(bytes), LIMITS);
-  if (read.kind === 'enveloped' || read.kind === 'auth-enveloped') return read.value;
-  throw new Error(JSON.stringify(read));
-}
-
-async function open(bytes: Buffer, identity: Identity): Promise<Buffer> {
-  const view = await readEnvelope(bytes);
-  const recipient = view.recipients.find((one) => matchesRecipient(one, identity.certificate));
-  assert.ok(recipient);
-  const result = await decryptContent(view, unwrap(recipient, identity));
-  assert.equal(result.kind, 'ok');
-  return result.kind === 'ok' ? await readContent(result.content) : Buffer.alloc(0);
-}
-
-const decrypt = (bytes: Buffer, identity: Identity): Buffer =>
-  pipe(
-    bytes,
-    'cms',
-    '-decrypt',
-    '-binary',
-    '-inform',
-    'DER',
-    '-recip',
-    identity.certFile,
-    '-inkey',
-    identity.keyFile,
-  );
+import {
+  content,
+  envelopeIn,
+  MESSAGE,
+  makeIdentity,
+  openWith,
+  openWithOpenssl,
+  p256,
+  p384,
+  pipe,
+  rsa,
+  sealWithOpenssl,
+  unwrap,
+} from './test-fixtures.ts';
 
 test('RFC 3218: wrong key, wrong length, changed content and unknown algorithm are one answer', async () => {
   for (const mode of ['cbc', 'gcm'] as const) {
@@ -66,7 +35,7 @@ test('RFC 3218: wrong key, wrong length, changed content and unknown algorithm a
             content: 'aes256-gcm',
             keyTransport: 'auto',
           });
-    const view = await readEnvelope(await readContent(cms));
+    const view = await envelopeIn(await readContent(cms));
     const [recipient] = view.recipients;
     assert.ok(recipient);
     const cek = unwrap(recipient, rsa);
@@ -103,7 +72,7 @@ test('RFC 9709: GCM in EnvelopedData and CBC in AuthEnvelopedData are no algorit
   const at = gcm.indexOf(oid);
   assert.ok(at > 0);
   gcm[at + oid.length - 1] = 2; // aes128-CBC
-  const view = await readEnvelope(gcm);
+  const view = await envelopeIn(gcm);
   assert.equal(view.contentEncryption.name, null);
 });
 
@@ -141,9 +110,13 @@ test('RFC 5652 6: openssl opens our EnvelopedData, for RSA v1.5, OAEP and ECDH',
         const bytes = await readContent(cms);
         assert.equal(bytes.length, cmsEncryptedSize(size, [identity.certificate], options));
         assert.deepEqual(await readContent(cms), bytes, 'the same bytes when opened again');
-        assert.deepEqual(await open(bytes, identity), message);
+        assert.deepEqual(await openWith(bytes, identity), message);
         if (size === 17 || size === 200_000) {
-          assert.deepEqual(decrypt(bytes, identity), message, `${name} ${keyTransport} ${cipher}`);
+          assert.deepEqual(
+            openWithOpenssl(bytes, identity),
+            message,
+            `${name} ${keyTransport} ${cipher}`,
+          );
         }
       }
     }
@@ -159,8 +132,9 @@ test('RFC 5083, RFC 5084: openssl opens our AuthEnvelopedData', async () => {
         const cms = await authEnvelopedData(content(message), [identity.certificate], options);
         const bytes = await readContent(cms);
         assert.equal(bytes.length, cmsEncryptedSize(size, [identity.certificate], options));
-        assert.deepEqual(await open(bytes, identity), message);
-        if (size > 0) assert.deepEqual(decrypt(bytes, identity), message, `${name} ${cipher}`);
+        assert.deepEqual(await openWith(bytes, identity), message);
+        if (size > 0)
+          assert.deepEqual(openWithOpenssl(bytes, identity), message, `${name} ${cipher}`);
       }
     }
   }
@@ -176,8 +150,8 @@ test('RFC 5652 6.2: several recipients of different keys each open it, originato
     }),
   );
   for (const identity of all) {
-    assert.deepEqual(decrypt(bytes, identity), MESSAGE);
-    assert.deepEqual(await open(bytes, identity), MESSAGE);
+    assert.deepEqual(openWithOpenssl(bytes, identity), MESSAGE);
+    assert.deepEqual(await openWith(bytes, identity), MESSAGE);
   }
 });
 
@@ -203,7 +177,7 @@ test('RFC 8551 2.3, 2.7: what openssl encrypts opens here, streamed or not', asy
           '-recip',
           identity.certFile,
         );
-        assert.deepEqual(await open(bytes, identity), MESSAGE, `${cipher} ${extra.join('')}`);
+        assert.deepEqual(await openWith(bytes, identity), MESSAGE, `${cipher} ${extra.join('')}`);
       }
     }
   }
@@ -212,33 +186,9 @@ test('RFC 8551 2.3, 2.7: what openssl encrypts opens here, streamed or not', asy
     ['rsa_padding_mode:oaep', 'rsa_oaep_md:sha256', 'rsa_mgf1_md:sha256'],
   ]) {
     const options = keyopt.flatMap((option) => ['-keyopt', option]);
-    const bytes = pipe(
-      MESSAGE,
-      'cms',
-      '-encrypt',
-      '-aes-256-cbc',
-      '-binary',
-      '-outform',
-      'DER',
-      '-recip',
-      rsa.certFile,
-      ...options,
-    );
-    assert.deepEqual(await open(bytes, rsa), MESSAGE, keyopt.join());
+    const bytes = sealWithOpenssl('aes-256-cbc', rsa, ...options);
+    assert.deepEqual(await openWith(bytes, rsa), MESSAGE, keyopt.join());
   }
-  const kdf = pipe(
-    MESSAGE,
-    'cms',
-    '-encrypt',
-    '-aes-256-cbc',
-    '-binary',
-    '-outform',
-    'DER',
-    '-recip',
-    p256.certFile,
-    '-keyopt',
-    'ecdh_kdf_md:sha256',
-    '-aes256-wrap',
-  );
-  assert.deepEqual(await open(kdf, p256), MESSAGE);
+  const kdf = sealWithOpenssl('aes-256-cbc', p256, '-keyopt', 'ecdh_kdf_md:sha256', '-aes256-wrap');
+  assert.deepEqual(await openWith(kdf, p256), MESSAGE);
 });

@@ -6,19 +6,6 @@ import { der, OID } from '@sallyport/der';
 import { bufferContent, readContent } from '@sallyport/mail';
 import fc from 'fast-check';
 import {
-  content,
-  LIMITS,
-  loadIdentity,
-  MESSAGE,
-  p256,
-  parseCertificate,
-  pipe,
-  rsa,
-  signer,
-  unwrap,
-  vectors,
-} from './fixtures.test.ts';
-import {
   type CmsCertificate,
   type CmsObject,
   checkSignerInfo,
@@ -32,6 +19,19 @@ import {
   type SignerCheck,
   signedData,
 } from './index.ts';
+import {
+  content,
+  LIMITS,
+  loadIdentity,
+  MESSAGE,
+  p256,
+  parseCertificate,
+  pipe,
+  rsa,
+  signer,
+  unwrap,
+  vectors,
+} from './test-fixtures.ts';
 
 /** Goes through everything that can be reached from bytes; must never throw. */
 async function exercise(
@@ -59,7 +59,6 @@ async function exercise(
     for (const recipient of read.value.recipients) {
       for (const certificate of certificates) matchesRecipient(recipient, certificate);
     }
-    await read.value.encryptedContentDigest();
     for (const length of [16, 24, 32]) await decryptContent(read.value, Buffer.alloc(length));
   }
   return { read, checks, eContent };
@@ -279,4 +278,54 @@ test('truncated or changed bytes never throw, and are never valid with other con
     }),
     { numRuns: 2500 },
   );
+});
+
+test('RFC 5652 3: content of a type that we do not know is one element, and no more are walked through', async () => {
+  const object = (...elements: Buffer[]): Buffer =>
+    der.sequence(der.oid('1.2.3.4'), der.explicit(0, ...elements));
+  const indefinite = Buffer.from('3080050005000000', 'hex');
+  for (const one of [der.null(), der.octetString(Buffer.alloc(100_000)), indefinite]) {
+    const read = await readCms(content(object(one)), LIMITS);
+    assert.deepEqual(read, { kind: 'unsupported', contentType: '1.2.3.4' });
+    assert.equal((await readCms(content(object(one, der.null())), LIMITS)).kind, 'malformed');
+  }
+});
+
+test('the recipients of every key agreement are counted together', async () => {
+  const key = der.sequence(
+    der.sequence(der.sequence(), der.integer(1)),
+    der.octetString(Buffer.alloc(40)),
+  );
+  const originator = der.implicit(
+    1,
+    der.sequence(
+      der.sequence(der.oid(OID.ecPublicKey)),
+      der.bitString(Buffer.concat([Buffer.of(4), Buffer.alloc(64)])),
+    ),
+  );
+  const agreement = der.implicit(
+    1,
+    der.sequence(
+      der.integer(3),
+      der.explicit(0, originator),
+      der.sequence(der.oid('1.3.132.1.11.1'), der.sequence(der.oid('2.16.840.1.101.3.4.1.45'))),
+      der.sequence(key, key),
+    ),
+  );
+  const sealed = der.sequence(
+    der.oid(OID.data),
+    der.sequence(der.oid(OID.aes256Cbc), der.octetString(Buffer.alloc(16))),
+    der.implicit(0, der.octetString(Buffer.alloc(16))),
+  );
+  const recipients = der.set(agreement, agreement);
+  const bytes = der.sequence(
+    der.oid(OID.envelopedData),
+    der.explicit(0, der.sequence(der.integer(2), recipients, sealed)),
+  );
+  const faultOf = async (maxRecipients: number): Promise<string> => {
+    const read = await readCms(content(bytes), { ...LIMITS, maxRecipients });
+    return read.kind === 'malformed' ? read.fault : read.kind;
+  };
+  assert.equal(await faultOf(4), 'enveloped');
+  assert.equal(await faultOf(3), 'too-many-recipient-infos');
 });

@@ -6,7 +6,7 @@ import {
   readTlvHeader,
   type TlvHeader,
 } from '@sallyport/der';
-import { asBuffer, type Content } from '@sallyport/mail';
+import { asBuffer, type Content, isRanged, openRange, type RangedContent } from '@sallyport/mail';
 import { LimitError } from './read-parts.ts';
 
 /** A sender that cuts 100 MB in lines stays below. */
@@ -29,6 +29,17 @@ interface Frame {
   readonly limit: number;
 }
 
+/** A place in the value from which on it can be read again. */
+export interface Place {
+  /** Octets of the value before it. */
+  readonly position: number;
+  /** Octets of content before it. */
+  readonly before: number;
+  readonly frames: readonly Frame[];
+  /** What of a piece is still to come. */
+  readonly left: number;
+}
+
 /**
  * Takes the value of a constructed OCTET STRING (X.690 section 8.7) as it comes and gives the
  * content of its pieces, which may be constructed themselves. Holds no more than one header.
@@ -43,9 +54,25 @@ export class OctetPieces {
   #count = 0;
   #sizeBytes = 0;
 
-  constructor({ length, limit }: PiecesExtent) {
-    this.#frames = [{ end: length, limit }];
+  /** From the first octet of the value, or from a place where it was before. */
+  constructor(from: PiecesExtent | Place) {
+    if ('position' in from) {
+      this.#frames = [...from.frames];
+      this.#position = from.position;
+      this.#left = from.left;
+      this.#sizeBytes = from.before + from.left;
+      return;
+    }
+    this.#frames = [{ end: from.length, limit: from.limit }];
     this.#close();
+  }
+
+  /** Where it stands; null in the middle of a header. */
+  get place(): Place | null {
+    if (this.#head.length > 0) return null;
+    const left = this.#left;
+    const before = this.#sizeBytes - left;
+    return { position: this.#position, before, frames: [...this.#frames], left };
   }
 
   /** True once the end of the value has been read. */
@@ -141,25 +168,41 @@ export class OctetPieces {
   }
 }
 
-/** The content of a constructed OCTET STRING whose pieces were walked once and found in order. */
-export class PiecedString implements Content {
+/** What a walk through the pieces found. */
+export interface Walked {
+  /** The value, whose pieces were found in order. */
+  readonly region: Content;
+  /** Its beginning first; then places along the way, so that a read in the middle costs little. */
+  readonly places: readonly [Place, ...Place[]];
   readonly sizeBytes: number;
-  readonly #region: Content;
-  readonly #extent: PiecesExtent;
+}
 
-  constructor(region: Content, extent: PiecesExtent, sizeBytes: number) {
-    this.#region = region;
-    this.#extent = extent;
-    this.sizeBytes = sizeBytes;
-  }
+/** The content of a constructed OCTET STRING whose pieces were walked once. */
+export function piecedString({ region, places, sizeBytes }: Walked): Content {
+  const readFrom = (place: Place): Content => ({
+    sizeBytes: sizeBytes - place.before,
+    open: () => contentFrom(region, place),
+  });
+  const open = (): AsyncIterable<Uint8Array> => readFrom(places[0]).open();
+  if (!isRanged(region)) return { sizeBytes, open };
+  const ranged: RangedContent = {
+    sizeBytes,
+    open,
+    openRange: (start, length) => {
+      const place = places.findLast(({ before }) => before <= start) ?? places[0];
+      return openRange(readFrom(place), start - place.before, length);
+    },
+  };
+  return ranged;
+}
 
-  async *open(): AsyncGenerator<Uint8Array> {
-    const pieces = new OctetPieces(this.#extent);
-    for await (const chunk of this.#region.open()) {
-      const slices: Buffer[] = [];
-      pieces.push(asBuffer(chunk), (slice) => slices.push(slice));
-      yield* gather(slices);
-    }
+async function* contentFrom(region: Content, place: Place): AsyncGenerator<Uint8Array> {
+  const pieces = new OctetPieces(place);
+  const { position } = place;
+  for await (const chunk of openRange(region, position, region.sizeBytes - position)) {
+    const slices: Buffer[] = [];
+    pieces.push(asBuffer(chunk), (slice) => slices.push(slice));
+    yield* gather(slices);
   }
 }
 

@@ -1,9 +1,8 @@
-import { createHash } from 'node:crypto';
 import { der } from '@sallyport/der';
-import { type Content, loadSmall, openPieces } from '@sallyport/mail';
+import { loadSmall } from '@sallyport/mail';
 import { readContentEncryption } from './content-cipher.ts';
 import type { ElementCursor } from './element-cursor.ts';
-import { LimitError, readAlgorithm } from './read-parts.ts';
+import { readAlgorithm } from './read-parts.ts';
 import { readRecipientInfo } from './read-recipients.ts';
 import type {
   AuthEnvelopedDataView,
@@ -51,11 +50,8 @@ async function readCommon(
   await cursor.optionalPart(0, 'originator'); // certificates that nobody has checked
   const set = (await cursor.part('recipients')).set();
   const recipients: RecipientInfoView[] = [];
-  while (!set.isAtEnd) {
-    if (recipients.length >= limits.maxRecipients)
-      throw new LimitError('too many recipients', 'too-many-recipient-infos');
-    recipients.push(readRecipientInfo(set, limits.maxRecipients));
-  }
+  const budget = { left: limits.maxRecipients };
+  while (!set.isAtEnd) recipients.push(readRecipientInfo(set, budget));
   await cursor.enter('universal', SEQUENCE);
   const contentType = await cursor.oid();
   const algorithm = readAlgorithm(await cursor.part('algorithm'));
@@ -66,12 +62,5 @@ async function readCommon(
     contentType,
     contentEncryption: readContentEncryption(algorithm, form),
     encryptedContent,
-    encryptedContentDigest: () => sha256(encryptedContent),
   };
-}
-
-async function sha256(content: Content): Promise<Buffer> {
-  const hash = createHash('sha256');
-  for await (const piece of openPieces(content)) hash.update(piece);
-  return hash.digest();
 }

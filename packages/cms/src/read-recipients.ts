@@ -41,12 +41,23 @@ const MAX_LABEL_BYTES = 1_024;
 const MAX_ENCRYPTED_KEY_BYTES = 4 * 1024;
 const MAX_CIPHERTEXT_BYTES = 2 * 1024;
 
-/** The next RecipientInfo (RFC 5652 section 6.2). */
-export function readRecipientInfo(reader: DerReader, maxRecipients: number): RecipientInfoView {
+/** How many more recipients an object may name. */
+export interface RecipientBudget {
+  left: number;
+}
+
+function takeOne(budget: RecipientBudget): void {
+  if (budget.left <= 0) throw new LimitError('too many recipients', 'too-many-recipient-infos');
+  budget.left -= 1;
+}
+
+/** The next RecipientInfo (RFC 5652 section 6.2). Each recipient of a key agreement counts. */
+export function readRecipientInfo(reader: DerReader, budget: RecipientBudget): RecipientInfoView {
+  takeOne(budget);
   const tlv = reader.next();
   const inner = reader.inside(tlv);
   if (tlv.tagClass === 'universal' && tlv.tag === 16) return readTransport(inner);
-  if (tlv.tagClass === 'context' && tlv.tag === KARI) return readAgreement(inner, maxRecipients);
+  if (tlv.tagClass === 'context' && tlv.tag === KARI) return readAgreement(inner, budget);
   if (tlv.tagClass === 'context' && tlv.tag === ORI) return readOther(inner);
   return { kind: 'unsupported', type: tlv.tag };
 }
@@ -105,7 +116,7 @@ function readLabel(reader: DerReader): Buffer | null {
 }
 
 // RFC 5652 section 6.2.2, RFC 5753 section 3.1, RFC 8418 section 3.2
-function readAgreement(reader: DerReader, maxRecipients: number): RecipientInfoView {
+function readAgreement(reader: DerReader, budget: RecipientBudget): RecipientInfoView {
   reader.smallInteger();
   const originator = reader.expect('context', 0);
   const ukm = reader.optionalExplicit(1)?.octetString() ?? null;
@@ -114,8 +125,7 @@ function readAgreement(reader: DerReader, maxRecipients: number): RecipientInfoV
   reader.end();
   const recipients: { rid: CertificateReference; encryptedKey: Buffer }[] = [];
   while (!keys.isAtEnd) {
-    if (recipients.length >= maxRecipients)
-      throw new LimitError('too many recipients', 'too-many-recipient-infos');
+    if (recipients.length > 0) takeOne(budget);
     recipients.push(readEncryptedKey(keys.sequence()));
   }
   const key = readOriginatorKey(reader.inside(originator));

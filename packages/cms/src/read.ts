@@ -52,7 +52,6 @@ async function readContentInfo(cursor: ElementCursor, limits: CmsLimits): Promis
   if ((await cursor.peek()) === null) throw new DerError('content is absent');
   await cursor.enter('context', 0);
   const object = await readContentOf(contentType, cursor, limits);
-  if (object.kind === 'unsupported') await cursor.skipRest();
   await cursor.leave();
   await cursor.leave();
   // Two readers could disagree about what stands after it.
@@ -77,6 +76,8 @@ async function readContentOf(
     case OID.data:
       return { kind: 'data', content: await loadSmall(await cursor.octetString()) };
     default:
+      // RFC 5652 section 3: one element, whatever it is. Nobody walks through a stranger's million.
+      await cursor.pass();
       return { kind: 'unsupported', contentType };
   }
 }

@@ -4,20 +4,6 @@ import { test } from 'node:test';
 import { der, OID } from '@sallyport/der';
 import { type Content, readContent } from '@sallyport/mail';
 import {
-  bareIdentity,
-  content,
-  type Identity,
-  LIMITS,
-  MESSAGE,
-  makeIdentity,
-  p256,
-  p384,
-  p521,
-  pipe,
-  rsa,
-  unwrap,
-} from './fixtures.test.ts';
-import {
   type AeadName,
   type AuthEnvelopedDataView,
   authEnvelopedData,
@@ -25,9 +11,7 @@ import {
   checkRecipientKey,
   cmsEncryptedSize,
   decryptContent,
-  type EnvelopedDataView,
   envelopedData,
-  matchesRecipient,
   type OaepHash,
   type RecipientInfoView,
   type RecipientOptions,
@@ -36,6 +20,24 @@ import {
   unwrapRaw,
 } from './index.ts';
 import { agreedKek } from './key-derivation.ts';
+import {
+  bareIdentity,
+  content,
+  envelopeIn,
+  type Identity,
+  infoFor,
+  LIMITS,
+  MESSAGE,
+  makeIdentity,
+  openWith,
+  openWithOpenssl,
+  p256,
+  p384,
+  p521,
+  rsa,
+  sealWithOpenssl,
+  unwrap,
+} from './test-fixtures.ts';
 
 const x25519 = bareIdentity('x25519', generateKeyPairSync('x25519'));
 const kem512 = bareIdentity('512', generateKeyPairSync('ml-kem-512'));
@@ -64,38 +66,6 @@ async function seal(
   return bytes;
 }
 
-async function viewOf(bytes: Buffer): Promise<EnvelopedDataView | AuthEnvelopedDataView> {
-  const read = await readCms(content(bytes), LIMITS);
-  assert.ok(read.kind === 'enveloped' || read.kind === 'auth-enveloped', JSON.stringify(read));
-  return read.value;
-}
-
-function infoFor(view: EnvelopedDataView, identity: Identity): RecipientInfoView {
-  const info = view.recipients.find((one) => matchesRecipient(one, identity.certificate));
-  assert.ok(info);
-  return info;
-}
-
-async function open(bytes: Buffer, identity: Identity, legacy = false): Promise<Buffer | 'failed'> {
-  const view = await viewOf(bytes);
-  const result = await decryptContent(view, unwrap(infoFor(view, identity), identity), { legacy });
-  return result.kind === 'ok' ? await readContent(result.content) : 'failed';
-}
-
-const openWithOpenssl = (bytes: Buffer, { certFile, keyFile }: Identity): Buffer =>
-  pipe(
-    bytes,
-    'cms',
-    '-decrypt',
-    '-binary',
-    '-inform',
-    'DER',
-    '-recip',
-    certFile,
-    '-inkey',
-    keyFile,
-  );
-
 const KINDS: readonly (readonly [Identity, RecipientOptions])[] = [
   [rsa, { keyTransport: 'rsa-pkcs1v15' }],
   [rsa, { keyTransport: 'rsa-oaep' }],
@@ -113,7 +83,7 @@ test('every kind of key opens every content encryption, named by issuer or key i
     for (const name of [...CBC, ...AEAD]) {
       for (const identifier of ['issuerAndSerial', 'subjectKeyId'] as const) {
         const bytes = await seal(MESSAGE, [identity], { ...options, identifier, content: name });
-        const opened = await open(bytes, identity);
+        const opened = await openWith(bytes, identity);
         assert.deepEqual(opened, MESSAGE, `${options.keyTransport} ${name} ${identifier}`);
       }
     }
@@ -122,7 +92,7 @@ test('every kind of key opens every content encryption, named by issuer or key i
     for (const name of [...CBC, ...AEAD]) {
       const message = Buffer.alloc(size, 'x\r\n');
       const bytes = await seal(message, [x25519], { keyTransport: 'auto', content: name });
-      assert.deepEqual(await open(bytes, x25519), message, `${name} ${size}`);
+      assert.deepEqual(await openWith(bytes, x25519), message, `${name} ${size}`);
     }
   }
 });
@@ -154,7 +124,7 @@ test('RFC 5652 6.2: recipients of mixed kinds each open one and the same message
   for (const name of ['aes256-cbc', 'aes128-gcm', 'chacha20-poly1305'] as const) {
     const options = { keyTransport: 'auto', allowMlKem: true, content: name } as const;
     const bytes = await seal(MESSAGE, all, options);
-    for (const identity of all) assert.deepEqual(await open(bytes, identity), MESSAGE);
+    for (const identity of all) assert.deepEqual(await openWith(bytes, identity), MESSAGE);
     // openssl 3.0 passes over the entries that it does not know.
     if (name === 'chacha20-poly1305') continue;
     assert.deepEqual(openWithOpenssl(bytes, rsa), MESSAGE);
@@ -231,9 +201,9 @@ test('RFC 8017 A.2.1: OAEP with any hash, any mask hash and a label, and openssl
         const oaep = { hash, mgf1Hash, label };
         const options = { keyTransport: 'rsa-oaep', oaep, content: 'aes256-cbc' } as const;
         const bytes = await seal(MESSAGE, [rsa], options);
-        const info = infoFor(await viewOf(bytes), rsa);
+        const info = infoFor(await envelopeIn(bytes), rsa);
         assert.deepEqual(info.kind === 'ktri' && info.algorithm, { kind: 'oaep', ...oaep });
-        assert.deepEqual(await open(bytes, rsa), MESSAGE);
+        assert.deepEqual(await openWith(bytes, rsa), MESSAGE);
         if (hash === mgf1Hash || hash === 'sha256') {
           assert.deepEqual(openWithOpenssl(bytes, rsa), MESSAGE, `${hash} ${mgf1Hash} ${label}`);
         }
@@ -245,7 +215,7 @@ test('RFC 8017 A.2.1: OAEP with any hash, any mask hash and a label, and openssl
 test('RFC 8017 7.1.2: OAEP with another label, hash or mask than it says does not open', async () => {
   const oaep = { hash: 'sha256', mgf1Hash: 'sha256', label: Buffer.from('a') } as const;
   const options = { keyTransport: 'rsa-oaep', oaep, content: 'aes128-cbc' } as const;
-  const info = infoFor(await viewOf(await seal(MESSAGE, [rsa], options)), rsa);
+  const info = infoFor(await envelopeIn(await seal(MESSAGE, [rsa], options)), rsa);
   const key = recipientKeyFor(info, rsa.certificate);
   assert.ok(key?.kind === 'ktri' && key.algorithm.kind === 'oaep');
   const { algorithm } = key;
@@ -262,35 +232,30 @@ test('RFC 8017 7.1.2: OAEP with another label, hash or mask than it says does no
 });
 
 test('what openssl 3.0 encrypts with P-521, every KDF hash and 3DES opens here', async () => {
-  const make = (identity: Identity, cipher: string, ...extra: string[]): Buffer =>
-    pipe(
-      MESSAGE,
-      'cms',
-      '-encrypt',
-      '-binary',
-      '-outform',
-      'DER',
-      cipher,
-      '-recip',
-      identity.certFile,
-      ...extra,
-    );
   for (const identity of [p256, p384, p521]) {
     for (const md of ['sha1', 'sha224', 'sha256', 'sha384', 'sha512']) {
       for (const wrap of ['-aes128-wrap', '-aes192-wrap', '-aes256-wrap']) {
-        const bytes = make(identity, '-aes-256-cbc', '-keyopt', `ecdh_kdf_md:${md}`, wrap);
-        assert.deepEqual(await open(bytes, identity), MESSAGE, `${md} ${wrap}`);
+        const bytes = sealWithOpenssl(
+          'aes-256-cbc',
+          identity,
+          '-keyopt',
+          `ecdh_kdf_md:${md}`,
+          wrap,
+        );
+        assert.deepEqual(await openWith(bytes, identity), MESSAGE, `${md} ${wrap}`);
       }
     }
   }
-  const old = make(rsa, '-des3');
-  assert.equal(await open(old, rsa), 'failed');
-  assert.deepEqual(await open(old, rsa, true), MESSAGE);
+  const old = sealWithOpenssl('des3', rsa);
+  assert.equal(await openWith(old, rsa), 'failed');
+  assert.deepEqual(await openWith(old, rsa, { legacy: true }), MESSAGE);
 });
 
 test('RFC 5084 3.2, RFC 8103 3: tags cut short, other lengths and other structures do not open', async () => {
   for (const name of AEAD) {
-    const view = await viewOf(await seal(MESSAGE, [rsa], { keyTransport: 'auto', content: name }));
+    const view = await envelopeIn(
+      await seal(MESSAGE, [rsa], { keyTransport: 'auto', content: name }),
+    );
     assert.ok('mac' in view);
     const cek = unwrap(infoFor(view, rsa), rsa);
     const { contentEncryption, mac } = view;
@@ -319,7 +284,7 @@ test('RFC 5084 3.2, RFC 8103 3: tags cut short, other lengths and other structur
 test('parameters of another form leave the algorithm without an IV, and nothing is decrypted', async () => {
   for (const name of [...CBC, ...AEAD]) {
     const bytes = await seal(MESSAGE, [rsa], { keyTransport: 'auto', content: name });
-    const { contentEncryption } = await viewOf(bytes);
+    const { contentEncryption } = await envelopeIn(bytes);
     assert.ok(contentEncryption.iv);
     const iv = der.octetString(contentEncryption.iv);
     const at = bytes.indexOf(iv);
@@ -329,7 +294,7 @@ test('parameters of another form leave the algorithm without an IV, and nothing 
     changed[at] = name.endsWith('-gcm') ? 0x0c : 0x02;
     const read = await readCms(content(changed), LIMITS);
     if (name.endsWith('-gcm')) assert.equal(read.kind, 'malformed');
-    else assert.equal((await viewOf(changed)).contentEncryption.iv, null, name);
+    else assert.equal((await envelopeIn(changed)).contentEncryption.iv, null, name);
   }
 });
 
@@ -352,17 +317,17 @@ test('RFC 9629 3: a KEM entry with other algorithms is passed over, and the next
     ['unknown wrap', der.oid(OID.aes256Wrap), hex('060960864801650304013d')],
   ] as const) {
     const changed = change(from, to);
-    const view = await viewOf(changed);
+    const view = await envelopeIn(changed);
     const kinds = view.recipients.map((one) => one.kind).sort();
     assert.deepEqual(kinds, ['ktri', 'unsupported'], what);
-    assert.deepEqual(await open(changed, rsa), MESSAGE, what);
+    assert.deepEqual(await openWith(changed, rsa), MESSAGE, what);
   }
 });
 
 test('RFC 9936 2: another ciphertext, a cut one or another key does not open', async () => {
   const options = { keyTransport: 'ml-kem', content: 'aes256-gcm' } as const;
   for (const identity of [kem512, kem768, kem1024]) {
-    const info = infoFor(await viewOf(await seal(MESSAGE, [identity], options)), identity);
+    const info = infoFor(await envelopeIn(await seal(MESSAGE, [identity], options)), identity);
     const key = recipientKeyFor(info, identity.certificate);
     assert.ok(key?.kind === 'kem');
     assert.equal(unwrapRaw(key, identity.key).length, 32);

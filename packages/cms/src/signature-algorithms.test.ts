@@ -4,22 +4,6 @@ import { test } from 'node:test';
 import { der, OID } from '@sallyport/der';
 import { readContent } from '@sallyport/mail';
 import {
-  attribute,
-  bareIdentity,
-  content,
-  type Identity,
-  LIMITS,
-  MESSAGE,
-  makeIdentity,
-  p256,
-  p384,
-  p521,
-  pipe,
-  rsa,
-  signedAttributes,
-  signer,
-} from './fixtures.test.ts';
-import {
   checkSignerInfo,
   chooseSignature,
   digestContent,
@@ -30,6 +14,22 @@ import {
   type SignerInfoView,
   signedData,
 } from './index.ts';
+import {
+  attribute,
+  bareIdentity,
+  content,
+  type Identity,
+  LIMITS,
+  MESSAGE,
+  makeIdentity,
+  p256,
+  p384,
+  p521,
+  rsa,
+  signedAttributes,
+  signer,
+  signWithOpenssl,
+} from './test-fixtures.ts';
 
 const ed25519 = bareIdentity('ed', generateKeyPairSync('ed25519'), 'ed25519');
 const mlDsa65 = bareIdentity('65', generateKeyPairSync('ml-dsa-65'), 'ml-dsa-65');
@@ -217,22 +217,7 @@ test('RFC 8551 6: SHA-1 is worked out only if asked for, and the result names it
     [rsa, ['-keyopt', 'rsa_padding_mode:pss']],
   ] as const;
   for (const [identity, extra] of forms) {
-    const bytes = pipe(
-      MESSAGE,
-      'cms',
-      '-sign',
-      '-binary',
-      '-nodetach',
-      '-outform',
-      'DER',
-      '-md',
-      'sha1',
-      '-signer',
-      identity.certFile,
-      '-inkey',
-      identity.keyFile,
-      ...extra,
-    );
+    const bytes = signWithOpenssl('sha1', identity, ...extra);
     const view = await viewOf(bytes);
     const refused = await check(view, identity);
     assert.deepEqual(

@@ -4,6 +4,18 @@ import { test } from 'node:test';
 import { der, OID } from '@sallyport/der';
 import { bufferContent, type Content, readContent } from '@sallyport/mail';
 import {
+  certificatesOnly,
+  checkSignerInfo,
+  detachedSignedData,
+  digestContent,
+  emptySignedData,
+  readCms,
+  type SignedDataView,
+  type SignerCheck,
+  type SignerInfoParts,
+  signedData,
+} from './index.ts';
+import {
   attribute,
   content,
   file,
@@ -19,19 +31,8 @@ import {
   signatureTypes,
   signer,
   signingCertificateV2,
-} from './fixtures.test.ts';
-import {
-  certificatesOnly,
-  checkSignerInfo,
-  detachedSignedData,
-  digestContent,
-  emptySignedData,
-  readCms,
-  type SignedDataView,
-  type SignerCheck,
-  type SignerInfoParts,
-  signedData,
-} from './index.ts';
+  signWithOpenssl,
+} from './test-fixtures.ts';
 
 async function readSigned(bytes: Buffer): Promise<SignedDataView> {
   const read = await readCms(content(bytes), LIMITS);
@@ -151,21 +152,7 @@ test('RFC 8550 4.3 and RFC 8551 6: short, huge and unsafe RSA keys and SHA-1 are
     const identity = { ...rsa, certificate: { ...rsa.certificate, spki } };
     assert.equal(await faultOf(identity), fault);
   }
-  const sha1 = pipe(
-    MESSAGE,
-    'cms',
-    '-sign',
-    '-binary',
-    '-nodetach',
-    '-outform',
-    'DER',
-    '-md',
-    'sha1',
-    '-signer',
-    rsa.certFile,
-    '-inkey',
-    rsa.keyFile,
-  );
+  const sha1 = signWithOpenssl('sha1', rsa);
   const view = await readSigned(sha1);
   const result = await check(view, rsa);
   assert.equal(result.kind, 'unverifiable');

@@ -11,7 +11,6 @@ import {
   sliceContent,
 } from '@sallyport/mail';
 import fc from 'fast-check';
-import { LIMITS, p256, rsa, signer } from './fixtures.test.ts';
 import {
   authEnvelopedData,
   decryptContent,
@@ -21,6 +20,7 @@ import {
 } from './index.ts';
 import { readObject } from './read.ts';
 import { signedData } from './signed-writer.ts';
+import { LIMITS, p256, rsa, signer } from './test-fixtures.ts';
 
 /** A generator that follows from its seed alone (Park and Miller). */
 function dice(seed: number): (below: number) => number {
@@ -240,6 +240,38 @@ test('any change of one octet reads alike from memory and from a stream', async 
     }),
     { ...RUNS, numRuns: 400 },
   );
+});
+
+test('a long OCTET STRING in pieces, nested or not, can be entered anywhere without a walk from its start', async () => {
+  const bytes = bytesFrom(7, 5_000_000);
+  for (let seed = 0; seed < 12; seed += 1) {
+    const roll = dice(seed);
+    const pieces = [berString(0x04, bytes.subarray(0, 2_300_000), roll)];
+    pieces.push(berString(0x04, bytes.subarray(2_300_000), roll));
+    const string = berElement(0x24, Buffer.concat(pieces), roll);
+    const object = der.sequence(der.oid(OID.data), der.explicit(0, string));
+    let taken = 0;
+    const source: RangedContent = {
+      ...seekable(object, seed),
+      openRange: async function* (start, length) {
+        for await (const chunk of seekable(object, seed).openRange(start, length)) {
+          taken += chunk.length;
+          yield chunk;
+        }
+      },
+    };
+    const read = await readObject(source, LIMITS);
+    assert.ok(read.kind === 'data');
+    for (let turn = 0; turn < 12; turn += 1) {
+      const start = roll(bytes.length);
+      const length = Math.min(roll(60_000), bytes.length - start);
+      const found = await readContent(sliceContent(read.content, start, length));
+      assert.ok(found.equals(bytes.subarray(start, start + length)), `${seed}: ${start}+${length}`);
+    }
+    taken = 0;
+    await readContent(sliceContent(read.content, bytes.length - 10, 10));
+    assert.ok(taken < bytes.length / 2, `${taken} bytes were read for the last ten`);
+  }
 });
 
 test('an OCTET STRING of pieces that are none, or that end in the wrong place, is malformed', async () => {

@@ -126,8 +126,6 @@ export interface EnvelopedDataView {
   readonly contentType: string;
   readonly contentEncryption: ContentEncryptionView;
   readonly encryptedContent: Content;
-  /** SHA-256 of the encrypted content, to know the same key with other content again. */
-  encryptedContentDigest(): Promise<Buffer>;
 }
 
 /** RFC 5083 section 2.1. */

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { test } from 'node:test';
 import { deflateSync } from 'node:zlib';
 import { envelopedData } from '@sallyport/cms';
@@ -6,6 +7,7 @@ import { der, OID } from '@sallyport/der';
 import { bufferContent, type Content } from '@sallyport/mail';
 import { DEFAULT_MIME_LIMITS, multipartSigned, pkcs7MimeEntity } from '@sallyport/mime';
 import { deliveredMessage } from './deliver.ts';
+import { domainSign } from './outward.ts';
 import {
   bytesOf,
   crlf,
@@ -13,12 +15,12 @@ import {
   dsa,
   entity,
   judge,
+  LIMITS,
   MESSAGE,
   messageAround,
   open,
   signerOf,
-} from './fixtures.test.ts';
-import { domainSign } from './outward.ts';
+} from './test-fixtures.ts';
 
 const TEXT = crlf('Content-Type: text/plain\n\nhello\n');
 
@@ -97,6 +99,24 @@ test('a part that is signed beside others below compression makes the message pa
   ]);
   const message = await open(await messageAround(compressed(mixed)));
   assert.equal(message.partial, true);
+});
+
+test('what would take many walks through it from its start is not vouched for as whole', async () => {
+  const line = `${createHash('shake256', { outputLength: 32 }).update('line').digest('hex')}\r\n`;
+  const withParts = (count: number): Buffer => {
+    const inside = `\r\n--i\r\n\r\n${line.repeat(Math.ceil(2_400_000 / count / line.length))}\r\n--i--\r\n`;
+    const part = `--b\r\nContent-Type: multipart/mixed; boundary=i\r\n${inside}`;
+    const head = 'Content-Type: multipart/mixed; boundary=b\r\n\r\n';
+    return Buffer.from(`${head}${part.repeat(count)}--b--\r\n`);
+  };
+  for (const [count, partial] of [
+    [3, false],
+    [20, true],
+  ] as const) {
+    const options = { limits: { ...LIMITS, cms: { ...LIMITS.cms, maxExpansion: 1_000 } } };
+    const message = await open(await messageAround(compressed(withParts(count))), options);
+    assert.deepEqual([message.layers[0]?.kind, message.partial], ['compressed', partial]);
+  }
 });
 
 test('what cannot be decompressed, or is no mail, or grows too much, is broken with its fault', async () => {

@@ -1,13 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { emptySignedData, envelopedData, signedData } from '@sallyport/cms';
+import { emptySignedData, envelopedData } from '@sallyport/cms';
 import { bufferContent, type Content } from '@sallyport/mail';
-import {
-  DEFAULT_MIME_LIMITS,
-  fieldValues,
-  parseContentType,
-  pkcs7MimeEntity,
-} from '@sallyport/mime';
+import { DEFAULT_MIME_LIMITS, fieldValues, parseContentType } from '@sallyport/mime';
 import fc from 'fast-check';
 import { authservIdOf } from './authserv-id.ts';
 import {
@@ -16,48 +11,35 @@ import {
   formatAuthenticationResults,
   formatVerdict,
 } from './deliver.ts';
+import { outerHeader } from './header-protection.ts';
+import { assembleMessage, domainSign, listLayer } from './outward.ts';
 import {
   alice,
   bytesOf,
   crlf,
-  dcaRsa,
   dsa,
+  encrypted,
   entity,
-  type Identity,
   judge,
   MESSAGE,
   messageAround,
+  opaque,
   open,
   pipe,
   root,
-  signerInfo,
+  signedBy,
   signerOf,
   TYPE,
-  typesAttribute,
-  validated,
-} from './fixtures.test.ts';
-import { outerHeader } from './header-protection.ts';
-import { assembleMessage, domainEncrypt, domainSign, listLayer } from './outward.ts';
+} from './test-fixtures.ts';
 import type { Verdict } from './verdict.ts';
 
 const AUTHSERV = 'gw.bravo.example';
 const limits = DEFAULT_MIME_LIMITS;
-const opaque = (cms: Content): Content => pkcs7MimeEntity(cms, { smimeType: 'signed-data' });
 
 async function deliver(bytes: Buffer, form: DeliverForm = 'clear'): Promise<Buffer> {
   const added = [{ name: 'X-Sallyport-Verdict', value: 'ours' }];
   const options = { deliver: form, authservId: AUTHSERV, added };
   return await bytesOf(deliveredMessage(await open(bytes), options));
-}
-
-async function encrypted(inner: Content): Promise<Content> {
-  const options = { content: 'aes256-cbc', keyTransport: 'auto' } as const;
-  return await domainEncrypt(inner, validated(dcaRsa), options);
-}
-
-async function layer(inner: Content, who: Identity, type: string | null): Promise<Content> {
-  const info = await signerInfo(inner, who, type === null ? [] : [typesAttribute(type)]);
-  return opaque(signedData(inner, [info], [who.certificate.der]));
 }
 
 /** What a partner sends: domsec, encrypted, the header outside as it was or with another Subject. */
@@ -68,7 +50,7 @@ async function fromPartner(message = MESSAGE, subject = 'outside'): Promise<Buff
     protectHeaders: true,
     limits,
   });
-  const whole = assembleMessage(outerHeader(read), await encrypted(signed));
+  const whole = assembleMessage(outerHeader(read), await encrypted(signed, 'aes256-cbc'));
   return Buffer.from(
     (await bytesOf(whole)).toString('latin1').replace('The true subject', subject),
     'latin1',
@@ -106,7 +88,7 @@ test('SM-12: what only the outside has is not shown beside a protected header', 
 
 test('without protected fields the outer header stays', async () => {
   const inner = bufferContent(crlf('Content-Type: text/plain\n\nhello\n'));
-  const made = entity(await deliver(await messageAround(await encrypted(inner))));
+  const made = entity(await deliver(await messageAround(await encrypted(inner, 'aes256-cbc'))));
   assert.deepEqual(fieldValues(made, 'subject'), ['outside']);
 });
 
@@ -117,7 +99,7 @@ test('protected fields of a layer between count too', async () => {
     await bytesOf(opaque(emptySignedData(inner))),
   ]);
   const made = entity(
-    await deliver(await messageAround(await layer(bufferContent(between), dsa, TYPE.domain))),
+    await deliver(await messageAround(await signedBy(bufferContent(between), dsa, TYPE.domain))),
   );
   assert.deepEqual(fieldValues(made, 'subject'), ['protected']);
 });
@@ -131,7 +113,7 @@ test('trace fields from the inside prove nothing about the way and are dropped',
   const made = entity(
     await deliver(
       await messageAround(
-        await layer(inner, dsa, TYPE.domain),
+        await signedBy(inner, dsa, TYPE.domain),
         'Received: from a by b; x\nFrom: alice@acme.example\n',
       ),
     ),
@@ -167,11 +149,11 @@ test('clear: the originator’s signature stays byte-exact, and openssl verifies
 test('clear: a layer of a type that we do not know may be the author’s and stays', async () => {
   const inner = bufferContent(crlf('Content-Type: text/plain\n\nhello\n'));
   for (const type of [null, TYPE.originator, '1.2.840.113549.1.9.16.9.5']) {
-    const made = await deliver(await messageAround(await layer(inner, alice, type)));
+    const made = await deliver(await messageAround(await signedBy(inner, alice, type)));
     assert.match(made.toString('latin1'), /pkcs7-mime/, String(type));
   }
   for (const type of [TYPE.domain, TYPE.review, TYPE['additional-attributes']]) {
-    const made = await deliver(await messageAround(await layer(inner, dsa, type)));
+    const made = await deliver(await messageAround(await signedBy(inner, dsa, type)));
     assert.equal(body(made), 'hello\r\n');
   }
 });
@@ -190,18 +172,18 @@ test('clear: the layer of a mail list goes, the author’s signature inside of i
     limits,
   });
   assert.equal(body(await deliver(await listed(domain))), body(MESSAGE));
-  const signed = await layer(text, alice, null);
+  const signed = await signedBy(text, alice, null);
   const made = await deliver(await listed(signed));
   assert.equal(body(made), body(await bytesOf(signed)), 'the author’s own layer');
 });
 
 test('clear: an originator signature around encryption for us goes, or nobody could read it', async () => {
-  const inner = await layer(
+  const inner = await signedBy(
     bufferContent(crlf('Content-Type: text/plain\n\nhello\n')),
     alice,
     null,
   );
-  const triple = await layer(await encrypted(inner), alice, null);
+  const triple = await signedBy(await encrypted(inner, 'aes256-cbc'), alice, null);
   const made = await deliver(await messageAround(triple));
   const message = await open(made);
   assert.deepEqual(
@@ -272,7 +254,9 @@ test('RFC 8601 5: fields in our name go, folded, in other case, quoted, after co
 test('RFC 8601 5: forged fields inside the protected header go as well', async () => {
   for (const field of FORGED) {
     const inner = bufferContent(Buffer.concat([crlf(`${field}\n`), MESSAGE]));
-    const made = entity(await deliver(await messageAround(await layer(inner, dsa, TYPE.domain))));
+    const made = entity(
+      await deliver(await messageAround(await signedBy(inner, dsa, TYPE.domain))),
+    );
     const names = made.header.map((one) => one.name.toLowerCase()).slice(1);
     assert.ok(!names.some((name) => /^x-sallyport|^authentication-results$/.test(name)), field);
   }

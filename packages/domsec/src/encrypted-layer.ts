@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { decryptContent, type EnvelopedDataView, matchesRecipient } from '@sallyport/cms';
+import { OID } from '@sallyport/der';
 import type { Entity } from '@sallyport/mime';
 import { readInside } from './inside.ts';
 import type { EncryptedLayer, OpenOptions } from './layers.ts';
@@ -30,7 +31,9 @@ export async function encryptedLayer(
   const [request] = own.flatMap((recipient) => unwrapRequests(view, recipient));
   const keyId = request?.keyId ?? first.keyId;
   const failed = { ...base, state: 'failed', keyId, inside: null } as const;
-  if (request === undefined) return failed;
+  // RFC 8551 section 3.3: a MIME entity is encrypted as id-data. What says that it is something else
+  // is not opened as mail, and no key is used on it.
+  if (request === undefined || view.contentType !== OID.data) return failed;
   const digest = await digestEncrypted(view);
   if (!(await options.mayOpen(request.recipient.encryptedKey, digest))) return failed;
   const key = await options.unwrapper.unwrap(request);

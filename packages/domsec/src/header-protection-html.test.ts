@@ -13,6 +13,7 @@ test('RFC 9788 4.5.3.3: every div of the class goes, whole; all else stays', () 
     ['<div id=x class=header-protection-legacy-display>x</div >text', 'text'],
     ['<div\n\tclass = "header-protection-legacy-display"/>x</div>text', 'text'],
     [`${OPEN}1</div>a${OPEN}2</div>b`, 'a b'],
+    [`${OPEN}1</div>a${OPEN}2</div>${OPEN}3</div>b<i>${OPEN}4</div>c`, 'a  b<i>c'],
     [`${OPEN}<!-- </div> --></div>text`, 'text'],
     [`${OPEN}<script>"</div>"</script></div>text`, 'text'],
   ];

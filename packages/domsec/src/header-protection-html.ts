@@ -44,10 +44,20 @@ export function withoutDisplayElements(html: string): string | null {
     }
   }
   if (depth !== 0 || kept.length === 0) return null;
-  // What stood before and after must not become one tag by standing together.
-  return [...kept, html.slice(from)].reduce((before, after) =>
-    before === '' || before.endsWith('>') ? before + after : `${before} ${after}`,
-  );
+  return joined([...kept, html.slice(from)]);
+}
+
+/** What stood before and after must not become one tag by standing together. */
+function joined(pieces: readonly string[]): string {
+  const text: string[] = [];
+  // Its own last character, never that of the text so far: to ask a string that grows is quadratic.
+  let end = '';
+  for (const piece of pieces) {
+    const gap = end === '' || end === '>' ? '' : ' ';
+    text.push(gap, piece);
+    end = piece.at(-1) ?? (gap === '' ? end : gap);
+  }
+  return text.join('');
 }
 
 /** The tags, as a browser's tokenizer cuts them: not in comments, nor in elements of mere text. */

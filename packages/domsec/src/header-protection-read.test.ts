@@ -1,50 +1,33 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { emptySignedData, envelopedData, signedData } from '@sallyport/cms';
+import { emptySignedData, envelopedData } from '@sallyport/cms';
 import { bufferContent, type Content } from '@sallyport/mail';
-import { DEFAULT_MIME_LIMITS, encodeBase64, pkcs7MimeEntity } from '@sallyport/mime';
+import { DEFAULT_MIME_LIMITS, encodeBase64 } from '@sallyport/mime';
 import { bindsAuthor } from './deliver.ts';
+import { outerHeader } from './header-protection.ts';
+import type { ProtectedHeader } from './header-protection-read.ts';
+import { claimedOriginators } from './originators.ts';
+import { assembleMessage, domainSign } from './outward.ts';
 import {
   alice,
   bytesOf,
   crlf,
-  dcaRsa,
   dsa,
+  encrypted,
   entity,
   type Identity,
   judge,
   messageAround,
+  opaque,
   open,
   reviewer,
-  signerInfo,
+  signedBy,
   signerOf,
   stranger,
   TYPE,
-  typesAttribute,
-  validated,
-} from './fixtures.test.ts';
-import { outerHeader } from './header-protection.ts';
-import type { ProtectedHeader } from './header-protection-read.ts';
-import { claimedOriginators } from './originators.ts';
-import { assembleMessage, domainEncrypt, domainSign } from './outward.ts';
+} from './test-fixtures.ts';
 
 const limits = DEFAULT_MIME_LIMITS;
-
-async function signedBy(inner: Content, who: Identity = dsa, type = TYPE.domain): Promise<Content> {
-  const info = await signerInfo(inner, who, [typesAttribute(type)]);
-  return opaque(signedData(inner, [info], [who.certificate.der]));
-}
-
-function opaque(cms: Content): Content {
-  return pkcs7MimeEntity(cms, { smimeType: 'signed-data' });
-}
-
-async function encrypted(
-  inner: Content,
-  content: 'aes256-cbc' | 'aes256-gcm' = 'aes256-gcm',
-): Promise<Content> {
-  return await domainEncrypt(inner, validated(dcaRsa), { content, keyTransport: 'rsa-pkcs1v15' });
-}
 
 /** What the receiver finds in an outer header, a payload, and layers around it. */
 async function read(

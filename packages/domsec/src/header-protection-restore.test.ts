@@ -12,26 +12,24 @@ import {
 } from '@sallyport/mime';
 import fc from 'fast-check';
 import { type DeliverForm, deliveredMessage } from './deliver.ts';
+import { outerHeader } from './header-protection.ts';
+import { assembleMessage, domainSign } from './outward.ts';
 import {
   alice,
   bytesOf,
   crlf,
-  dcaRsa,
   dsa,
+  encrypted,
   entity,
-  type Identity,
   messageAround,
+  opaque,
   open,
   pipe,
   root,
+  signedBy,
   signerInfo,
   signerOf,
-  TYPE,
-  typesAttribute,
-  validated,
-} from './fixtures.test.ts';
-import { outerHeader } from './header-protection.ts';
-import { assembleMessage, domainEncrypt, domainSign } from './outward.ts';
+} from './test-fixtures.ts';
 
 const limits = DEFAULT_MIME_LIMITS;
 
@@ -43,26 +41,6 @@ interface Form {
 async function deliver(bytes: Buffer, form: Form = {}): Promise<Buffer> {
   const options = { deliver: 'clear', authservId: 'gw.bravo.example', added: [], ...form } as const;
   return await bytesOf(deliveredMessage(await open(bytes), options));
-}
-
-async function encrypted(
-  inner: Content,
-  content: 'aes256-cbc' | 'aes256-gcm' = 'aes256-gcm',
-): Promise<Content> {
-  return await domainEncrypt(inner, validated(dcaRsa), { content, keyTransport: 'rsa-pkcs1v15' });
-}
-
-async function signedBy(
-  inner: Content,
-  who: Identity = dsa,
-  type: string | null = TYPE.domain,
-): Promise<Content> {
-  const info = await signerInfo(inner, who, type === null ? [] : [typesAttribute(type)]);
-  return opaque(signedData(inner, [info], [who.certificate.der]));
-}
-
-function opaque(cms: Content): Content {
-  return pkcs7MimeEntity(cms, { smimeType: 'signed-data' });
 }
 
 const OUTER = 'From: alice@acme.example\nSubject: [...]\nMIME-Version: 1.0\n';

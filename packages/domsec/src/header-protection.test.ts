@@ -28,6 +28,13 @@ function outerOf(message: string, treatment: HeaderTreatment): string {
 }
 
 // the composed examples of the RFC 9788 digest, section 14, as the inner MTA hands them over
+const FIELDS = `From: Dana <dana@clinic.example>
+To: lab@hospital.example
+Subject: Order 4711
+Keywords: stat
+Date: Tue, 03 Mar 2026 09:15:00 +0100
+Message-ID: <o4711@clinic.example>
+`;
 const ORDER = `Received: from ward by clinic.example; Tue, 03 Mar 2026 09:15:00 +0100
 From: Dana <dana@clinic.example>
 To: lab@hospital.example
@@ -45,13 +52,7 @@ Please run the usual panel.
 test('RFC 9788 5.2.1: signed only: every field inside and outside, hp="clear", no HP-Outer', async () => {
   assert.equal(
     await payloadOf(ORDER, CLEAR),
-    `From: Dana <dana@clinic.example>
-To: lab@hospital.example
-Subject: Order 4711
-Keywords: stat
-Date: Tue, 03 Mar 2026 09:15:00 +0100
-Message-ID: <o4711@clinic.example>
-MIME-Version: 1.0
+    `${FIELDS}MIME-Version: 1.0
 Content-Type: text/plain; charset=utf-8; hp="clear"
 
 Please run the usual panel.
@@ -60,26 +61,14 @@ Please run the usual panel.
   assert.equal(
     outerOf(ORDER, CLEAR),
     `Received: from ward by clinic.example; Tue, 03 Mar 2026 09:15:00 +0100
-From: Dana <dana@clinic.example>
-To: lab@hospital.example
-Subject: Order 4711
-Keywords: stat
-Date: Tue, 03 Mar 2026 09:15:00 +0100
-Message-ID: <o4711@clinic.example>
-`,
+${FIELDS}`,
   );
 });
 
 test('RFC 9788 5.2.1: encrypted, baseline: hp="cipher", Subject obscured, HP-Outer for what is outside', async () => {
   assert.equal(
     await payloadOf(ORDER, BASELINE),
-    `From: Dana <dana@clinic.example>
-To: lab@hospital.example
-Subject: Order 4711
-Keywords: stat
-Date: Tue, 03 Mar 2026 09:15:00 +0100
-Message-ID: <o4711@clinic.example>
-MIME-Version: 1.0
+    `${FIELDS}MIME-Version: 1.0
 Content-Type: text/plain; charset=utf-8; hp="cipher"
 HP-Outer: From: Dana <dana@clinic.example>
 HP-Outer: To: lab@hospital.example

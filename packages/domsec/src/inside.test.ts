@@ -3,10 +3,17 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { authEnvelopedData, envelopedData, signedData } from '@sallyport/cms';
 import { bufferContent, type Content } from '@sallyport/mail';
-import { pkcs7MimeEntity } from '@sallyport/mime';
-import { alice, bytesOf, dcaRsa, judge, messageAround, open, signerInfo } from './fixtures.test.ts';
+import {
+  alice,
+  bytesOf,
+  dcaRsa,
+  judge,
+  messageAround,
+  opaque,
+  open,
+  signerInfo,
+} from './test-fixtures.ts';
 
-const opaque = (cms: Content): Content => pkcs7MimeEntity(cms, { smimeType: 'signed-data' });
 const bare = bufferContent(Buffer.from('Content-Type: text/plain\n\nhello\nBob\n'));
 
 async function signed(content: Content): Promise<Content> {

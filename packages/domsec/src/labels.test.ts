@@ -4,6 +4,8 @@ import { signedData } from '@sallyport/cms';
 import { der, OID } from '@sallyport/der';
 import { bufferContent, type Content } from '@sallyport/mail';
 import { pkcs7MimeEntity } from '@sallyport/mime';
+import { describeLabel, labelsOf, type MessageLabels } from './labels.ts';
+import { encodeEssAttribute, type SignedLabel } from './labels-encode.ts';
 import {
   alice,
   attribute,
@@ -21,9 +23,7 @@ import {
   stranger,
   TYPE,
   typesAttribute,
-} from './fixtures.test.ts';
-import { describeLabel, labelsOf, type MessageLabels } from './labels.ts';
-import { encodeEssAttribute, type SignedLabel } from './labels-encode.ts';
+} from './test-fixtures.ts';
 
 const CONTENT = bufferContent(crlf('Content-Type: text/plain\n\nhello\n'));
 const ACME = '1.3.6.1.4.1.99999.1';

@@ -4,6 +4,12 @@ import { signedData } from '@sallyport/cms';
 import { der, OID } from '@sallyport/der';
 import { bufferContent, type Content } from '@sallyport/mail';
 import { DEFAULT_MIME_LIMITS, pkcs7MimeEntity } from '@sallyport/mime';
+import { type EssAttribute, encodeEssAttribute } from './labels-encode.ts';
+import type { OpenedMessage, OpenOptions } from './layers.ts';
+import { type ListPlan, planListHandling } from './list.ts';
+import { closeLayers, originatorOf, plannedMessage } from './list-build.ts';
+import { encapsulatedState } from './list-verified.ts';
+import { domainEncrypt, domainSign, listLayer, signMessage } from './outward.ts';
 import {
   alice,
   attribute,
@@ -23,13 +29,7 @@ import {
   signerOf,
   stranger,
   validated,
-} from './fixtures.test.ts';
-import { type EssAttribute, encodeEssAttribute } from './labels-encode.ts';
-import type { OpenedMessage, OpenOptions } from './layers.ts';
-import { type ListPlan, planListHandling } from './list.ts';
-import { closeLayers, originatorOf, plannedMessage } from './list-build.ts';
-import { encapsulatedState } from './list-verified.ts';
-import { domainEncrypt, domainSign, listLayer, signMessage } from './outward.ts';
+} from './test-fixtures.ts';
 
 const limits = DEFAULT_MIME_LIMITS;
 const CONTENT = bufferContent(crlf('Content-Type: text/plain\n\nthe original content\n'));

@@ -2,6 +2,7 @@ import { OID } from '@sallyport/der';
 import type { FaultId } from '@sallyport/faults';
 import { bufferContent, concatContent } from '@sallyport/mail';
 import type { Entity, HeaderField } from '@sallyport/mime';
+import { isStructural } from './header-protection-fields.ts';
 import type { EssAttribute } from './labels-encode.ts';
 import type { Layer, LayerSigner, OpenedMessage, SignedLayer } from './layers.ts';
 import { rememberedAttributes } from './list-attributes.ts';
@@ -179,17 +180,13 @@ function withoutLayers({ root, layers }: OpenedMessage, count: number): Entity {
 
 const EMPTY_LINE = Buffer.from('\r\n');
 
-function isStructural({ name }: HeaderField): boolean {
-  return /^(content-|mime-version$)/i.test(name);
-}
-
 function mergedHeader(
   outer: readonly HeaderField[],
   inner: readonly HeaderField[],
 ): readonly HeaderField[] {
   const names = new Set(inner.map((field) => field.name.toLowerCase()));
   const kept = outer.filter(
-    (field) => !isStructural(field) && !names.has(field.name.toLowerCase()),
+    ({ name }) => !isStructural(name.toLowerCase()) && !names.has(name.toLowerCase()),
   );
   return [...kept, ...inner];
 }

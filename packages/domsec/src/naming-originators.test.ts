@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { DEFAULT_MIME_LIMITS } from '@sallyport/mime';
 import type { SubjectRequest } from '@sallyport/pki';
+import { signMessage } from './outward.ts';
+import type { SignatureTypeName } from './sign-layer.ts';
 import {
   dsa,
   entity,
@@ -14,9 +16,7 @@ import {
   root,
   signerOf,
   validate,
-} from './fixtures.test.ts';
-import { signMessage } from './outward.ts';
-import type { SignatureTypeName } from './sign-layer.ts';
+} from './test-fixtures.ts';
 import type { Verdict } from './verdict.ts';
 
 const DSA = 'domain-signing-authority';

@@ -12,6 +12,10 @@ import {
 import { der, OID } from '@sallyport/der';
 import { bufferContent, type Content } from '@sallyport/mail';
 import { DEFAULT_MIME_LIMITS, multipartSigned, pkcs7MimeEntity } from '@sallyport/mime';
+import { signedPayload } from './header-protection.ts';
+import type { EncryptedLayer, Layer, OpenOptions, SignedLayer, UnwrapRequest } from './layers.ts';
+import { openLayers } from './open.ts';
+import { domainSign } from './outward.ts';
 import {
   alice,
   bytesOf,
@@ -27,6 +31,7 @@ import {
   OPEN,
   OUTER,
   OWN,
+  opaque,
   open,
   openssl,
   pipe,
@@ -36,19 +41,11 @@ import {
   typesAttribute,
   unwrap,
   write,
-} from './fixtures.test.ts';
-import { signedPayload } from './header-protection.ts';
-import type { EncryptedLayer, Layer, SignedLayer, UnwrapRequest } from './layers.ts';
-import { openLayers } from './open.ts';
-import { domainSign } from './outward.ts';
+} from './test-fixtures.ts';
 import { unwrapRequests } from './unwrap.ts';
 
 const limits = DEFAULT_MIME_LIMITS;
 const text = bufferContent(crlf('Content-Type: text/plain\n\nhello\n'));
-
-function opaque(cms: Content): Content {
-  return pkcs7MimeEntity(cms, { smimeType: 'signed-data' });
-}
 
 async function signedBy(...signers: readonly SignerInfoParts[]): Promise<Content> {
   const [first, ...others] = signers;
@@ -57,12 +54,15 @@ async function signedBy(...signers: readonly SignerInfoParts[]): Promise<Content
   return opaque(signedData(text, [first, ...others], certificates));
 }
 
-async function layersOf(inner: Content): Promise<readonly Layer[]> {
-  return (await open(await messageAround(inner))).layers;
+async function layersOf(
+  inner: Content,
+  options: Partial<OpenOptions> = {},
+): Promise<readonly Layer[]> {
+  return (await open(await messageAround(inner), options)).layers;
 }
 
-async function onlyLayer(inner: Content): Promise<Layer> {
-  const [layer, ...more] = await layersOf(inner);
+async function onlyLayer(inner: Content, options: Partial<OpenOptions> = {}): Promise<Layer> {
+  const [layer, ...more] = await layersOf(inner, options);
   assert.ok(layer !== undefined && more.length === 0);
   return layer;
 }
@@ -175,7 +175,6 @@ test('RFC 5753 7.2: a NULL in the wrap is told apart from no parameters', () => 
       contentType: OID.data,
       contentEncryption: { oid: '', name: 'aes256-cbc', iv: Buffer.alloc(16), keyBytes: 32 },
       encryptedContent: text,
-      encryptedContentDigest: () => Promise.resolve(Buffer.alloc(32)),
     } as const;
     const [request] = unwrapRequests(view, { keyId: 'ec', certificate: dcaEc.certificate });
     assert.equal(
@@ -461,3 +460,26 @@ test('openssl agrees that our two-signer layer holds two valid signatures', asyn
     await bytesOf(text),
   );
 });
+
+test('RFC 8551 3.3: what says that it is not id-data is not opened as mail, and no key is used on it', async () => {
+  const whole = await bytesOf(
+    envelopedData(text, [dcaEc.certificate], { content: 'aes256-cbc', keyTransport: 'auto' }),
+  );
+  const at = whole.lastIndexOf(der.oid(OID.data));
+  assert.equal((await onlyLayer(enveloped(whole))).kind, 'encrypted');
+  whole.set(der.oid(OID.signedData), at);
+  let uses = 0;
+  const layer = await onlyLayer(enveloped(whole), {
+    unwrapper: {
+      unwrap: async (request) => {
+        uses += 1;
+        return unwrap(request);
+      },
+    },
+  });
+  assert.deepEqual([layer.kind === 'encrypted' && layer.state, uses], ['failed', 0]);
+});
+
+function enveloped(bytes: Buffer): Content {
+  return pkcs7MimeEntity(bufferContent(bytes), { smimeType: 'enveloped-data' });
+}

@@ -1,7 +1,7 @@
 import { readCms } from '@sallyport/cms';
 import { OID } from '@sallyport/der';
 import { type FaultId, isLimitFault } from '@sallyport/faults';
-import type { Content } from '@sallyport/mail';
+import { type Content, isRanged } from '@sallyport/mail';
 import { contentType, decodeBody, type Entity, readEntity, splitMultipart } from '@sallyport/mime';
 import { compressedLayer } from './compressed-layer.ts';
 import { encryptedLayer } from './encrypted-layer.ts';
@@ -128,14 +128,20 @@ function notMail(entity: Entity): BrokenLayer {
 }
 
 const MAX_PARTS_LOOKED_AT = 200;
+/** Multiparts in content that cannot be entered in the middle: each look costs all that is before it. */
+const MAX_STREAMED_LOOKS = 12;
 
 /** Looks below the content for parts that are signed or encrypted on their own. */
 async function hasCryptographicPart(entity: Entity, options: OpenOptions): Promise<boolean> {
   const waiting: Entity[] = [entity];
   let left = Math.min(options.limits.mime.maxParts, MAX_PARTS_LOOKED_AT);
+  let streamed = 0;
   for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
     if (next !== entity && cryptographicForm(next) !== null) return true;
     if (contentType(next).type !== 'multipart') continue;
+    // A few octets of compressed content are many to walk through, again and again.
+    if (!isRanged(next.body)) streamed += 1;
+    if (streamed > MAX_STREAMED_LOOKS) return true;
     // Not `readTree`: it gives up at the first malformed multipart, and the signed part may stand
     // beside it. The budget is over the whole message here too.
     const split = await splitMultipart(next, { ...options.limits.mime, maxParts: left });

@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { bufferContent } from '@sallyport/mail';
 import { DEFAULT_MIME_LIMITS, decodeBody, splitMultipart } from '@sallyport/mime';
+import { outerHeader, signedPayload } from './header-protection.ts';
+import { assembleMessage, domainEncrypt, domainSign, protectedSizeEstimate } from './outward.ts';
 import {
   bytesOf,
   crlf,
@@ -18,9 +20,7 @@ import {
   signerOf,
   validated,
   write,
-} from './fixtures.test.ts';
-import { outerHeader, signedPayload } from './header-protection.ts';
-import { assembleMessage, domainEncrypt, domainSign, protectedSizeEstimate } from './outward.ts';
+} from './test-fixtures.ts';
 
 const limits = DEFAULT_MIME_LIMITS;
 const message = entity(MESSAGE);

@@ -70,8 +70,9 @@ export async function domainSign(
 }
 
 /**
- * Signs a message as any of the four types. Every type but the originator's encapsulates (RFC 3183
- * section 3.1.2); the originator's, and a signature that names no type, is made over the message.
+ * Signs a message with one or more of the four types. Every type but the originator's encapsulates
+ * (RFC 3183 section 3.1.2); the originator's, and a signature that names no type, is made over the
+ * message.
  *
  * @returns a MIME entity: Content-* fields, empty line, body.
  * @throws RangeError for types that may not stand together, or that cannot be clear-signed.

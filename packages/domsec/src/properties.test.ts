@@ -5,6 +5,10 @@ import { bufferContent } from '@sallyport/mail';
 import { DEFAULT_MIME_LIMITS } from '@sallyport/mime';
 import fc from 'fast-check';
 import { deliveredMessage, formatAuthenticationResults, formatVerdict } from './deliver.ts';
+import type { UnwrapRequest } from './layers.ts';
+import { openLayers } from './open.ts';
+import { claimedOriginators } from './originators.ts';
+import { domainEncrypt, domainSign } from './outward.ts';
 import {
   bytesOf,
   dcaRsa,
@@ -18,11 +22,7 @@ import {
   signerOf,
   unwrap,
   validated,
-} from './fixtures.test.ts';
-import type { UnwrapRequest } from './layers.ts';
-import { openLayers } from './open.ts';
-import { claimedOriginators } from './originators.ts';
-import { domainEncrypt, domainSign } from './outward.ts';
+} from './test-fixtures.ts';
 
 const limits = DEFAULT_MIME_LIMITS;
 const signing = { profile: 'domsec', protectHeaders: true, limits } as const;

@@ -4,6 +4,9 @@ import { digestContent, signRaw } from '@sallyport/cms';
 import { der, OID } from '@sallyport/der';
 import { bufferContent } from '@sallyport/mail';
 import { DEFAULT_MIME_LIMITS } from '@sallyport/mime';
+import { encapsulatedState } from './list-verified.ts';
+import { domainSign } from './outward.ts';
+import { readReceipt, type SignedReceipt } from './receipt.ts';
 import {
   alice,
   attribute,
@@ -20,10 +23,7 @@ import {
   open,
   signerOf,
   stranger,
-} from './fixtures.test.ts';
-import { encapsulatedState } from './list-verified.ts';
-import { domainSign } from './outward.ts';
-import { readReceipt, type SignedReceipt } from './receipt.ts';
+} from './test-fixtures.ts';
 
 const RECEIPT = der.sequence(
   der.integer(1),

@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { DEFAULT_MIME_LIMITS } from '@sallyport/mime';
+import { signMessage } from './outward.ts';
+import { type ReviewState, reviewState } from './review.ts';
+import type { SignatureTypeName } from './sign-layer.ts';
 import {
   alice,
   dsa,
@@ -15,10 +18,7 @@ import {
   reviewer,
   root,
   signerOf,
-} from './fixtures.test.ts';
-import { signMessage } from './outward.ts';
-import { type ReviewState, reviewState } from './review.ts';
-import type { SignatureTypeName } from './sign-layer.ts';
+} from './test-fixtures.ts';
 
 const NAME = 'review-authority';
 const at = (domain: string, issuer: Identity | null = root): Identity =>

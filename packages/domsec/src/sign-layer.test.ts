@@ -2,6 +2,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { readCms } from '@sallyport/cms';
 import { DEFAULT_MIME_LIMITS, decodeBody } from '@sallyport/mime';
+import type { EssAttribute } from './labels-encode.ts';
+import type { OpenedMessage } from './layers.ts';
+import { domainEncrypt, signMessage } from './outward.ts';
+import { checkSignatureTypes, type SignatureTypeName } from './sign-layer.ts';
 import {
   alice,
   attributeAuthority,
@@ -21,11 +25,7 @@ import {
   reviewer,
   signerOf,
   validated,
-} from './fixtures.test.ts';
-import type { EssAttribute } from './labels-encode.ts';
-import type { OpenedMessage } from './layers.ts';
-import { domainEncrypt, signMessage } from './outward.ts';
-import { checkSignatureTypes, type SignatureTypeName } from './sign-layer.ts';
+} from './test-fixtures.ts';
 
 const message = entity(MESSAGE);
 const limits = DEFAULT_MIME_LIMITS;

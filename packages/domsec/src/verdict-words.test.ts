@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { envelopedData, type SignerInfoParts, signedData } from '@sallyport/cms';
-import { bufferContent, type Content } from '@sallyport/mail';
+import { bufferContent } from '@sallyport/mail';
 import { pkcs7MimeEntity } from '@sallyport/mime';
+import type { OpenedMessage } from './layers.ts';
 import {
   alice,
   crlf,
@@ -15,6 +16,7 @@ import {
   judge,
   mailbox,
   messageAround,
+  opaque,
   open,
   otherDsa,
   root,
@@ -22,12 +24,10 @@ import {
   stranger,
   TYPE,
   typesAttribute,
-} from './fixtures.test.ts';
-import type { OpenedMessage } from './layers.ts';
+} from './test-fixtures.ts';
 import type { Verdict } from './verdict.ts';
 
 const text = bufferContent(crlf('Content-Type: text/plain\n\nhello\n'));
-const opaque = (cms: Content): Content => pkcs7MimeEntity(cms, { smimeType: 'signed-data' });
 const president = identity({ cn: 'The President', emails: ['president@acme.example'] });
 
 async function by(...signers: readonly Identity[]): Promise<OpenedMessage> {

@@ -9,6 +9,9 @@ import {
 } from '@sallyport/cms';
 import { bufferContent, type Content, type Domain } from '@sallyport/mail';
 import { type MultipartSignedOptions, multipartSigned, pkcs7MimeEntity } from '@sallyport/mime';
+import type { OpenedMessage } from './layers.ts';
+import { claimedOriginators } from './originators.ts';
+import type { SignatureTypeName } from './sign-layer.ts';
 import {
   alice,
   bytesOf,
@@ -22,6 +25,7 @@ import {
   mailbox,
   messageAround,
   NOW,
+  opaque,
   open,
   otherDsa,
   reviewer,
@@ -30,17 +34,13 @@ import {
   stranger,
   TYPE,
   typesAttribute,
-} from './fixtures.test.ts';
-import type { OpenedMessage } from './layers.ts';
-import { claimedOriginators } from './originators.ts';
-import type { SignatureTypeName } from './sign-layer.ts';
+} from './test-fixtures.ts';
 import type { JudgeOptions, Verdict } from './verdict.ts';
 
 const text = bufferContent(
   crlf('From: Alice <alice@acme.example>\nContent-Type: text/plain\n\nhello\n'),
 );
 const all = [dsa, dsaRsa, otherDsa, alice, reviewer, stranger].map((who) => who.certificate.der);
-const opaque = (cms: Content): Content => pkcs7MimeEntity(cms, { smimeType: 'signed-data' });
 
 async function around(inner: Content, ...signers: readonly SignerInfoParts[]): Promise<Content> {
   const [first, ...others] = signers;

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { bufferContent, type Content } from '@sallyport/mail';
+import { bufferContent } from '@sallyport/mail';
 import fc from 'fast-check';
 import { isSevenBitSafe } from './line-ends.ts';
+import { chunked } from './test-fixtures.ts';
 
 /** RFC 2045 section 2.7, octet by octet. */
 function isSafe(bytes: Buffer): boolean {
@@ -15,18 +16,6 @@ function isSafe(bytes: Buffer): boolean {
     if (octet !== 0x0d && column > 998) return false;
   }
   return true;
-}
-
-/** The same bytes in pieces, cut wherever it hurts. */
-function inPieces(bytes: Buffer, pieceBytes: number): Content {
-  return {
-    sizeBytes: bytes.length,
-    open: async function* () {
-      for (let at = 0; at < bytes.length; at += pieceBytes) {
-        yield bytes.subarray(at, at + pieceBytes);
-      }
-    },
-  };
 }
 
 const octets = fc
@@ -51,7 +40,7 @@ test('RFC 2045 2.7: content is judged as octet by octet, whole and in pieces', a
     fc.asyncProperty(octets, fc.integer({ min: 1, max: 1_200 }), async (bytes, pieceBytes) => {
       const expected = isSafe(bytes);
       assert.equal(await isSevenBitSafe(bufferContent(bytes)), expected);
-      assert.equal(await isSevenBitSafe(inPieces(bytes, pieceBytes)), expected);
+      assert.equal(await isSevenBitSafe(chunked(bytes, pieceBytes)), expected);
     }),
     { numRuns: 2_000 },
   );

@@ -39,7 +39,12 @@ export {
   validatePath,
 } from './path.ts';
 export type { PathCode } from './path-rules.ts';
-export { DEFAULT_PATH_LIMITS, type PathLimits } from './path-search.ts';
+export {
+  DEFAULT_PATH_LIMITS,
+  newStepBudget,
+  type PathLimits,
+  type StepBudget,
+} from './path-search.ts';
 export { formatPem, formatPemCertificate, parsePemCertificates, parsePemCrls } from './pem.ts';
 export type { InitialPolicies } from './policy-tree.ts';
 export { checkPublicKey, type KeyCheck, MAX_RSA_BITS, MIN_RSA_BITS } from './public-key.ts';

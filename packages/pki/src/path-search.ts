@@ -28,6 +28,18 @@ export const DEFAULT_PATH_LIMITS: PathLimits = {
   maxCertificates: 256,
 };
 
+/**
+ * Steps that several validations share, each taken off once: what one stranger's message brings is
+ * bounded together, however many signers it has.
+ */
+export interface StepBudget {
+  left: number;
+}
+
+export function newStepBudget(): StepBudget {
+  return { left: DEFAULT_PATH_LIMITS.maxSteps };
+}
+
 /** A fault, and how much of a path stood before it: the furthest one is told. */
 interface RankedFault extends PathFault {
   readonly rank: 1 | 2 | 3;
@@ -42,6 +54,7 @@ export interface SearchInput {
   readonly purpose: Purpose;
   readonly policies?: InitialPolicies;
   readonly limits: PathLimits;
+  readonly budget: StepBudget;
   /** Critical extensions that the caller acts on beside those of path validation. */
   readonly alsoActedOn: readonly string[];
   /** The last word on a path, from end entity to anchor, that holds in all else. */
@@ -54,7 +67,6 @@ export class Search {
   readonly #issuers = new Map<string, UntrustedCertificate[]>();
   readonly #anchors: ReadonlySet<string>;
   readonly #signatures = new Map<string, PathFault | null>();
-  #steps = 0;
   #worst: RankedFault | null = null;
 
   constructor(input: SearchInput) {
@@ -87,8 +99,8 @@ export class Search {
     if (tip === undefined) return null;
     for (const issuer of this.#candidates(tip)) {
       if (this.#isLoop(path, issuer)) continue;
-      this.#steps += 1;
-      if (this.#steps > this.#input.limits.maxSteps) {
+      this.#input.budget.left -= 1;
+      if (this.#input.budget.left < 0) {
         this.#note(3, {
           code: 'budget',
           reason: 'too many certificates to try on the way to an anchor',

@@ -9,7 +9,13 @@ import {
   type PathCode,
   type PathFault,
 } from './path-rules.ts';
-import { DEFAULT_PATH_LIMITS, type PathLimits, Search, type SearchInput } from './path-search.ts';
+import {
+  DEFAULT_PATH_LIMITS,
+  type PathLimits,
+  Search,
+  type SearchInput,
+  type StepBudget,
+} from './path-search.ts';
 import type { InitialPolicies } from './policy-tree.ts';
 import { faultOf, type Purpose } from './purpose.ts';
 import { REVOCATION_EXTENSIONS, RevocationCheck } from './revocation.ts';
@@ -29,6 +35,8 @@ export interface PathInput {
   /** Facts and mode of revocation checking; if absent it is off. */
   readonly revocation?: RevocationFacts;
   readonly limits?: Partial<PathLimits>;
+  /** Shared with other validations, in place of `limits.maxSteps`. */
+  readonly budget?: StepBudget;
 }
 
 export type PathResult =
@@ -106,7 +114,8 @@ type Ended =
 function searchInput(input: PathInput, finish: SearchInput['finish']): SearchInput {
   const limits = { ...DEFAULT_PATH_LIMITS, ...input.limits };
   const alsoActedOn = input.revocation === undefined ? [] : REVOCATION_EXTENSIONS;
-  return { ...input, limits, alsoActedOn, finish };
+  const budget = input.budget ?? { left: limits.maxSteps };
+  return { ...input, limits, budget, alsoActedOn, finish };
 }
 
 function revocationCheck(input: PathInput): RevocationCheck | null {

@@ -28,7 +28,7 @@ type Level = ReadonlyMap<string, Node>;
 interface Counters {
   explicit: number;
   mapping: number;
-  any: number;
+  anyPolicy: number;
 }
 
 const ANY: string = PKIX.anyPolicy;
@@ -76,13 +76,13 @@ function applyMappings(level: Level, certificate: UntrustedCertificate, allowed:
     else targets.add(to);
   }
   const next = new Map(level);
-  const any = level.get(ANY);
+  const anyPolicyNode = level.get(ANY);
   for (const [from, targets] of mapped) {
     const node = next.get(from);
     if (!allowed) next.delete(from);
     else if (node !== undefined) next.set(from, { ...node, expected: targets });
-    else if (any !== undefined) {
-      next.set(from, { policy: from, expected: targets, parents: any.parents });
+    else if (anyPolicyNode !== undefined) {
+      next.set(from, { policy: from, expected: targets, parents: anyPolicyNode.parents });
     }
   }
   return next;
@@ -93,7 +93,7 @@ function startingCounters(most: number, initial: InitialPolicies): Counters {
   return {
     explicit: initial.requireExplicit === true ? 0 : most,
     mapping: initial.inhibitMapping === true ? 0 : most,
-    any: initial.inhibitAny === true ? 0 : most,
+    anyPolicy: initial.inhibitAny === true ? 0 : most,
   };
 }
 
@@ -102,7 +102,7 @@ function count(counters: Counters, certificate: UntrustedCertificate): void {
   if (!isSelfIssued(certificate)) {
     counters.explicit = Math.max(0, counters.explicit - 1);
     counters.mapping = Math.max(0, counters.mapping - 1);
-    counters.any = Math.max(0, counters.any - 1);
+    counters.anyPolicy = Math.max(0, counters.anyPolicy - 1);
   }
   constrain(counters, certificate);
 }
@@ -113,7 +113,7 @@ function constrain(counters: Counters, { extensions }: UntrustedCertificate): vo
     Math.min(now, limit ?? Number.POSITIVE_INFINITY);
   counters.explicit = least(counters.explicit, policyConstraints?.requireExplicitPolicy);
   counters.mapping = least(counters.mapping, policyConstraints?.inhibitPolicyMapping);
-  counters.any = least(counters.any, inhibitAnyPolicy);
+  counters.anyPolicy = least(counters.anyPolicy, inhibitAnyPolicy);
 }
 
 /** RFC 5280 section 6.1.5 (g): whether a policy that the user accepts is left. */
@@ -155,7 +155,7 @@ export function checkPolicies(
   for (const [index, certificate] of below.entries()) {
     const isFinal = index === below.length - 1;
     const { policies, policyConstraints } = certificate.extensions;
-    const anyCounts = counters.any > 0 || (!isFinal && isSelfIssued(certificate));
+    const anyCounts = counters.anyPolicy > 0 || (!isFinal && isSelfIssued(certificate));
     level = policies === null ? new Map() : nextLevel(level, policies, anyCounts);
     if (level.size === 0 && counters.explicit === 0) return certificate;
     if (!isFinal) {

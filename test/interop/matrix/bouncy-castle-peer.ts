@@ -1,9 +1,7 @@
-import { readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { CONTENT_ALGORITHMS } from '../../../packages/cms/src/algorithms.ts';
 import { CURVES, KDF_BY_OID } from '../../../packages/cms/src/algorithms-keys.ts';
-import { type HeldOpen, holdOpen } from './held-open.ts';
+import { heldOpenPeer, holdOpen } from './held-open.ts';
 import { NoPeer, type Peer } from './peer.ts';
 import type { EncryptionRow, SignatureRow } from './rows.ts';
 
@@ -12,48 +10,18 @@ const JARS = ['bcprov', 'bcutil', 'bcpkix', 'bcmail'].map((name) => `/usr/share/
 
 /** Bouncy Castle, by a Java program that is held open. */
 export async function bouncyCastlePeer(folder: string, rootFile: string): Promise<Peer> {
-  const program: HeldOpen = holdOpen('java', ['-cp', JARS.join(':'), SOURCE]);
+  const program = holdOpen('java', ['-cp', JARS.join(':'), SOURCE]);
   const version = await program.line();
-  let count = 0;
-  const file = (): string => {
-    count += 1;
-    return join(folder, `java-${count}`);
-  };
-  const save = async (bytes: Buffer): Promise<string> => {
-    const path = file();
-    await writeFile(path, bytes);
-    return path;
-  };
-  return {
+  const peer = heldOpenPeer({
     name: 'bouncy-castle',
     version: `Bouncy Castle ${version}`,
-    sign: async (row, signer, content, form) => {
-      const out = file();
-      const { certificateFile, keyFile } = signer;
-      const how = [jcaName(row), form];
-      await program.ask('sign', await save(content), out, certificateFile, keyFile, ...how);
-      return await readFile(out);
-    },
-    verify: async (_row, cms, content, form) => {
-      const out = file();
-      const detached = form === 'detached' ? await save(content) : '-';
-      await program.ask('verify', await save(cms), detached, rootFile, out);
-      return await readFile(out);
-    },
-    encrypt: async (row, recipient, content) => {
-      const out = file();
-      const files = [await save(content), out, recipient.certificateFile];
-      await program.ask('encrypt', ...files, CONTENT_ALGORITHMS[row.content].oid, howOf(row));
-      return await readFile(out);
-    },
-    decrypt: async (_row, recipient, cms) => {
-      const out = file();
-      const { certificateFile, keyFile } = recipient;
-      await program.ask('decrypt', await save(cms), out, certificateFile, keyFile);
-      return await readFile(out);
-    },
-    [Symbol.asyncDispose]: () => program[Symbol.asyncDispose](),
-  };
+    program,
+    folder,
+    rootFile,
+    signWords: (row, form) => [jcaName(row), form],
+    encryptWords: (row) => [CONTENT_ALGORITHMS[row.content].oid, howOf(row)],
+  });
+  return { ...peer, [Symbol.asyncDispose]: () => program[Symbol.asyncDispose]() };
 }
 
 function jcaName({ key, digest, isPss }: SignatureRow): string {

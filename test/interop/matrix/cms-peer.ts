@@ -1,9 +1,9 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { derOf } from '../../harness/ca.ts';
 import { runOk } from '../../harness/process.ts';
-import { type HeldOpen, holdOpen } from './held-open.ts';
+import { type HeldOpen, heldOpenPeer, holdOpen } from './held-open.ts';
 import type { Identity, Peer } from './peer.ts';
 import { type EncryptionRow, type KeyName, ROWS } from './rows.ts';
 
@@ -73,48 +73,18 @@ export function cipherName({ content }: EncryptionRow): string {
   return content.replace(/^aes/, 'aes-');
 }
 
-/** The OpenSSL inside Node as a peer. */
+/** The OpenSSL inside Node as a peer. Who made the program ends it. */
 export function libcryptoPeer(folder: string, program: HeldOpen, rootFile: string): Peer {
-  let count = 0;
-  const file = (): string => {
-    count += 1;
-    return join(folder, `node-${count}`);
-  };
-  const save = async (bytes: Buffer): Promise<string> => {
-    const path = file();
-    await writeFile(path, bytes);
-    return path;
-  };
-  return {
+  const peer = heldOpenPeer({
     name: 'node',
     version: `OpenSSL ${process.versions.openssl} in Node`,
-    sign: async (row, signer, content, form) => {
-      const out = file();
-      const { certificateFile, keyFile } = signer;
-      const how = [row.digest, form, row.isPss ? 'pss' : '-'];
-      await program.ask('sign', await save(content), out, certificateFile, keyFile, ...how);
-      return await readFile(out);
-    },
-    verify: async (_row, cms, content, form) => {
-      const out = file();
-      const detached = form === 'detached' ? await save(content) : '-';
-      await program.ask('verify', await save(cms), detached, rootFile, out);
-      return await readFile(out);
-    },
-    encrypt: async (row, recipient, content) => {
-      const out = file();
-      const files = [await save(content), out, recipient.certificateFile];
-      await program.ask('encrypt', ...files, cipherName(row), howOf(row));
-      return await readFile(out);
-    },
-    decrypt: async (_row, recipient, cms) => {
-      const out = file();
-      const { certificateFile, keyFile } = recipient;
-      await program.ask('decrypt', await save(cms), out, certificateFile, keyFile);
-      return await readFile(out);
-    },
-    [Symbol.asyncDispose]: async () => undefined,
-  };
+    program,
+    folder,
+    rootFile,
+    signWords: (row, form) => [row.digest, form, row.isPss ? 'pss' : '-'],
+    encryptWords: (row) => [cipherName(row), howOf(row)],
+  });
+  return { ...peer, [Symbol.asyncDispose]: async () => undefined };
 }
 
 function howOf({ oaep, kdf, key }: EncryptionRow): string {

@@ -1,19 +1,21 @@
 import { temporaryFolder } from '../../harness/folder.ts';
+import { skipWithout } from '../../harness/install-peers.ts';
 import { bouncyCastlePeer } from './bouncy-castle-peer.ts';
 import { libcryptoPeer, makeIdentities, startCmsPeer } from './cms-peer.ts';
 import { gpgsmPeer } from './gpgsm-peer.ts';
-import type { MatrixWorld } from './matrix.ts';
+import { type MatrixWorld, tryRow } from './matrix.ts';
 import { nssPeer } from './nss-peer.ts';
 import { opensslPeer } from './openssl-peer.ts';
 import { own } from './own.ts';
 import type { Peer, PeerName } from './peer.ts';
-import type { KeyName } from './rows.ts';
+import { difference, readRecorded } from './record.ts';
+import type { KeyName, Row } from './rows.ts';
 
 /** Kinds of key that gpgsm and NSS are offered; whether they take them is their affair. */
 const OFFERED: readonly KeyName[] = ['rsa', 'p256', 'p384', 'p521', 'ed25519'];
 
 /** Debian packages that a column needs beside those of all columns. */
-export const PACKAGES: Readonly<Record<PeerName, readonly string[]>> = {
+const PACKAGES: Readonly<Record<PeerName, readonly string[]>> = {
   openssl: [],
   node: [],
   gpgsm: ['gpgsm', 'gpg-agent'],
@@ -22,7 +24,12 @@ export const PACKAGES: Readonly<Record<PeerName, readonly string[]>> = {
 };
 
 /** OpenSSL makes all certificates, in the Node that runs this. */
-export const COMMON_PACKAGES = ['gcc', 'libc6-dev', 'libssl-dev', 'openssl'];
+const COMMON_PACKAGES = ['gcc', 'libc6-dev', 'libssl-dev', 'openssl'];
+
+/** A reason to leave a column out, where its packages are not installed. */
+export function skipColumn(name: PeerName): string | false {
+  return skipWithout(...COMMON_PACKAGES, ...PACKAGES[name]);
+}
 
 /** One peer with its keys in a folder of its own. */
 export interface Column extends AsyncDisposable {
@@ -57,4 +64,14 @@ export async function startColumn(name: PeerName): Promise<Column> {
     world: { identities, own, control },
     [Symbol.asyncDispose]: () => kept.disposeAsync(),
   };
+}
+
+/**
+ * Tries a row in both directions.
+ *
+ * @returns what is not as docs/reference/interop.md says; null if nothing.
+ * @throws Mismatch where both can and do not agree.
+ */
+export async function rowDifference({ peer, world }: Column, row: Row): Promise<string | null> {
+  return difference(readRecorded(), row, peer, await tryRow(row, peer, world));
 }

@@ -2,8 +2,7 @@
  * `npm run interop`: tries every row with every peer that is installed, and records what came of
  * it. `npm run docs` makes docs/reference/interop.md of the record.
  */
-import { skipWithout } from '../../harness/install-peers.ts';
-import { COMMON_PACKAGES, PACKAGES, startColumn } from './columns.ts';
+import { skipColumn, startColumn } from './columns.ts';
 import { type Cell, tryRow } from './matrix.ts';
 import type { PeerName } from './peer.ts';
 import { writeRecorded } from './record.ts';
@@ -16,7 +15,7 @@ async function main(): Promise<number> {
   const cells = new Map<string, Partial<Record<PeerName, Cell>>>(ROWS.map(({ id }) => [id, {}]));
   let wrong = 0;
   for (const name of NAMES) {
-    const missing = skipWithout(...COMMON_PACKAGES, ...PACKAGES[name]);
+    const missing = skipColumn(name);
     if (missing !== false) throw new Error(`${name} ${missing}`);
     await using column = await startColumn(name);
     peers[name] = column.peer.version;

@@ -10,6 +10,7 @@ import {
   digestContent,
   type SignatureAlgorithmName,
   type SignerInfoParts,
+  signedData,
   signRaw,
   unwrapRaw,
 } from '@sallyport/cms';
@@ -21,7 +22,12 @@ import {
   parseMailbox,
   readContent,
 } from '@sallyport/mail';
-import { DEFAULT_MIME_LIMITS, type Entity, readEntityBytes } from '@sallyport/mime';
+import {
+  DEFAULT_MIME_LIMITS,
+  type Entity,
+  pkcs7MimeEntity,
+  readEntityBytes,
+} from '@sallyport/mime';
 import {
   type Certificate,
   formatPemCertificate,
@@ -34,6 +40,7 @@ import {
 import { encodeEssAttribute } from './labels-encode.ts';
 import type { OpenedMessage, OpenOptions, OwnRecipient, UnwrapRequest } from './layers.ts';
 import { openLayers } from './open.ts';
+import { domainEncrypt } from './outward.ts';
 import type { DomainSigner, SignatureTypeName } from './sign-layer.ts';
 import { type JudgeOptions, judgeLayers, type Verdict } from './verdict.ts';
 
@@ -197,6 +204,27 @@ export async function signerInfo(
     signedAttrs,
     signature: signRaw(signedAttrs, who.key, who.algorithm),
   };
+}
+
+/** A SignedData as the entity that carries it. */
+export const opaque = (cms: Content): Content => pkcs7MimeEntity(cms, { smimeType: 'signed-data' });
+
+/** An opaque signature with a SignatureType, or with none. */
+export async function signedBy(
+  inner: Content,
+  who: Identity = dsa,
+  type: string | null = TYPE.domain,
+): Promise<Content> {
+  const info = await signerInfo(inner, who, type === null ? [] : [typesAttribute(type)]);
+  return opaque(signedData(inner, [info], [who.certificate.der]));
+}
+
+/** Encrypted to bravo.example. */
+export async function encrypted(
+  inner: Content,
+  content: 'aes256-cbc' | 'aes256-gcm' = 'aes256-gcm',
+): Promise<Content> {
+  return await domainEncrypt(inner, validated(dcaRsa), { content, keyTransport: 'rsa-pkcs1v15' });
 }
 
 /** What keyholder does, without its protections. */

@@ -1,4 +1,5 @@
 /** What the tests of this package share: a peer (`openssl cms`), its keys, and attributes to sign. */
+import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { createHash, createPrivateKey, type KeyObject } from 'node:crypto';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -6,14 +7,19 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after } from 'node:test';
 import { DerReader, der, OID } from '@sallyport/der';
-import { bufferContent, type Content } from '@sallyport/mail';
+import { bufferContent, type Content, readContent } from '@sallyport/mail';
 import {
+  type AuthEnvelopedDataView,
   type CmsCertificate,
   type CmsLimits,
   type DigestName,
+  decryptContent,
   digestContent,
   digestOf,
+  type EnvelopedDataView,
+  matchesRecipient,
   type RecipientInfoView,
+  readCms,
   recipientKeyFor,
   type SignatureAlgorithmName,
   type SignerInfoParts,
@@ -200,6 +206,58 @@ export function unwrap(view: RecipientInfoView, identity: Identity): Buffer {
   const recipient = recipientKeyFor(view, identity.certificate);
   if (recipient === null) throw new Error('not for this key');
   return unwrapRaw(recipient, identity.key);
+}
+
+/** The encrypted object in these bytes. */
+export async function envelopeIn(
+  bytes: Buffer,
+): Promise<EnvelopedDataView | AuthEnvelopedDataView> {
+  const read = await readCms(content(bytes), LIMITS);
+  assert.ok(read.kind === 'enveloped' || read.kind === 'auth-enveloped', JSON.stringify(read));
+  return read.value;
+}
+
+export function infoFor(view: EnvelopedDataView, { certificate }: Identity): RecipientInfoView {
+  const info = view.recipients.find((one) => matchesRecipient(one, certificate));
+  assert.ok(info);
+  return info;
+}
+
+/** What an encrypted object holds, by the key of this identity. */
+export async function openWith(
+  bytes: Buffer,
+  identity: Identity,
+  options: { readonly legacy?: boolean } = {},
+): Promise<Buffer | 'failed'> {
+  const view = await envelopeIn(bytes);
+  const result = await decryptContent(view, unwrap(infoFor(view, identity), identity), options);
+  return result.kind === 'ok' ? await readContent(result.content) : 'failed';
+}
+
+/** The same by `openssl cms`. */
+export function openWithOpenssl(bytes: Buffer, { certFile, keyFile }: Identity): Buffer {
+  const key = ['-recip', certFile, '-inkey', keyFile];
+  return pipe(bytes, 'cms', '-decrypt', '-binary', '-inform', 'DER', ...key);
+}
+
+/** `openssl cms` encrypts MESSAGE; `options` follow the recipient, and so apply to it. */
+export function sealWithOpenssl(
+  cipher: string,
+  { certFile }: Identity,
+  ...options: readonly string[]
+): Buffer {
+  const how = ['-encrypt', `-${cipher}`, '-binary', '-outform', 'DER'];
+  return pipe(MESSAGE, 'cms', ...how, '-recip', certFile, ...options);
+}
+
+/** `openssl cms` signs MESSAGE, which the object then holds. */
+export function signWithOpenssl(
+  digest: string,
+  { certFile, keyFile }: Identity,
+  ...options: readonly string[]
+): Buffer {
+  const how = ['-sign', '-binary', '-nodetach', '-outform', 'DER', '-md', digest];
+  return pipe(MESSAGE, 'cms', ...how, '-signer', certFile, '-inkey', keyFile, ...options);
 }
 
 /** A folder of foreign vectors, or null: then the test skips and says so. */
