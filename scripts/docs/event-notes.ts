@@ -15,6 +15,10 @@ export const EVENT_NOTES: Readonly<Record<string, string>> = {
     'An encrypted key came again with other content: refused unopened. An attack, or a broken sender.',
   'corrupt-found': 'A queue file could not be read back; it lies in `corrupt`.',
   lookup: 'A search for certificates, with the way that was tried and what came of it.',
+  'partner-key-changed':
+    'A partner shows another certificate than the pinned one, with a valid path. `waits`: compare it with the partner and pin it. `followed`: the rule lets it be used.',
+  'certificate-harvested':
+    'Verified mail brought a certificate to encrypt to. It is a candidate behind door `harvested`, and needs a path of its own.',
   'capabilities-learned':
     'A verified signature of a partner announced what its owner can read, and it was news. Mail to it is encrypted accordingly.',
   'capabilities-ignored':
@@ -31,10 +35,24 @@ export const EVENT_NOTES: Readonly<Record<string, string>> = {
     'What came of a key use. Written before the result leaves the keyholder. `unknown`: the process ended in between; the next start closed it.',
   'key-generated': 'A key pair was made.',
   'key-activated': 'A key came into use.',
-  'key-imported': 'A key pair from elsewhere was taken in.',
+  'key-certified': 'A key of ours got its certificate.',
+  'key-imported': 'A key pair from elsewhere was taken in with its certificate.',
+  'key-scheduled': 'The time was set, changed or taken back at which a key comes into use.',
+  'key-retired': 'A key is no longer the one in use; `decrypt-only` still opens mail.',
+  'key-reopened': 'A retired confidentiality key opens mail again.',
+  'key-destroyed': 'A private key was overwritten and removed; its record stays.',
+  'certificate-revoked': 'Our CA revoked a certificate that it had issued.',
+  'crl-issued': 'Our CA issued a new list of revoked certificates.',
+  'key-quarantined':
+    'The keyholder leaves a key out, because its record or key file is broken; the sentence names it.',
   'service-started': 'A process began its work.',
   'service-stopped': 'A process ended its work in order.',
-  'policy-activated': 'A policy version came into force, with its hash and the one before.',
+  'policy-activated':
+    'A policy version came into force, with its hash: imported, activated, or at the time that was planned for it.',
+  'policy-proposed': 'A person proposed a policy version; `details` says what its rehearsal found.',
+  'policy-approved': 'A person approved of a policy version, of exactly this hash.',
+  'policy-scheduled': 'The time was set or taken back at which a policy version comes into force.',
+  'policy-rolled-back': 'A person put an earlier policy version in force again.',
   'log-recovered': 'Lines after the last signed head were cut at start, as a crash leaves them.',
   login: 'A person or program logged in, or was refused.',
 };

@@ -163,7 +163,7 @@ function unknownWord(line: string): string | null {
 test('the scripts that the pages name exist', () => {
   const manifest = JSON.parse(read('package.json')) as { scripts: Record<string, string> };
   for (const page of PAGES) {
-    for (const [, name = ''] of read(page).matchAll(/npm run ([a-z:-]+)/g)) {
+    for (const [, name = ''] of read(page).matchAll(/npm run ([a-z0-9:-]+)/g)) {
       assert.ok(name in manifest.scripts, `${page} names npm run ${name}`);
     }
   }

@@ -19,7 +19,7 @@ export function readSources(): readonly Source[] {
   return globSync('{packages,services}/*/src/**/*.ts', { cwd: ROOT }).map((path) => {
     const [group = '', owner = ''] = path.split('/');
     const text = readFileSync(join(ROOT, path), 'utf8');
-    const isTest = /\.test\.ts$|\/test(ing|-)[^/]*\.ts$|\/testing\//.test(path);
+    const isTest = /\.test\.ts$|\/test(ing|-)[^/]*\.ts$|\/test(ing|-support)\//.test(path);
     return { group, owner, path, text, isTest };
   });
 }

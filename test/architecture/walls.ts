@@ -4,7 +4,7 @@
 export const FLOORS: readonly (readonly string[])[] = [
   ['mail', 'faults', 'der', 'log'],
   ['mime', 'cms', 'pki', 'dsn', 'audit-log', 'config', 'ipc', 'spool', 'queue'],
-  ['domsec', 'policy', 'lookup'],
+  ['domsec', 'policy', 'lookup', 'published'],
   ['transport', 'policy-store'],
 ];
 
@@ -45,6 +45,7 @@ export const NEVER: Readonly<Record<string, readonly string[]>> = {
 export const DOORS: Readonly<Record<string, readonly string[]>> = {
   'smtp-server': ['ingress', 'sandbox'],
   nodemailer: ['egress'],
+  mailauth: ['worker'],
   mailparser: ['worker'],
   pkijs: ['cms', 'pki'],
   asn1js: ['cms', 'pki'],
@@ -55,6 +56,7 @@ export const DOORS: Readonly<Record<string, readonly string[]>> = {
   'dns-packet': ['lookup', 'sandbox'],
   yaml: ['config', 'policy-store', 'cli'],
   commander: ['cli'],
+  pkcs11js: ['keyholder'],
 };
 
 /** Built-in modules that open a way to the network. */

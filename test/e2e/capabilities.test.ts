@@ -13,7 +13,8 @@ import { der, OID } from '@sallyport/der';
 import { bufferContent, type Content, readContent } from '@sallyport/mail';
 import { pkcs7MimeEntity } from '@sallyport/mime';
 import { type Certificate, parsePemCertificates } from '@sallyport/pki';
-import { readKeyRecords, readPrivateKey } from '../../services/cli/src/gateway/keys.ts';
+import { readKeyRecords } from '../../services/cli/src/gateway/keys.ts';
+import { readPrivateKey } from '../../services/cli/src/gateway/private-keys.ts';
 import { startDns } from '../harness/dns.ts';
 import { type Gateway, makeGateway, partnerRecord, sallyport } from '../harness/gateway.ts';
 import { skipWithout } from '../harness/install-peers.ts';
@@ -42,7 +43,7 @@ async function signedEarlier(
     (one) => one.class === 'domain-signing',
   );
   assert.ok(record);
-  const key = await readPrivateKey(gateway.layout.keys, record);
+  const key = await readPrivateKey(gateway.layout, record);
   const certificate = await certificateIn(gateway.dsaFile);
   const entity = (cms: Content) =>
     pkcs7MimeEntity(cms, { smimeType: 'signed-data', name: 'smime.p7m' });

@@ -41,5 +41,12 @@ test('the body of a message is in no file of either gateway while it waits and a
 test('RFC 5321 4.2.5: 20 kills by SIGKILL lose no accepted message, put none in clear, double only what is in flight', {
   timeout: 280_000,
 }, async (context) => {
-  await runKillSuite(context, { kills: 20, endsWithHosts: true });
+  const found = await runKillSuite(context, { kills: 20, endsWithHosts: true });
+  assert.equal(found.kills.length, 20);
+  assert.deepEqual(found.lost, [], 'accepted messages that were lost');
+  assert.deepEqual(found.unexplainedCopies, []);
+  assert.deepEqual(found.flowFaults, []);
+  assert.deepEqual(found.endedByThemselves, []);
+  assert.deepEqual(found.complaints, []);
+  assert.deepEqual(found.leftInSpools, []);
 });

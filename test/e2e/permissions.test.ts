@@ -51,8 +51,10 @@ describe('what a process of the gateway may touch', () => {
     const { layout } = gateway;
     await mkdir(layout.ca, { recursive: true });
     await writeFile(join(layout.ca, 'ca-key.pem'), 'secret', { mode: 0o600 });
+    assert.ok(layout.seal.kind === 'credential');
     places = [
       layout.keys,
+      layout.seal.credentialFile,
       layout.audit,
       layout.policy,
       layout.logKey,
@@ -61,6 +63,7 @@ describe('what a process of the gateway may touch', () => {
       layout.spoolKeys.egressPrivate,
       layout.spool,
       layout.capabilities,
+      layout.harvested,
       layout.published,
       join(gateway.folder, 'passwords'),
       join(gateway.folder, 'tls-key.pem'),
@@ -79,6 +82,7 @@ describe('what a process of the gateway may touch', () => {
       layout.policy,
       join(layout.spool, 'incoming'),
       layout.capabilities,
+      layout.harvested,
       layout.ca,
     ];
     const args = [JSON.stringify(places), JSON.stringify(folders)];
@@ -119,19 +123,42 @@ describe('what a process of the gateway may touch', () => {
       return names;
     };
     assert.deepEqual(await reads(gateway.layout.keys), ['keyholder']);
+    const { seal } = gateway.layout;
+    assert.ok(seal.kind === 'credential');
+    assert.deepEqual(await reads(seal.credentialFile), ['keyholder']);
     assert.deepEqual(await reads(gateway.layout.logKey), ['recorder']);
     assert.deepEqual(await reads(gateway.layout.ca), []);
   });
 
-  test('what partners announced is read by the workers, and written by worker inward alone', async () => {
-    const { capabilities } = gateway.layout;
+  test('what mail taught is read by the workers, and written by worker inward alone', async () => {
+    const { capabilities, harvested } = gateway.layout;
     const told = await Promise.all(
       processSpecs(config, ROLES).map(async (spec) => ({ spec, told: await tellOf(spec) })),
     );
-    const may = (act: 'read' | 'write'): string[] =>
-      told.flatMap(({ spec, told: one }) => (one[act][capabilities] === 'done' ? [spec.name] : []));
-    assert.deepEqual(may('read'), ['worker-outward', 'worker-inward', 'worker-advise']);
-    assert.deepEqual(may('write'), ['worker-inward']);
+    for (const folder of [capabilities, harvested]) {
+      const may = (act: 'read' | 'write'): string[] =>
+        told.flatMap(({ spec, told: one }) => (one[act][folder] === 'done' ? [spec.name] : []));
+      assert.deepEqual(may('read'), ['worker-outward', 'worker-inward', 'worker-advise']);
+      assert.deepEqual(may('write'), ['worker-inward']);
+    }
+  });
+
+  test('native code and threads are for the keyholder alone, and only with a token configured', () => {
+    const token = {
+      moduleFile: '/usr/lib/token.so',
+      pinFile: '/etc/pin',
+      sessions: 4,
+      timeout: 10_000,
+      environment: { TOKEN_CONF: '/etc/token.conf' },
+    };
+    const withFlag = (keys: GatewayConfig['keys'], flag: string): string[] =>
+      processSpecs({ ...config, keys }, ROLES)
+        .filter((spec) => permissionFlags(spec, '/options.json').includes(flag))
+        .map((spec) => spec.name);
+    for (const flag of ['--allow-addons', '--allow-worker']) {
+      assert.deepEqual(withFlag({}, flag), []);
+      assert.deepEqual(withFlag({ token }, flag), ['keyholder']);
+    }
   });
 
   test('the probe is able to find something: without flags everything is open', async () => {

@@ -9,8 +9,11 @@ export interface Zone {
   readonly name: string;
   /** Lines of a zone file; SOA and NS are added. Names may be relative to the zone. */
   readonly records: readonly string[];
-  /** `signed` with DNSSEC, `plain`, or `broken`: configured without data, which is SERVFAIL. */
-  readonly kind?: 'signed' | 'plain' | 'broken';
+  /**
+   * `signed` with DNSSEC, `plain`, `broken`: configured without data, which is SERVFAIL, or `bogus`:
+   * signed with a key that the trust anchor does not name.
+   */
+  readonly kind?: 'signed' | 'plain' | 'broken' | 'bogus';
 }
 
 export interface Dns extends AsyncDisposable {
@@ -19,31 +22,36 @@ export interface Dns extends AsyncDisposable {
   readonly port: number;
   /** What the resolver says, as dig prints it. */
   dig(...args: readonly string[]): Promise<string>;
+  /** How many questions came to the resolver by TCP so far. */
+  tcpQueries(): Promise<number>;
 }
 
 /** Starts NSD with these zones and Unbound before it; signed zones have their trust anchor there. */
-export async function startDns(zones: readonly Zone[]): Promise<Dns> {
+export async function startDns(
+  zones: readonly Zone[],
+  at: { readonly port?: number } = {},
+): Promise<Dns> {
   const folder = await temporaryFolder('dns');
-  const [authority, resolver] = [await freePort(), await freePort()];
+  const [authority, resolver] = [await freePort(), at.port ?? (await freePort())];
   await mkdir(join(folder.path, 'zones'));
   const anchors = [];
   for (const zone of zones) anchors.push(...(await writeZone(folder.path, zone)));
-  const at = (name: string): string => join(folder.path, name);
-  await writeFile(at('nsd.conf'), nsdConf(folder.path, authority, zones));
+  const file = (name: string): string => join(folder.path, name);
+  await writeFile(file('nsd.conf'), nsdConf(folder.path, authority, zones));
   await writeFile(
-    at('unbound.conf'),
+    file('unbound.conf'),
     unboundConf({ folder: folder.path, authority, resolver, zones, anchors }),
   );
   const servers: RunningProcess[] = [
-    await startProcess('nsd', ['-d', '-c', at('nsd.conf')]),
-    await startProcess('unbound', ['-d', '-c', at('unbound.conf')]),
+    await startProcess('nsd', ['-d', '-c', file('nsd.conf')]),
+    await startProcess('unbound', ['-d', '-c', file('unbound.conf')]),
   ];
   const dig = async (...args: readonly string[]): Promise<string> =>
     String(
       (await run('dig', ['-p', String(resolver), '@127.0.0.1', '+time=2', '+tries=1', ...args]))
         .stdout,
     );
-  const probe = zones.find((zone) => zone.kind !== 'broken')?.name ?? '.';
+  const probe = zones.find(({ kind }) => kind !== 'broken' && kind !== 'bogus')?.name ?? '.';
   await waitFor(async () => (await dig(probe, 'SOA')).includes('status: NOERROR'), {
     what: 'NSD and Unbound',
   });
@@ -51,6 +59,12 @@ export async function startDns(zones: readonly Zone[]): Promise<Dns> {
     host: '127.0.0.1',
     port: resolver,
     dig,
+    tcpQueries: async () => {
+      const stats = String(
+        await runOk('unbound-control', ['-c', file('unbound.conf'), 'stats_noreset']),
+      );
+      return Number(/^num\.query\.tcp=(\d+)$/m.exec(stats)?.[1]);
+    },
     [Symbol.asyncDispose]: async () => {
       for (const server of servers.toReversed()) await server.stop();
       await folder[Symbol.asyncDispose]();
@@ -72,13 +86,18 @@ async function writeZone(folder: string, zone: Zone): Promise<string[]> {
     ...zone.records,
   ];
   await writeFile(file, `${lines.join('\n')}\n`);
-  if (zone.kind !== 'signed') return [];
-  const key = String(
-    await runOk('ldns-keygen', ['-k', '-a', 'ECDSAP256SHA256', zone.name], { cwd }),
-  ).trim();
+  if (zone.kind !== 'signed' && zone.kind !== 'bogus') return [];
+  const key = await makeZoneKey(zone.name, cwd);
   await runOk('ldns-signzone', ['-n', zone.name, key], { cwd });
   await writeFile(file, await readFile(`${file}.signed`));
-  return [String(await readFile(join(cwd, `${key}.ds`), 'utf8')).trim()];
+  const anchor = zone.kind === 'signed' ? key : await makeZoneKey(zone.name, cwd);
+  return [String(await readFile(join(cwd, `${anchor}.ds`), 'utf8')).trim()];
+}
+
+/** @returns the name of the key's files without their endings. */
+async function makeZoneKey(zone: string, cwd: string): Promise<string> {
+  const args = ['-k', '-a', 'ECDSAP256SHA256', zone];
+  return String(await runOk('ldns-keygen', args, { cwd })).trim();
 }
 
 function nsdConf(folder: string, port: number, zones: readonly Zone[]): string {
@@ -135,10 +154,13 @@ function unboundConf(options: {
     ...[...tops].map((top) => `  local-zone: "${top}." nodefault`),
     ...options.anchors.map((anchor) => `  trust-anchor: "${anchor}"`),
     ...zones
-      .filter(({ kind }) => kind !== 'signed')
+      .filter(({ kind }) => kind !== 'signed' && kind !== 'bogus')
       .map(({ name }) => `  domain-insecure: "${name}"`),
+    '  extended-statistics: yes',
     'remote-control:',
-    '  control-enable: no',
+    '  control-enable: yes',
+    `  control-interface: ${folder}/unbound.socket`,
+    '  control-use-cert: no',
   ];
   const stubs = zones.flatMap(({ name }) => [
     'stub-zone:',

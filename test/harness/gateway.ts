@@ -15,8 +15,8 @@ import {
   createInnerKeys,
   createTlsFiles,
   type OwnCa,
-  publishCertificates,
 } from '../../services/cli/src/gateway/provision.ts';
+import { publishAuthorities } from '../../services/cli/src/gateway/published-certificates.ts';
 import { type TemporaryFolder, temporaryFolder } from './folder.ts';
 import { freePort } from './ports.ts';
 import { type RunningProcess, type RunResult, run, startProcess } from './process.ts';
@@ -41,6 +41,10 @@ export interface GatewayOptions {
   /** Logins of the submission port. */
   readonly users?: Readonly<Record<string, string>>;
   readonly clamdPort?: number;
+  /** Further fields of the section `ingress`. */
+  readonly ingress?: object;
+  /** What time it is for the gateway, instead of the machine's; `setTime` moves it on. */
+  readonly testClock?: Date;
   /** Further top-level sections of the config file. */
   readonly config?: object;
 }
@@ -66,6 +70,8 @@ export interface Gateway extends AsyncDisposable {
   readonly submission: Address;
   readonly submissionTls: Address;
   readonly ldapPort: number;
+  /** The CA with its key open; the folder of the gateway has none of it. */
+  readonly ca: OwnCa;
   readonly caPem: string;
   readonly caFile: string;
   /** What a client verifies this gateway's TLS with. */
@@ -74,6 +80,8 @@ export interface Gateway extends AsyncDisposable {
   readonly dsaFile: string;
   readonly dcaFile: string;
   setPolicy(policy: object): Promise<void>;
+  /** Moves the clock of a gateway that was made with a `testClock`. */
+  setTime(now: Date): Promise<void>;
   start(): Promise<void>;
   stop(): Promise<void>;
   output(): string;
@@ -110,7 +118,7 @@ export async function makeGateway(options: GatewayOptions): Promise<Gateway> {
   const ca = createCa(domain, 'ec-p256', now);
   await createInnerKeys(layout);
   const authorities = await createAuthorities({ layout, ca, domain, kind: 'rsa-2048', now });
-  await publishCertificates(layout, [{ domain, authorities }]);
+  await publishAuthorities(layout, now);
   const tlsFiles = { certificateFile: at('tls.pem'), keyFile: at('tls-key.pem') };
   await createTlsFiles({ ca, hostName: name, ...tlsFiles, now });
   await mkdir(at('public'));
@@ -156,6 +164,7 @@ function configOf(options: GatewayOptions, ports: Ports, runtime: string): objec
             },
           }),
       tls: { certificateFile: 'tls.pem', keyFile: 'tls-key.pem' },
+      ...options.ingress,
     },
     egress: { port: options.egressPort },
     dns: { servers: [`127.0.0.1:${options.dnsPort}`] },
@@ -197,11 +206,14 @@ function running(made: Made): Gateway {
   const configFile = join(folder.path, 'gateway.yaml');
   const caPem = formatPemCertificate(made.ca.certificate.der);
   const name = `gw.${options.domain}`;
+  const clockFile = join(folder.path, 'clock');
   let server: RunningProcess | null = null;
   let earlier = '';
   const output = (): string => earlier + (server?.output() ?? '');
   const start = async (): Promise<void> => {
-    server = await startProcess(process.execPath, [CLI, 'serve', '--config', configFile]);
+    const clock = options.testClock === undefined ? [] : ['--test-clock', clockFile];
+    const args = [CLI, 'serve', '--config', configFile, ...clock];
+    server = await startProcess(process.execPath, args);
     const own = server;
     // A gateway that ends instead is told at once.
     const isReady = (): boolean => own.hasEnded() || own.output().includes('gateway.ready');
@@ -229,12 +241,14 @@ function running(made: Made): Gateway {
     submission: address(ports.submission),
     submissionTls: address(ports.submissionTls),
     ldapPort: ports.ldap,
+    ca: made.ca,
     caPem,
     caFile: join(folder.path, 'public', 'ca.pem'),
     tls: { ca: caPem, servername: name },
     dsaFile: join(folder.path, 'public', 'dsa.pem'),
     dcaFile: join(folder.path, 'public', 'dca.pem'),
     setPolicy: (policy) => setPolicy(layout, policy),
+    setTime: (now) => writeFile(clockFile, now.toISOString()),
     start,
     stop,
     output,
@@ -351,6 +365,7 @@ export async function startGateway(options: GatewayOptions, policy: object): Pro
   const gateway = await makeGateway(options);
   try {
     await gateway.setPolicy(policy);
+    if (options.testClock !== undefined) await gateway.setTime(options.testClock);
     await gateway.start();
     return gateway;
   } catch (error) {

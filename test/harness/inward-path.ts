@@ -11,6 +11,7 @@ import {
   type Keyring,
   recipientParams,
 } from '../../services/worker/src/shared/keyholder-client.ts';
+import { silentLookup } from '../../services/worker/src/shared/test-lookup-ports.ts';
 import { CAST, SMIME_NOW } from './smime-identities.ts';
 
 export type Judgement = Awaited<ReturnType<typeof judgeMessage>>;
@@ -87,6 +88,7 @@ export async function judge(
       mayOpen: async () => true,
       correlates: async () => false,
       authservId: 'gw.acme.example',
+      lookup: silentLookup({ now: () => SMIME_NOW }),
       now: SMIME_NOW,
       ...ports,
     },

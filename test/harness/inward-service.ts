@@ -4,6 +4,8 @@ import { newQueueId } from '@sallyport/mail';
 import type { PolicyReader } from '@sallyport/policy-store/read';
 import { generateReaderKey, type QueueFileHeader, Spool } from '@sallyport/spool';
 import { type InwardPorts, inwardHandlers } from '../../services/worker/src/inward/serve-inward.ts';
+import { KeyChangeLog } from '../../services/worker/src/shared/key-change-log.ts';
+import { silentLookup } from '../../services/worker/src/shared/test-lookup-ports.ts';
 import { temporaryFolder } from './folder.ts';
 import { activePolicy, type CountingKeyring, countingKeyring, type Rule } from './inward-path.ts';
 import { SMIME_NOW } from './smime-identities.ts';
@@ -53,6 +55,8 @@ export async function startInwardService(options: {
     },
     mayOpenFor: () => async () => true,
     correlates: async () => false,
+    lookup: silentLookup({ now: () => SMIME_NOW }),
+    keyChangeLog: new KeyChangeLog({ record: async () => {} }),
   };
   const handlers = inwardHandlers({ ...ports, ...options.change?.(ports) });
   const context = { closed: new AbortController().signal };

@@ -15,6 +15,9 @@ export interface Reply {
 export interface ClientTls {
   readonly ca: string | Buffer;
   readonly servername: string;
+  /** What the client shows of itself, PEM. */
+  readonly cert?: string;
+  readonly key?: string;
 }
 
 /** A client that says exactly what it is told, with no manners of its own. */

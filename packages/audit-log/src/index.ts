@@ -5,6 +5,8 @@ export {
   type AuditEventKind,
   auditEventSchema,
 } from './event.ts';
+export { TLS_RESULT_TYPES } from './events/delivery.ts';
+export { KEY_OPERATIONS, type KeyOperation } from './events/key.ts';
 export {
   type HeadFacts,
   headBytes,

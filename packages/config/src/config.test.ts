@@ -108,6 +108,8 @@ test('what single fields cannot say is checked over the whole', () => {
   assert.equal(parseConfig(`${port}\ntest: true\n`, '/').kind, 'ok');
   const ldaps = `${GOOD}\ndirectory: { listenTls: ["0.0.0.0:636"] }\n`;
   assert.ok('directory.tls' in faultsOf(parseConfig(ldaps, '/')));
+  const https = `${GOOD}\ndirectory: { http: { listenTls: ["0.0.0.0:443"] } }\n`;
+  assert.ok('directory.tls' in faultsOf(parseConfig(https, '/')));
   const long = GOOD.replace('/run/sallyport', `/run/${'x'.repeat(90)}`);
   assert.ok('gateway.runtimeFolder' in faultsOf(parseConfig(long, '/')));
 });

@@ -14,7 +14,14 @@ export type LoadedConfig =
   | { readonly kind: 'invalid'; readonly faults: readonly ConfigFault[] };
 
 const MAX_CONFIG_BYTES = 1024 * 1024;
-const SECRET_FIELDS = new Set(['keyFile', 'passwordFile', 'urlFile']);
+const SECRET_FIELDS = new Set([
+  'keyFile',
+  'passwordFile',
+  'urlFile',
+  'credentialFile',
+  'passphraseFile',
+  'pinFile',
+]);
 const FILE_FIELD = /File$|^file$/;
 
 /** Parses the text of a config file; paths become absolute, `folder` is what they are relative to. */
@@ -114,10 +121,28 @@ function checkWhole(config: GatewayConfig): ConfigFault[] {
       fault(`domains.${index}`, `no route: name the inner MTA of ${domain.name} in routes`);
   }
   const directory = config.directory;
-  if (directory !== undefined && directory.listenTls.length > 0 && directory.tls === undefined) {
+  const overTls = [...(directory?.listenTls ?? []), ...(directory?.http.listenTls ?? [])];
+  if (overTls.length > 0 && directory?.tls === undefined) {
     fault('directory.tls', 'listenTls needs certificateFile and keyFile');
   }
-  return [...faults, ...checkRoutes(config), ...checkRetry(config)];
+  return [...faults, ...checkRoutes(config), ...checkRouteTls(config), ...checkRetry(config)];
+}
+
+function checkRouteTls({ routes, dns }: GatewayConfig): ConfigFault[] {
+  return routes.flatMap(({ tls }, index) => {
+    const path = `routes.${index}.tls`;
+    if (tls.level === 'fingerprint' && tls.pins.length === 0) {
+      return [{ path: `${path}.pins`, reason: 'level fingerprint needs one at least' }];
+    }
+    if (tls.pins.length > 0 && !['fingerprint', 'verify', 'secure'].includes(tls.level)) {
+      return [{ path: `${path}.pins`, reason: `level ${tls.level} does not look at pins` }];
+    }
+    if (tls.level === 'dane-only' && !dns.trusted) {
+      const reason = 'dane-only needs a resolver whose DNSSEC counts: set dns.trusted';
+      return [{ path: `${path}.level`, reason }];
+    }
+    return [];
+  });
 }
 
 function checkRoutes({ routes }: GatewayConfig): ConfigFault[] {

@@ -1,6 +1,18 @@
 /** DER writer, and a bounded reader of BER and DER (X.690) that slices its input and never copies it. */
+export {
+  type CertificationRequestFields,
+  certificationRequestInfo,
+  encodeMailboxNames,
+} from './certification-request.ts';
 export { OID } from './oids.ts';
 export { DerReader } from './reader.ts';
+export {
+  certificateExtension,
+  type StructureSignature,
+  signatureIdentifier,
+  signedStructure,
+} from './signed-structure.ts';
+export { encodeSubject, type SubjectRequest } from './subject-name.ts';
 export {
   DerDepthError,
   DerError,

@@ -142,6 +142,9 @@ export function formatVerdict(verdict: Verdict, flagged: boolean): string {
     `mapping=${verdict.mapping ?? 'none'}`,
     `encryption=${verdict.encryption}`,
     `scope=${verdict.scope}`,
+    ...(verdict.revocation === undefined
+      ? []
+      : [`revocation=${verdict.revocation.mode}-${verdict.revocation.status}`]),
     ...(flagged ? ['flagged=yes'] : []),
     `reason=${quoted(verdict.reason)}`,
   ];
@@ -165,15 +168,22 @@ const SMIME_RESULT = {
   unverifiable: 'permerror',
 } as const;
 
-/** RFC 8601 section 2.2 with the method `smime` of RFC 7281 section 3. */
-export function formatAuthenticationResults(verdict: Verdict, authservId: string): string {
+/**
+ * RFC 8601 section 2.2 with the method `smime` of RFC 7281 section 3. `others` are results of other
+ * methods, each formatted already.
+ */
+export function formatAuthenticationResults(
+  verdict: Verdict,
+  authservId: string,
+  others: readonly string[] = [],
+): string {
   const result = smimeResult(verdict);
   const comment = verdict.signature === 'none' ? '' : ` reason=${quoted(verdict.reason)}`;
   const identifier =
     verdict.signer?.includes('@') === true
       ? ` body.smime-identifier=${quoted(verdict.signer)}`
       : '';
-  return `${authservId}; smime=${result}${comment}${identifier}`;
+  return [authservId, `smime=${result}${comment}${identifier}`, ...others].join('; ');
 }
 
 function smimeResult(verdict: Verdict): string {

@@ -1,5 +1,5 @@
 import type { FaultId } from '@sallyport/faults';
-import type { Certificate } from '@sallyport/pki';
+import { type Certificate, summariseRevocation } from '@sallyport/pki';
 import { mappingOf, roleOf } from './judge-names.ts';
 import type { LayerSigner, SignedLayer } from './layers.ts';
 import type { JudgedLayer, LayerJudgeOptions, SignerReport } from './verdict-types.ts';
@@ -15,6 +15,7 @@ export function judgeLayer(
   const deciding =
     results.find(({ report }) => report.state === 'invalid') ??
     results.find(({ report }) => report.state === 'valid') ??
+    results.find(({ fault }) => fault === 'revocation-unavailable') ??
     results[0];
   // Whoever else signed validly must fit too: one that fits does not vouch for a stranger beside it.
   const named = results.filter((result) => result === deciding || result.report.state === 'valid');
@@ -101,12 +102,13 @@ function judgeSigner(
     check.kind === 'valid' && certificate !== null
       ? options.validate(certificate, layer.certificates)
       : null;
-  const untrusted = trust?.kind === 'invalid' ? trust.reason : null;
+  const untrusted = trust?.kind === 'invalid' ? trust : null;
   const mapping = certificate === null ? null : mappingOf(certificate, signer.types, options);
   const report: SignerReport = {
     name: certificate === null ? 'unknown' : nameOf(certificate),
-    state: untrusted === null ? check.kind : 'unverifiable',
-    reason: untrusted ?? (check.kind === 'valid' ? 'signature and path are valid' : check.reason),
+    state: untrusted === null ? check.kind : stateOf(untrusted),
+    reason:
+      untrusted?.reason ?? (check.kind === 'valid' ? 'signature and path are valid' : check.reason),
     types: signer.types,
     fingerprint: certificate?.fingerprint ?? null,
     signingTime: signer.signingTime?.toISOString() ?? null,
@@ -115,6 +117,9 @@ function judgeSigner(
     legacy: signer.legacy,
     mapping: mapping?.word ?? null,
     mismatch: mapping?.reason ?? '',
+    ...(trust?.kind === 'valid' && trust.certificate !== undefined
+      ? { revocation: summariseRevocation(trust.certificate.revocation) }
+      : {}),
   };
   return {
     certificate,
@@ -124,8 +129,15 @@ function judgeSigner(
   };
 }
 
-function faultOf(check: LayerSigner['check'], untrusted: string | null): FaultId | null {
-  if (untrusted !== null) return 'signer-not-trusted';
+type Untrusted = Extract<ReturnType<LayerJudgeOptions['validate']>, { kind: 'invalid' }>;
+
+/** What a key signed that its owner or its CA took back proves nothing, however good the digest is. */
+function stateOf({ fault }: Untrusted): SignerReport['state'] {
+  return fault === 'signer-revoked' ? 'invalid' : 'unverifiable';
+}
+
+function faultOf(check: LayerSigner['check'], untrusted: Untrusted | null): FaultId | null {
+  if (untrusted !== null) return untrusted.fault ?? 'signer-not-trusted';
   return check.kind === 'valid' ? null : check.fault;
 }
 

@@ -45,6 +45,7 @@ export function mappingOf(
 // signer has to cover, is a claim that nobody proves.
 function checkShown(role: Role, { shown, originators }: LayerJudgeOptions): string | null {
   if (role !== 'domain' && role !== 'originator') return null;
+  if (shown === null) return 'the From or Sender field is too long to be looked through';
   const stray = shown.find(
     (one) =>
       !originators.some((originator) =>

@@ -1,4 +1,5 @@
 import {
+  AUTHORITY_LOCAL_PARTS,
   type Domain,
   formatMailbox,
   isSameOrSubdomain,
@@ -57,8 +58,7 @@ export type NameMappingOptions = CommonOptions &
 
 /** DS-N11, RFC 3183 section 6: local-parts under which no mailbox may be made or mail-validated. */
 export function isReservedLocalPart(localPart: string): boolean {
-  const names: readonly string[] = Object.values(AUTHORITY_NAMES);
-  return names.includes(localPart.toLowerCase());
+  return AUTHORITY_LOCAL_PARTS.has(localPart.toLowerCase());
 }
 
 function mismatch(reason: string): NameCheck {

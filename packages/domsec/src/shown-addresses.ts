@@ -13,8 +13,10 @@ const ENCODED_WORD = /=\?([^?\s]{1,40})\?([bq])\?([^?\s]{0,2000})\?=/gi;
  * Addresses that a reader sees in From and Sender of any layer: in display names and comments as
  * well as where they count (RFC 5322 section 3.4). Programs show the display name alone, so
  * `"ceo@acme.example" <eve@evil.example>` must not pass for the first because the second signed it.
+ *
+ * @returns null if there is more than is looked through: what stands at the end is shown too.
  */
-export function shownAddresses(message: OpenedMessage): readonly Mailbox[] {
+export function shownAddresses(message: OpenedMessage): readonly Mailbox[] | null {
   const headers = [
     message.root.header,
     ...message.layers.flatMap((layer) =>
@@ -25,16 +27,18 @@ export function shownAddresses(message: OpenedMessage): readonly Mailbox[] {
   const found = new Map<string, Mailbox>();
   for (const header of headers) {
     const values = [...fieldValues(header, 'from'), ...fieldValues(header, 'sender')];
+    if (values.some((value) => value.length > MAX_FIELD_CHARS)) return null;
     for (const address of values.flatMap(addressesIn)) {
       const mailbox = parseMailbox(address);
-      if (mailbox !== null && found.size < MAX_SHOWN) found.set(address.toLowerCase(), mailbox);
+      if (mailbox !== null) found.set(address.toLowerCase(), mailbox);
+      if (found.size > MAX_SHOWN) return null;
     }
   }
   return [...found.values()];
 }
 
 function addressesIn(value: string): readonly string[] {
-  const read = decodeWords(unicode(value.slice(0, MAX_FIELD_CHARS))).normalize('NFKC');
+  const read = decodeWords(unicode(value)).normalize('NFKC');
   return [...read.matchAll(ADDRESS)]
     .map(([address]) => address.replace(/[.-]+$/, ''))
     .filter((address) => address.includes('.', address.indexOf('@')));

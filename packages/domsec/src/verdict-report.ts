@@ -110,9 +110,7 @@ function adviceSentence(message: OpenedMessage, { state, named, legacy }: Found)
       return invalidAdvice(named);
     case 'unverifiable':
       if (isGenuine(state, named)) return 'Do not take it for mail of the author named in it.';
-      return named?.fault === 'algorithm-unsupported'
-        ? 'Treat it as unsigned, or ask the sender for another algorithm.'
-        : 'Treat it as unsigned until the issuer of the certificate is trusted.';
+      return unverifiableAdvice(named);
     case 'none':
       return message.partial
         ? 'Ask the sender to sign the whole message.'
@@ -124,9 +122,21 @@ function adviceSentence(message: OpenedMessage, { state, named, legacy }: Found)
   }
 }
 
+function unverifiableAdvice(named: JudgedLayer | null): string {
+  switch (named?.fault) {
+    case 'algorithm-unsupported':
+      return 'Treat it as unsigned, or ask the sender for another algorithm.';
+    case 'revocation-unavailable':
+      return 'Treat it as unsigned until the revocation lists can be had again.';
+    default:
+      return 'Treat it as unsigned until the issuer of the certificate is trusted.';
+  }
+}
+
 function invalidAdvice(named: JudgedLayer | null): string {
   switch (named?.fault) {
     case 'signer-mismatch':
+    case 'signer-revoked':
       return 'Do not take it for mail of the author named in it.';
     case 'algorithm-unsupported':
       return 'Ask the sender to sign with an algorithm of today; do not rely on it.';

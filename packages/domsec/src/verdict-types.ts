@@ -1,6 +1,6 @@
 import type { FaultId, LimitFaultId } from '@sallyport/faults';
 import type { Mailbox } from '@sallyport/mail';
-import type { Certificate, ValidatedCertificate } from '@sallyport/pki';
+import type { Certificate, RevocationSummary, ValidatedCertificate } from '@sallyport/pki';
 import type { EncryptedLayer, SignedLayer } from './layers.ts';
 import type { NameMappingOptions } from './naming.ts';
 
@@ -20,6 +20,8 @@ export interface Verdict {
   readonly fault:
     | 'message-integrity'
     | 'signer-not-trusted'
+    | 'signer-revoked'
+    | 'revocation-unavailable'
     | 'signer-mismatch'
     | 'algorithm-unsupported'
     | 'decryption-failed'
@@ -28,6 +30,8 @@ export interface Verdict {
     | null;
   /** Algorithms that the verdict rests on and that nobody should use any more, by name. */
   readonly legacy: readonly string[];
+  /** What is known of the revocation of the signer that decided; absent if nobody validated one. */
+  readonly revocation?: RevocationSummary;
   readonly layers: readonly LayerReport[];
 }
 
@@ -66,6 +70,8 @@ export interface SignerReport {
   readonly mapping: Verdict['mapping'];
   /** Why it does not; empty otherwise. */
   readonly mismatch: string;
+  /** What is known of its revocation; absent without a path. */
+  readonly revocation?: RevocationSummary;
 }
 
 export type Role = 'domain' | 'originator' | 'review' | 'additional-attributes' | 'other';
@@ -85,7 +91,15 @@ export interface JudgeOptions {
         /** With it the subject of an originator's certificate counts in name mapping (DS-N10). */
         readonly certificate?: ValidatedCertificate;
       }
-    | { readonly kind: 'invalid'; readonly reason: string };
+    | {
+        readonly kind: 'invalid';
+        readonly reason: string;
+        /**
+         * What it comes to; `signer-not-trusted` if absent. `signer-revoked` makes the signature
+         * invalid; `revocation-unavailable` says that everything else about the path is good.
+         */
+        readonly fault?: FaultId;
+      };
   /**
    * What naming may use. As a function it is asked for each originator apart: an exception or a
    * domain of one partner must not stand for the originators of another.
@@ -98,7 +112,7 @@ export interface JudgeOptions {
 /** What one layer is judged by: the options, and what the message shows people as its author. */
 export interface LayerJudgeOptions extends JudgeOptions {
   /** Addresses in display names and comments of From and Sender. */
-  readonly shown: readonly Mailbox[];
+  readonly shown: readonly Mailbox[] | null;
   /** The originators' own certificates that signatures in the message prove. */
   readonly originatorCertificates: readonly ValidatedCertificate[];
 }

@@ -48,6 +48,7 @@ export function judgeLayers(message: OpenedMessage, options: JudgeOptions): Verd
     integrity,
     fault: faultOf(message, state, spoiler ?? deciding),
     legacy,
+    ...revocationOf(deciding),
     layers: reports,
   };
 }
@@ -113,9 +114,21 @@ function hasIntegrity(
     if (layer.legacy.length > 0 && options.legacy !== 'accept') return false;
     if (layer.authenticated) return true;
     return signed.some(
-      (inner) => inner.index > index && inner.state === 'valid' && inner.mapping !== 'mismatch',
+      (inner) => inner.index > index && vouches(inner) && inner.mapping !== 'mismatch',
     );
   });
+}
+
+// A signature over the plaintext verified, by a key with a path to an anchor of this partner: only who
+// knew the plaintext can have made it, and that is what integrity asks. Whether its owner may still
+// sign is another question, and a temporary answer to it tells nobody anything about the plaintext.
+function vouches({ state, fault }: JudgedLayer): boolean {
+  return state === 'valid' || fault === 'revocation-unavailable';
+}
+
+function revocationOf(deciding: JudgedLayer | null): Pick<Verdict, 'revocation'> {
+  const signer = deciding?.signers.find(({ revocation }) => revocation !== undefined);
+  return signer?.revocation === undefined ? {} : { revocation: signer.revocation };
 }
 
 /** What any layer rests on that counts: a signature that is not valid is not counted anyway. */
@@ -150,7 +163,13 @@ function originatorOf(
 
 const BROKEN_FAULTS = ['message-malformed', 'algorithm-unsupported', 'message-integrity'] as const;
 
-const KEPT_FAULTS = ['algorithm-unsupported', 'signer-not-trusted', 'signer-mismatch'] as const;
+const KEPT_FAULTS = [
+  'algorithm-unsupported',
+  'signer-not-trusted',
+  'signer-revoked',
+  'revocation-unavailable',
+  'signer-mismatch',
+] as const;
 
 function faultOf(
   message: OpenedMessage,

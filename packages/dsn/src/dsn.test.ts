@@ -45,6 +45,19 @@ async function textOf(change: Partial<DsnFacts> = {}): Promise<string> {
   return (await readContent(formatDsn(facts(change)))).toString('utf8');
 }
 
+test('RFC 3461 6.3: ENVID and ORCPT stand in a report without their xtext encoding', async () => {
+  const text = await textOf({
+    envid: 'QQ+2B3+3D4+0D+0AX',
+    recipients: [{ ...failed, originalRecipient: 'rfc822;bob+2Bspam@bravo.example' }],
+  });
+  assert.match(text, /^Original-Envelope-Id: QQ\+3=4\+0D\+0AX\r$/m);
+  assert.match(text, /^Original-Recipient: rfc822;bob\+spam@bravo.example\r$/m);
+  const utf8 = await textOf({
+    recipients: [{ ...failed, originalRecipient: 'utf-8;b\\x{F6}b@bravo.example' }],
+  });
+  assert.match(utf8, /^Original-Recipient: utf-8;b\\x\{F6\}b@bravo.example\r$/m);
+});
+
 test('header injection: line ends in any fact make no field and no line of their own', async () => {
   const evil = 'x\r\nBcc: evil@x.example\r\n\r\nStatus: 2.0.0\n\u2028Action: relayed\0';
   const text = await textOf({

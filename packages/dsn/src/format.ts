@@ -8,11 +8,12 @@ import {
 } from '@sallyport/mail';
 import { humanPart } from './human.ts';
 import { asciiOnly, clean, field, formatDate } from './text.ts';
+import { decodeOriginalRecipient, decodeXtext } from './xtext.ts';
 
 /** What became of one recipient (RFC 3464 section 2.3). */
 export interface DsnRecipient {
   readonly finalRecipient: Mailbox;
-  /** ORCPT with its type, as the client gave it: `rfc822;a@b.example` (RFC 3461 section 4.2). */
+  /** ORCPT as the client gave it: type, and address in xtext (RFC 3461 section 4.2). */
   readonly originalRecipient?: string;
   readonly action: 'failed' | 'delayed' | 'relayed';
   /** For example `5.1.1` (RFC 3463). */
@@ -33,6 +34,7 @@ export interface DsnFacts {
   /** Domain name of this gateway. */
   readonly reportingMta: string;
   readonly arrivalDate: Date;
+  /** ENVID as the client gave it, in xtext (RFC 3461 section 4.4). */
   readonly envid?: string;
   readonly originalMessage: {
     /** The header section, as received. */
@@ -104,7 +106,7 @@ function subject({ recipients }: DsnFacts): string {
 
 function statusFields(facts: DsnFacts): string {
   const message = [
-    ...(facts.envid === undefined ? [] : [field('Original-Envelope-Id', facts.envid)]),
+    ...(facts.envid === undefined ? [] : [field('Original-Envelope-Id', decodeXtext(facts.envid))]),
     field('Reporting-MTA', `dns; ${facts.reportingMta}`),
     field('Arrival-Date', formatDate(facts.arrivalDate)),
     field('X-Sallyport-Queue-Id', facts.queueId),
@@ -119,7 +121,7 @@ function recipientFields(recipient: DsnRecipient): string[] {
   const fields = [
     ...(recipient.originalRecipient === undefined
       ? []
-      : [field('Original-Recipient', recipient.originalRecipient)]),
+      : [field('Original-Recipient', decodeOriginalRecipient(recipient.originalRecipient))]),
     // RFC 6533 section 3: the utf-8 address type for addresses that are not ASCII.
     field('Final-Recipient', `${asciiOnly(address) ? 'rfc822' : 'utf-8'}; ${address}`),
     field('Action', recipient.action),

@@ -90,6 +90,10 @@ export const FATES = {
   'spool-full': CLIENT_TRIES_AGAIN,
   'routing-loop': NOT_TAKEN,
   'verdict-timeout': CLIENT_TRIES_AGAIN,
+  'tls-report-refused': {
+    fates: ['refused'],
+    note: 'Refused inside DATA: mail for `tls-reports` that is no TLS report about us which its submitter signed.',
+  },
   'message-malformed': {
     fates: ['refused', 'comes back'],
     note: 'Inward it is refused inside DATA. Outward it comes back.',
@@ -114,6 +118,9 @@ export const FATES = {
   'message-integrity': INWARD_RULE,
   'signature-required': INWARD_RULE,
   'signer-not-trusted': INWARD_RULE,
+  'signer-revoked': INWARD_RULE,
+  'dmarc-failed': INWARD_RULE,
+  'signer-not-published': INWARD_RULE,
   'signer-mismatch': INWARD_RULE,
   'encryption-required': INWARD_RULE,
   'content-refused': {
@@ -137,12 +144,15 @@ export const FATES = {
     note: 'Only with `encrypt: when-possible` and `lookupFailure.then: hold`, after the waiting time.',
   },
   'revocation-unavailable': {
-    fates: ['waits', 'held', 'comes back'],
-    note: 'Only with `revocation: hard`. Outward it waits, and comes back after `retry.expiry`; inward the reply is 451, or the message is held.',
+    fates: ['waits', 'comes back'],
+    note: 'Only with `revocation: hard`. Outward it is like a directory that is down: mandatory encryption waits and comes back after `retry.expiry`. Inward the reply is 451 and the partner tries again.',
   },
   'recipient-certificate-missing': OUTWARD_RULE,
   'recipient-certificate-untrusted': OUTWARD_RULE,
   'recipient-certificate-expired': OUTWARD_RULE,
+  'recipient-certificate-revoked': OUTWARD_RULE,
+  'recipient-certificate-unfit': OUTWARD_RULE,
+  'partner-key-changed': OUTWARD_RULE,
   'recipient-certificate-mismatch': OUTWARD_RULE,
   'no-common-algorithm': OUTWARD_RULE,
   'agreement-expired': { fates: ['held'], note: 'Held in both directions until it is renewed.' },
@@ -171,6 +181,10 @@ export const FATES = {
   'tls-not-offered': EGRESS_TRIES,
   'tls-not-trusted': EGRESS_TRIES,
   'tls-handshake-failed': EGRESS_TRIES,
+  'tlsa-unavailable': EGRESS_TRIES,
+  'dane-required': EGRESS_TRIES,
+  'mx-not-proven': EGRESS_TRIES,
+  'mta-sts-not-met': EGRESS_TRIES,
   'next-hop-unreachable': EGRESS_TRIES,
   'next-hop-deferred': EGRESS_TRIES,
   'next-hop-refused': EGRESS_RETURNS,
@@ -178,6 +192,8 @@ export const FATES = {
   'domain-unknown': EGRESS_RETURNS,
   'null-mx': EGRESS_RETURNS,
   'eight-bit-not-offered': EGRESS_RETURNS,
+  'requiretls-not-offered': EGRESS_RETURNS,
+  'requiretls-not-met': EGRESS_RETURNS,
   'smtputf8-not-offered': EGRESS_RETURNS,
   expired: EGRESS_RETURNS,
 } as const satisfies Record<FaultId, Fate>;
@@ -205,6 +221,7 @@ type Row = readonly [
 ];
 
 const REQUIRED = 'encrypt: required';
+const HARD = 'trust.revocation: hard';
 const HOLDS = 'encrypt: required, otherwise: hold';
 const RETURNS = 'encrypt: required, otherwise: refuse';
 
@@ -271,6 +288,47 @@ const ROWS: readonly Row[] = [
     'waits',
     'goes on signed',
   ],
+  [
+    'CRL server down',
+    'outward',
+    `${REQUIRED}, ${HARD}`,
+    'revocation-unavailable',
+    'waits',
+    'comes back',
+  ],
+  ['CRL server down', 'inward', HARD, 'revocation-unavailable', 'waits', null],
+  [
+    "partner's certificate revoked",
+    'outward',
+    HOLDS,
+    'recipient-certificate-revoked',
+    'held',
+    'comes back',
+  ],
+  [
+    "partner's certificate revoked",
+    'outward',
+    RETURNS,
+    'recipient-certificate-revoked',
+    'comes back',
+    null,
+  ],
+  [
+    "signer's certificate revoked",
+    'inward',
+    'otherwise: refuse',
+    'signer-revoked',
+    'refused',
+    null,
+  ],
+  [
+    "pinned partner's key changed",
+    'outward',
+    `${HOLDS}, keyChange: approve`,
+    'partner-key-changed',
+    'held',
+    'comes back',
+  ],
   ['DNS SERVFAIL for the mail host', 'outward', '', 'dns-failure', 'waits', 'comes back'],
   ['keyholder down', 'outward', '', 'keyholder-unavailable', 'waits', 'comes back'],
   ['keyholder down', 'inward', '', 'keyholder-unavailable', 'waits', null],
@@ -294,7 +352,7 @@ const ROWS: readonly Row[] = [
   [
     'no STARTTLS at the partner',
     'outward',
-    'tls.level: encrypt or secure',
+    'tls.level: encrypt and stricter',
     'tls-not-offered',
     'waits',
     'comes back',
@@ -302,7 +360,7 @@ const ROWS: readonly Row[] = [
   [
     "partner's TLS certificate not trusted or not in its name",
     'outward',
-    'tls.level: secure',
+    'tls.level: fingerprint and stricter',
     'tls-not-trusted',
     'waits',
     'comes back',
@@ -310,8 +368,26 @@ const ROWS: readonly Row[] = [
   [
     'TLS version or cipher do not match',
     'outward',
-    'tls.level: encrypt or secure',
+    'tls.level: encrypt and stricter',
     'tls-handshake-failed',
+    'waits',
+    'comes back',
+  ],
+  ['TLSA records cannot be learnt', 'outward', '', 'tlsa-unavailable', 'waits', 'comes back'],
+  [
+    'no usable TLSA records under DNSSEC',
+    'outward',
+    'tls.level: dane-only',
+    'dane-required',
+    'waits',
+    'comes back',
+  ],
+  ['MX without DNSSEC', 'outward', 'tls.level: verify', 'mx-not-proven', 'waits', 'comes back'],
+  [
+    "partner's server is not in its MTA-STS policy",
+    'outward',
+    'tls.mtaSts: auto',
+    'mta-sts-not-met',
     'waits',
     'comes back',
   ],

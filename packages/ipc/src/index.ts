@@ -2,6 +2,21 @@
 export { type CallOptions, type ConnectOptions, connectSocket, type IpcClient } from './client.ts';
 export { IpcRefused, IpcUnavailable, type UnavailableKind } from './errors.ts';
 export { MAX_FRAME_BYTES } from './frames.ts';
+export { keyAlgorithmOf } from './keys/key-algorithm.ts';
+export { KeyFileFault, keyFileReason } from './keys/key-file-fault.ts';
+export { KeyFiles, type KeyFolder, type OpenedKey, type QuarantinedKey } from './keys/key-files.ts';
+export {
+  checkKeyStep,
+  KEY_TRANSITIONS,
+  type KeyLifeFault,
+  type KeyStep,
+  type KeyStepResult,
+  type KeyTransition,
+  stepKey,
+} from './keys/key-life.ts';
+export { readPrivateFile, type SealSource, sealSourceSchema } from './keys/sealing-secret.ts';
+export { formatTokenUri, parseTokenUri, type TokenUri, tokenUriSchema } from './keys/token-uri.ts';
+export { processClock } from './process-clock.ts';
 export {
   type CallContext,
   type CallParams,
@@ -13,12 +28,14 @@ export {
   type Protocol,
 } from './protocol.ts';
 export * from './protocols/advise.ts';
+export * from './protocols/dkim.ts';
 export * from './protocols/egress.ts';
 export * from './protocols/health.ts';
 export * from './protocols/hint.ts';
 export * from './protocols/inward.ts';
 export * from './protocols/key-record.ts';
 export * from './protocols/keyholder.ts';
+export * from './protocols/keyholder-operator.ts';
 export * from './protocols/recorder.ts';
 export * from './protocols/values.ts';
 export { type IpcServer, type ServeOptions, serveSocket } from './server.ts';

@@ -3,12 +3,11 @@ import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import { der } from '@sallyport/der';
-import { type Clock, parseMailbox } from '@sallyport/mail';
-import type { DnsAnswer, RecordData, RecordType, Resolver, SrvRecord } from './dns/records.ts';
+import { parseMailbox } from '@sallyport/mail';
+import type { SrvRecord } from './dns/records.ts';
 import { recipientExists } from './ldap/recipient.ts';
 import { locateCertificates } from './locate.ts';
 import type { DoorName, LocatePorts, LocateResult } from './locate-types.ts';
-import { LookupMemory } from './memory.ts';
 import {
   certsOnly,
   freePort,
@@ -16,9 +15,11 @@ import {
   noSlapd,
   type Peer,
   startDirectory,
+  startRefusing,
   startSlapd,
   type TestEntry,
 } from './test-peers.ts';
+import { type TestZone, webPorts } from './test-web.ts';
 
 const bob = makeCertificate('Bob', 'bob@bravo.example');
 const bobExpired = makeCertificate('Bob of old', 'bob@bravo.example');
@@ -44,46 +45,10 @@ const ENTRIES: TestEntry[] = [
   },
 ];
 
-class TestClock implements Clock {
-  time = Date.UTC(2026, 0, 1);
-  now(): Date {
-    return new Date(this.time);
-  }
-}
-
-interface Records {
-  readonly [question: string]: readonly unknown[] | 'servfail';
-}
-
-function portsWith(
-  records: Records,
-  rest: Partial<LocatePorts> = {},
-): LocatePorts & { asked: string[] } {
-  const clock = new TestClock();
-  const asked: string[] = [];
-  const resolver: Resolver = {
-    query: <Type extends RecordType>(name: string, type: Type) => {
-      asked.push(`${type} ${name}`);
-      const found = records[`${type} ${name}`];
-      const answer =
-        found === 'servfail'
-          ? { kind: 'failure', reason: 'servfail' }
-          : found === undefined
-            ? { kind: 'none', reason: 'nxdomain', secure: false }
-            : { kind: 'answer', records: found, secure: false, ttl: 60, canonicalName: name };
-      return Promise.resolve(answer as DnsAnswer<RecordData[Type]>);
-    },
-  };
-  return {
-    asked,
-    resolver,
-    clock,
-    random: () => 0,
-    memory: new LookupMemory(clock),
-    allowPrivateAddresses: true,
-    ...rest,
-  };
-}
+const portsWith = (records: TestZone, rest: Partial<LocatePorts> = {}) => ({
+  ...webPorts(records),
+  ...rest,
+});
 
 const srv = (port: number, priority = 0, target = 'ldap.bravo.example'): SrvRecord => ({
   priority,
@@ -195,38 +160,12 @@ test('hostile directories end in "unavailable", in bounded time', async (t) => {
   }
 });
 
-/** A directory that has a root DSE and answers every other search with one result code. */
-async function startRefusing(code: number): Promise<{ port: number; close(): void }> {
-  const done = { tagClass: 'application', tag: 5, constructed: true } as const;
-  const empty = der.octetString(Buffer.alloc(0));
-  const server = createServer((socket) => {
-    let searches = 0;
-    socket.on('error', () => undefined);
-    socket.on('data', (request: Buffer) => {
-      const length = request[1] ?? 0;
-      const body = 2 + (length < 0x80 ? 0 : length & 0x7f);
-      const id = request[body + 2] ?? 0;
-      if (request[body + 3] === 0x42) return; // unbind
-      searches += 1;
-      // The root DSE is asked for once for StartTLS and once for its naming contexts.
-      const result = searches <= 2 ? 0 : code;
-      const answer = der.tagged(done, der.enumerated(result), empty, empty);
-      socket.write(der.sequence(der.integer(id), answer));
-    });
-  }).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  assert.ok(typeof address === 'object' && address !== null);
-  return { port: address.port, close: () => server.close() };
-}
-
 test('RFC 4511 4.1.9: busy, unavailable and limits are outages; noSuchObject is no certificate', async () => {
   const kinds: string[] = [];
   for (const code of [3, 11, 51, 52, 80, 32]) {
-    const server = await startRefusing(code);
+    await using server = await startRefusing(code);
     const records = { 'SRV _ldap._tcp.bravo.example': [srv(server.port)], ...LOOPBACK };
     kinds.push((await locate('bob@bravo.example', portsWith(records))).kind);
-    server.close();
   }
   assert.deepEqual(kinds, [...Array<string>(5).fill('unavailable'), 'none']);
 });
@@ -284,7 +223,7 @@ for (const { name, skip, start } of directories) {
       peer = await start(ENTRIES);
     });
     after(() => peer.stop());
-    const records = (): Records => ({
+    const records = (): TestZone => ({
       'SRV _ldap._tcp.bravo.example': [srv(peer.port)],
       ...LOOPBACK,
     });

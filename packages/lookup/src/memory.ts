@@ -30,6 +30,8 @@ const LIFETIME_MS = {
 export class LookupMemory {
   readonly #searches: BoundedCache<RememberedSearch>;
   readonly #dead: BoundedCache<string>;
+  readonly #identities = new WeakMap<object, number>();
+  #lastIdentity = 0;
 
   constructor(clock: Clock) {
     this.#searches = new BoundedCache({
@@ -47,6 +49,16 @@ export class LookupMemory {
   remember(key: string, search: RememberedSearch): void {
     const sizeBytes = search.candidates.reduce((sum, { der }) => sum + der.length + 200, 200);
     this.#searches.set(key, search, LIFETIME_MS[search.kind], sizeBytes);
+  }
+
+  /** A number that stands for one object as long as it lives; 0 for none. Part of keys. */
+  identify(part: object | undefined): number {
+    if (part === undefined) return 0;
+    const known = this.#identities.get(part);
+    if (known !== undefined) return known;
+    this.#lastIdentity += 1;
+    this.#identities.set(part, this.#lastIdentity);
+    return this.#lastIdentity;
   }
 
   /** Why a server is left alone for now, or null: a broken directory must slow nobody twice. */

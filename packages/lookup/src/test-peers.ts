@@ -4,7 +4,7 @@ import { type ChildProcess, fork, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { connect, createServer } from 'node:net';
+import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -105,6 +105,8 @@ export interface Peer extends AsyncDisposable {
   readonly folder: string;
   readonly port: number;
   readonly tlsPort: number;
+  /** Of our own directory. */
+  readonly httpPort?: number;
   readonly anchor: string;
   stop(): Promise<void>;
 }
@@ -126,12 +128,20 @@ export interface TestEntry {
   readonly mail: string;
   readonly attribute: string;
   readonly values: readonly Buffer[];
+  /** Beside inetOrgPerson. */
+  readonly auxiliary?: string;
 }
 
 const BASE = 'dc=bravo,dc=example';
 
-/** OpenLDAP with the entries, LDAP with StartTLS and LDAPS. */
-export async function startSlapd(entries: readonly TestEntry[]): Promise<Peer> {
+/** The one who may bind to a slapd that was started with a password. */
+export const SLAPD_DN = `cn=reader,${BASE}`;
+
+/** OpenLDAP with the entries, LDAP with StartTLS and LDAPS; readable only after a bind if a password is given. */
+export async function startSlapd(
+  entries: readonly TestEntry[],
+  password: string | null = null,
+): Promise<Peer> {
   const folder = await mkdtemp(join(tmpdir(), 'sallyport-slapd-'));
   await mkdir(join(folder, 'db'));
   const tls = await makeServerTls(folder, 'ldap.bravo.example');
@@ -148,7 +158,9 @@ export async function startSlapd(entries: readonly TestEntry[]): Promise<Peer> {
     `suffix "${BASE}"`,
     `directory ${folder}/db`,
     'index mail,objectClass eq',
-    'access to * by * read',
+    ...(password === null
+      ? ['access to * by * read']
+      : [`rootdn "${SLAPD_DN}"`, `rootpw ${password}`, 'access to * by * none']),
   ];
   await writeFile(join(folder, 'slapd.conf'), `${config.join('\n')}\n`);
   await writeFile(join(folder, 'seed.ldif'), ldif(entries));
@@ -167,9 +179,10 @@ export async function startSlapd(entries: readonly TestEntry[]): Promise<Peer> {
 
 function ldif(entries: readonly TestEntry[]): string {
   const root = [`dn: ${BASE}`, 'objectClass: dcObject', 'objectClass: organization', 'dc: bravo'];
-  const blocks = entries.map(({ mail, attribute, values }, at) => [
+  const blocks = entries.map(({ mail, attribute, values, auxiliary }, at) => [
     `dn: cn=${at},${BASE}`,
     'objectClass: inetOrgPerson',
+    ...(auxiliary === undefined ? [] : [`objectClass: ${auxiliary}`]),
     `cn: ${at}`,
     'sn: test',
     `mail: ${mail}`,
@@ -210,12 +223,14 @@ export async function startDirectory(entries: readonly TestEntry[]): Promise<Pee
   await writeFile(entriesFile, JSON.stringify({ entries: published }));
   const port = await freePort();
   const tlsPort = await freePort();
+  const httpPort = await freePort();
   const optionsFile = join(folder, 'options.json');
   const options = {
     listen: [
       { host: '127.0.0.1', port, tls: false },
       { host: '127.0.0.1', port: tlsPort, tls: true },
     ],
+    http: [{ host: '127.0.0.1', port: httpPort, tls: false }],
     tlsCertificateFile: tls.certificateFile,
     tlsKeyFile: tls.keyFile,
     entriesFile,
@@ -224,5 +239,43 @@ export async function startDirectory(entries: readonly TestEntry[]): Promise<Pee
   await writeFile(optionsFile, JSON.stringify(options));
   const child = fork(DIRECTORY_MAIN, [optionsFile], { stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
   await once(child, 'message');
-  return peer(child, { folder, port, tlsPort, anchor: tls.anchor });
+  return peer(child, { folder, port, tlsPort, httpPort, anchor: tls.anchor });
+}
+
+/** A directory that has a root DSE and answers every other search with one result code. */
+export async function startRefusing(
+  code: number,
+  referral: string | null = null,
+): Promise<AsyncDisposable & { readonly port: number }> {
+  const done = { tagClass: 'application', tag: 5, constructed: true } as const;
+  const empty = der.octetString(Buffer.alloc(0));
+  // RFC 4511 section 4.1.10
+  const elsewhere =
+    referral === null ? [] : [der.implicit(3, der.octetString(Buffer.from(referral)))];
+  const fine = der.tagged(done, der.enumerated(0), empty, empty);
+  const refusal = der.tagged(done, der.enumerated(code), empty, empty, ...elsewhere);
+  const open = new Set<Socket>();
+  const server = createServer((socket) => {
+    let searches = 0;
+    open.add(socket);
+    socket.on('error', () => undefined);
+    socket.on('data', (request: Buffer) => {
+      const length = request[1] ?? 0;
+      const body = 2 + (length < 0x80 ? 0 : length & 0x7f);
+      const id = request[body + 2] ?? 0;
+      if (request[body + 3] === 0x42) return; // unbind
+      searches += 1;
+      // The root DSE is asked for once for StartTLS and once for its naming contexts.
+      socket.write(der.sequence(der.integer(id), searches <= 2 ? fine : refusal));
+    });
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  assert.ok(typeof address === 'object' && address !== null);
+  const stop = async (): Promise<void> => {
+    for (const socket of open) socket.destroy();
+    server.close();
+    await once(server, 'close');
+  };
+  return { port: address.port, [Symbol.asyncDispose]: stop };
 }

@@ -37,3 +37,9 @@ export {
   sliceContent,
   TURN_BYTES,
 } from './ranges.ts';
+export {
+  AUTHORITY_LOCAL_PARTS,
+  isTlsReportAddress,
+  TLS_REPORT_LOCAL_PART,
+} from './reserved.ts';
+export { repeat, rest, sleepMs } from './timers.ts';

@@ -1,9 +1,12 @@
-import type { Domain } from '@sallyport/mail';
+import type { SubjectRequest } from '@sallyport/der';
+import { AUTHORITY_LOCAL_PARTS, type Domain } from '@sallyport/mail';
 import { whole } from './asn1.ts';
 import type { UntrustedCertificate } from './certificate.ts';
-import { issueCertificate, type PrivateKey, type SubjectRequest } from './issue.ts';
+import type { KeyUsage } from './extensions.ts';
+import { issueCertificate } from './issue.ts';
 import { PKIX } from './oids.ts';
 import { parsePublicKeyInfo } from './public-key.ts';
+import type { PrivateKey } from './structure-signer.ts';
 
 /** The four names of RFC 3183 sections 3.1.1 and 4.1. */
 export type AuthorityName =
@@ -35,9 +38,23 @@ export interface RootRequest extends Period {
 
 const NO_ADDRESS = ['0.0.0.0/0', '::/0'];
 
-/** A self-issued root CA that is bound by name constraints to its own domains. Returns DER. */
+/** RFC 3183 section 6: the four names are the authorities' own; a CA or a host never has one. */
+function checkNotReserved(names: readonly string[]): void {
+  for (const name of names) {
+    const [label = ''] = name.toLowerCase().split(/[.@]/, 1);
+    if (!AUTHORITY_LOCAL_PARTS.has(label)) continue;
+    throw new RangeError(`${label} is reserved for an authority of the domain`);
+  }
+}
+
+/**
+ * A self-issued root CA that is bound by name constraints to its own domains. Returns DER.
+ *
+ * @throws RangeError if its common name is one of an authority (RFC 3183 section 6).
+ */
 export function makeRoot(request: RootRequest): Buffer {
   const { privateKey, notBefore, days, ipRanges = [] } = request;
+  checkNotReserved([request.commonName]);
   return issueCertificate({
     subject: { ...request.organization, cn: request.commonName },
     privateKey,
@@ -72,6 +89,12 @@ const ENCIPHERS: ReadonlySet<string> = new Set([
   PKIX.mlKem1024,
 ]);
 
+/** The one usage of an authority's key: to sign, or to receive keys in the way of its kind. */
+export function authorityUsage(name: AuthorityName, spki: Buffer): KeyUsage {
+  if (name !== 'domain-confidentiality-authority') return 'digitalSignature';
+  return ENCIPHERS.has(keyOid(spki)) ? 'keyEncipherment' : 'keyAgreement';
+}
+
 /**
  * A certificate for one of the domain's authorities: the name as common name and as local-part
  * (RFC 3183 sections 3.1.1 and 4.1), and a key that only signs or only receives keys. Returns DER.
@@ -83,11 +106,11 @@ export function issueDomainAuthority(
     readonly organization?: Omit<SubjectRequest, 'cn'>;
     readonly spki: Buffer;
     readonly issuer: Issuer;
+    /** Where the CRL of the issuer can be fetched. */
+    readonly crlUrls?: readonly string[];
   },
 ): Buffer {
-  const { name, spki, issuer, notBefore, days } = request;
-  const receives = name === 'domain-confidentiality-authority';
-  const encryptionUsage = ENCIPHERS.has(keyOid(spki)) ? 'keyEncipherment' : 'keyAgreement';
+  const { name, spki, issuer, notBefore, days, crlUrls = [] } = request;
   return issueCertificate({
     subject: { ...request.organization, cn: name },
     spki,
@@ -95,12 +118,17 @@ export function issueDomainAuthority(
     notBefore,
     days,
     emails: [`${name}@${request.domain}`],
-    keyUsage: [receives ? encryptionUsage : 'digitalSignature'],
+    keyUsage: [authorityUsage(name, spki)],
     extendedKeyUsage: [PKIX.emailProtection],
+    crlUrls,
   });
 }
 
-/** A certificate for hosts that speak TLS, as server and as client of a partner. Returns DER. */
+/**
+ * A certificate for hosts that speak TLS, as server and as client of a partner. Returns DER.
+ *
+ * @throws RangeError if a name is one of an authority (RFC 3183 section 6).
+ */
 export function issueTlsServer(
   request: Period & {
     readonly commonName: string;
@@ -108,9 +136,12 @@ export function issueTlsServer(
     readonly ips?: readonly string[];
     readonly spki: Buffer;
     readonly issuer: Issuer;
+    /** Where the CRL of the issuer can be fetched. */
+    readonly crlUrls?: readonly string[];
   },
 ): Buffer {
-  const { spki, issuer, notBefore, days, dnsNames, ips = [] } = request;
+  const { spki, issuer, notBefore, days, dnsNames, ips = [], crlUrls = [] } = request;
+  checkNotReserved([request.commonName, ...dnsNames]);
   return issueCertificate({
     subject: { cn: request.commonName },
     spki,
@@ -124,5 +155,6 @@ export function issueTlsServer(
         ? ['digitalSignature', 'keyEncipherment']
         : ['digitalSignature'],
     extendedKeyUsage: [PKIX.serverAuth, PKIX.clientAuth],
+    crlUrls,
   });
 }

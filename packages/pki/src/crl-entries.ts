@@ -22,6 +22,11 @@ const REASONS = [
 
 export type RevocationReason = (typeof REASONS)[number];
 
+/** CRLReason as its number. */
+export function reasonNumber(reason: RevocationReason): number {
+  return REASONS.indexOf(reason);
+}
+
 /** CRLReason from the content octets of its ENUMERATED. */
 export function reasonOf(tlv: Tlv): RevocationReason {
   const [octet = -1] = tlv.value;

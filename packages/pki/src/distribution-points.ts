@@ -1,21 +1,12 @@
 import type { Tlv } from '@sallyport/der';
-import {
-  attempt,
-  isUniversal,
-  MalformedError,
-  members,
-  oidOf,
-  sequence,
-  TAG,
-  whole,
-} from './asn1.ts';
+import { attempt, isUniversal, MalformedError, members, sequence, TAG, whole } from './asn1.ts';
 import type { UntrustedCertificate } from './certificate.ts';
 import { type DistinguishedName, nameKeyOf, parseLevelKey } from './distinguished-name.ts';
-import { type GeneralName, generalNamesIn, parseGeneralName } from './general-names.ts';
+import { type GeneralName, generalNamesIn } from './general-names.ts';
+import { accessUris } from './information-access.ts';
 import { PKIX } from './oids.ts';
 
 const MAX_POINTS = 64;
-const MAX_ACCESS_DESCRIPTIONS = 64;
 
 /** RFC 5280 section 4.2.1.13 ReasonFlags: bit n stands for reason n; bit 0 is unused. */
 export const ALL_REASONS = 0b1_1111_1110;
@@ -83,17 +74,6 @@ function parseDistributionPoints(value: Buffer): DistributionPoint[] {
   return points;
 }
 
-function parseAccess(value: Buffer, method: string): string[] {
-  const list = members(whole(value, 'access list'), 'access list', MAX_ACCESS_DESCRIPTIONS);
-  return list.flatMap((tlv) => {
-    const fields = sequence(tlv, 'an access description');
-    const oid = oidOf(fields.need(TAG.oid, 'its method'), 'access method');
-    const location = parseGeneralName(fields.any('its location'));
-    fields.end();
-    return oid === method && location.kind === 'uri' ? [location.value] : [];
-  });
-}
-
 /** The certificate's own points; `malformed` leaves no way to know which CRL speaks about it. */
 export function distributionPointsOf(
   certificate: UntrustedCertificate,
@@ -139,18 +119,10 @@ export function revocationPlaces(certificate: UntrustedCertificate): RevocationP
     const points = distributionPointsOf(certificate, oid);
     return points === 'malformed' ? [] : points.flatMap(urisOf);
   });
-  return { crls: [...new Set(crls)], ocsp: accessUris(certificate, PKIX.ocsp) };
+  return { crls: [...new Set(crls)], ocsp: accessUris(certificate, 'authority', 'ocsp') };
 }
 
 function urisOf({ name }: DistributionPoint): string[] {
   if (name?.kind !== 'full') return [];
   return name.names.flatMap((one) => (one.kind === 'uri' ? [one.value] : []));
-}
-
-/** The URIs of one access method of authorityInfoAccess (RFC 5280 section 4.2.2.1). */
-function accessUris(certificate: UntrustedCertificate, method: string): string[] {
-  const extension = certificate.extensions.raw.get(PKIX.authorityInfoAccess);
-  if (extension === undefined) return [];
-  const parsed = attempt(() => parseAccess(extension.value, method));
-  return 'reason' in parsed ? [] : parsed.value;
 }

@@ -3,19 +3,6 @@ import { formatMailbox, parseDomain, parseMailbox } from '@sallyport/mail';
 import { parseIp } from './general-names.ts';
 import { PKIX } from './oids.ts';
 
-/** A subject in parts; written from the most significant to the least: DC, C, ST, L, O, OU, CN. */
-export interface SubjectRequest {
-  /** RFC 2247 components, top first: `['us', 'acme', 'marketing']`. */
-  readonly dc?: readonly string[];
-  readonly c?: string;
-  readonly st?: string;
-  readonly l?: string;
-  readonly o?: string;
-  /** Most significant first. */
-  readonly ou?: string | readonly string[];
-  readonly cn?: string;
-}
-
 /** Subtrees of RFC 5280 section 4.2.1.10: hosts, mail domains, and address ranges as `192.0.2.0/24`. */
 interface SubtreesRequest {
   readonly dnsNames?: readonly string[];
@@ -28,41 +15,6 @@ export interface NameConstraintsRequest {
   readonly criticality?: 'critical' | 'plain';
   readonly permitted?: SubtreesRequest;
   readonly excluded?: SubtreesRequest;
-}
-
-const MAX_ATTRIBUTE_CHARACTERS = 64; // RFC 5280 appendix A.1 ub-common-name and its like
-
-function attribute(oid: string, value: string): Buffer {
-  if (value.length === 0 || value.length > MAX_ATTRIBUTE_CHARACTERS || /\p{Cc}/u.test(value)) {
-    throw new RangeError('a subject attribute is empty, too long or has control characters');
-  }
-  // RFC 5280 appendix A.1: countryName is a PrintableString of two letters; DC is IA5String.
-  const isCountry = oid === PKIX.countryName;
-  if (isCountry && !/^[A-Z]{2}$/.test(value)) throw new RangeError('a country is two capitals');
-  const text = isCountry
-    ? der.printableString(value)
-    : oid === PKIX.domainComponent
-      ? der.ia5String(value)
-      : der.utf8String(value);
-  return der.setOf([der.sequence(der.oid(oid), text)]);
-}
-
-/** DER Name. Throws RangeError for values that RFC 5280 does not allow. */
-export function encodeSubject(subject: SubjectRequest): Buffer {
-  const units = typeof subject.ou === 'string' ? [subject.ou] : (subject.ou ?? []);
-  const pairs: [string, string | undefined][] = [
-    ...(subject.dc ?? []).map((value): [string, string] => [PKIX.domainComponent, value]),
-    [PKIX.countryName, subject.c],
-    [PKIX.stateOrProvinceName, subject.st],
-    [PKIX.localityName, subject.l],
-    [PKIX.organizationName, subject.o],
-    ...units.map((value): [string, string] => [PKIX.organizationalUnitName, value]),
-    [PKIX.commonName, subject.cn],
-  ];
-  const levels = pairs.flatMap(([oid, value]) =>
-    value === undefined ? [] : [attribute(oid, value)],
-  );
-  return der.sequence(...levels);
 }
 
 /** RFC 9598 section 3: an address whose local-part is not ASCII needs SmtpUTF8Mailbox. */

@@ -1,5 +1,11 @@
 /** Certificates: reading, path validation, names for TLS, and making our own. */
-export { issueDomainAuthority, issueTlsServer, makeRoot, type RootRequest } from './authority.ts';
+export {
+  type AuthorityName,
+  issueDomainAuthority,
+  issueTlsServer,
+  makeRoot,
+  type RootRequest,
+} from './authority.ts';
 export {
   type Certificate,
   MAX_CERTIFICATE_BYTES,
@@ -18,16 +24,23 @@ export {
 export { type RevocationPlaces, revocationPlaces } from './distribution-points.ts';
 export type { KeyUsage } from './extensions.ts';
 export type { GeneralName } from './general-names.ts';
+export { type AccessMethod, accessUris } from './information-access.ts';
 export {
   type CertificateRequest,
   generateKeyPairPem,
   issueCertificate,
   type KeyKind,
   type KeyPairPem,
-  makeCsr,
   type NameConstraintsRequest,
   type SubjectRequest,
 } from './issue.ts';
+export {
+  type CrlRequest,
+  issueCrl,
+  OWN_REVOCATION_REASONS,
+  type OwnRevocationReason,
+  type RevokedCertificate,
+} from './issue-crl.ts';
 export type { NameConstraints } from './name-subtrees.ts';
 export { type OcspResponse, type ParsedOcsp, parseOcspResponse } from './ocsp.ts';
 export { makeOcspRequest } from './ocsp-request.ts';
@@ -49,6 +62,12 @@ export { formatPem, formatPemCertificate, parsePemCertificates, parsePemCrls } f
 export type { InitialPolicies } from './policy-tree.ts';
 export { checkPublicKey, type KeyCheck, MAX_RSA_BITS, MIN_RSA_BITS } from './public-key.ts';
 export type { Purpose } from './purpose.ts';
+export { makeAuthorityCsr, makeCsr } from './request.ts';
+export {
+  type RevocationSummary,
+  revocationText,
+  summariseRevocation,
+} from './revocation-summary.ts';
 export type {
   OcspFact,
   RevocationEvidence,

@@ -1,28 +1,33 @@
 import {
   createHash,
-  createPrivateKey,
   createPublicKey,
   generateKeyPairSync,
-  KeyObject,
+  type KeyObject,
   randomBytes,
-  sign,
 } from 'node:crypto';
-import { der } from '@sallyport/der';
+import {
+  certificateExtension,
+  der,
+  encodeSubject,
+  type SubjectRequest,
+  signatureIdentifier,
+  signedStructure,
+} from '@sallyport/der';
 import { never } from '@sallyport/mail';
 import { whole } from './asn1.ts';
 import type { UntrustedCertificate } from './certificate.ts';
 import {
   encodeAltNames,
   encodeNameConstraints,
-  encodeSubject,
   type NameConstraintsRequest,
-  type SubjectRequest,
 } from './encode-names.ts';
 import { type KeyUsage, keyUsageBit } from './extensions.ts';
 import { PKIX } from './oids.ts';
 import { parsePublicKeyInfo } from './public-key.ts';
+import { loadKey, type PrivateKey, structureSigner } from './structure-signer.ts';
 
-export type { NameConstraintsRequest, SubjectRequest } from './encode-names.ts';
+export type { SubjectRequest } from '@sallyport/der';
+export type { NameConstraintsRequest } from './encode-names.ts';
 
 const DAY_MS = 86_400_000;
 const SERIAL_BYTES = 16;
@@ -50,9 +55,6 @@ export interface KeyPairPem {
   /** DER SubjectPublicKeyInfo, for `issueCertificate`. */
   readonly spki: Buffer;
 }
-
-/** A private key as PEM text or loaded. */
-export type PrivateKey = string | KeyObject;
 
 const RSA_BITS = { 'rsa-2048': 2048, 'rsa-3072': 3072, 'rsa-4096': 4096 } as const;
 const EC_CURVES = { 'ec-p256': 'P-256', 'ec-p384': 'P-384', 'ec-p521': 'P-521' } as const;
@@ -111,6 +113,8 @@ interface RequestFields {
   /** Object identifiers. */
   readonly extendedKeyUsage?: readonly string[];
   readonly nameConstraints?: NameConstraintsRequest;
+  /** Where the CRL of the issuer can be fetched (RFC 5280 section 4.2.1.13). */
+  readonly crlUrls?: readonly string[];
 }
 
 /** What to certify, and who signs: an issuer, or the subject's own key for a self-signed one. */
@@ -126,57 +130,10 @@ export type CertificateRequest = RequestFields &
     | { readonly issuer?: never; readonly privateKey: PrivateKey; readonly spki?: Buffer }
   );
 
-interface Signer {
-  readonly algorithm: Buffer;
-  sign(bytes: Buffer): Buffer;
-}
-
-const EC_SIGNERS = {
-  prime256v1: { oid: PKIX.ecdsaWithSha256, hash: 'sha256' },
-  secp384r1: { oid: PKIX.ecdsaWithSha384, hash: 'sha384' },
-  secp521r1: { oid: PKIX.ecdsaWithSha512, hash: 'sha512' },
-} as const;
-
-/** Keys that sign the bytes themselves; parameters are absent (RFC 8410 section 3). */
-const PURE_SIGNERS: ReadonlyMap<string, string> = new Map([
-  ['ed25519', PKIX.ed25519],
-  ['ml-dsa-65', PKIX.mlDsa65],
-  ['ml-dsa-87', PKIX.mlDsa87],
-]);
-
-function signerFor(key: KeyObject): Signer {
-  const type = key.asymmetricKeyType ?? '';
-  if (type === 'rsa') {
-    return {
-      algorithm: der.sequence(der.oid(PKIX.sha256WithRsa), der.null()),
-      sign: (bytes) => sign('sha256', bytes, key),
-    };
-  }
-  const pure = PURE_SIGNERS.get(type);
-  if (pure !== undefined) {
-    return { algorithm: der.sequence(der.oid(pure)), sign: (bytes) => sign(null, bytes, key) };
-  }
-  const curve = key.asymmetricKeyDetails?.namedCurve;
-  if (curve === 'prime256v1' || curve === 'secp384r1' || curve === 'secp521r1') {
-    const { oid, hash } = EC_SIGNERS[curve];
-    return { algorithm: der.sequence(der.oid(oid)), sign: (bytes) => sign(hash, bytes, key) };
-  }
-  throw new RangeError('a key of this kind does not sign certificates here');
-}
-
-function loadKey(key: PrivateKey): KeyObject {
-  return key instanceof KeyObject ? key : createPrivateKey(key);
-}
-
 /** RFC 7093 section 2 method 1: 160 bits of the SHA-256 of the key. */
-function keyIdOf(spki: Buffer): Buffer {
+export function keyIdOf(spki: Buffer): Buffer {
   const { key } = parsePublicKeyInfo(whole(spki, 'public key'));
   return createHash('sha256').update(key).digest().subarray(0, 20);
-}
-
-function extension(oid: string, value: Buffer, criticality: 'critical' | 'plain'): Buffer {
-  const flag = criticality === 'critical' ? [der.boolean(true)] : [];
-  return der.sequence(der.oid(oid), ...flag, der.octetString(value));
 }
 
 function basicConstraints(ca: RequestFields['ca']): Buffer {
@@ -185,33 +142,46 @@ function basicConstraints(ca: RequestFields['ca']): Buffer {
   return der.sequence(der.boolean(true), ...length);
 }
 
+/** One point with all the places of the one list (RFC 5280 section 4.2.1.13). */
+function distributionPoints(urls: readonly string[]): Buffer {
+  const names = urls.map((url) => der.implicit(6, der.ia5String(url)));
+  const fullName = der.implicit(0, der.sequence(...names));
+  return der.sequence(der.sequence(der.explicit(0, fullName)));
+}
+
 function extensionsOf(request: RequestFields, ids: { spki: Buffer; issuerKeyId: Buffer | null }) {
   const list = [
-    extension(PKIX.basicConstraints, basicConstraints(request.ca), 'critical'),
-    extension(PKIX.subjectKeyIdentifier, der.octetString(keyIdOf(ids.spki)), 'plain'),
+    certificateExtension(PKIX.basicConstraints, basicConstraints(request.ca), 'critical'),
+    certificateExtension(PKIX.subjectKeyIdentifier, der.octetString(keyIdOf(ids.spki)), 'plain'),
   ];
   if (ids.issuerKeyId !== null) {
     const value = der.sequence(der.implicit(0, der.octetString(ids.issuerKeyId)));
-    list.push(extension(PKIX.authorityKeyIdentifier, value, 'plain'));
+    list.push(certificateExtension(PKIX.authorityKeyIdentifier, value, 'plain'));
   }
   if (request.keyUsage !== undefined) {
     const bits = der.namedBits(request.keyUsage.map(keyUsageBit));
-    list.push(extension(PKIX.keyUsage, bits, 'critical'));
+    list.push(certificateExtension(PKIX.keyUsage, bits, 'critical'));
   }
   if (request.extendedKeyUsage !== undefined) {
     const usages = der.sequence(...request.extendedKeyUsage.map((oid) => der.oid(oid)));
-    list.push(extension(PKIX.extendedKeyUsage, usages, 'plain'));
+    list.push(certificateExtension(PKIX.extendedKeyUsage, usages, 'plain'));
   }
   const altNames = encodeAltNames(request);
   if (altNames !== null) {
     // RFC 5280 section 4.2.1.6: critical where the subject is empty.
     const isEmpty = Object.values(request.subject).every((value) => value === undefined);
-    list.push(extension(PKIX.subjectAltName, altNames, isEmpty ? 'critical' : 'plain'));
+    list.push(certificateExtension(PKIX.subjectAltName, altNames, isEmpty ? 'critical' : 'plain'));
   }
   const constraints = encodeNameConstraints(request.nameConstraints ?? {});
   if (constraints !== null) {
     const criticality = request.nameConstraints?.criticality ?? 'critical';
-    list.push(extension(PKIX.nameConstraints, constraints, criticality));
+    list.push(certificateExtension(PKIX.nameConstraints, constraints, criticality));
+  }
+  const { crlUrls = [] } = request;
+  if (crlUrls.length > 0) {
+    list.push(
+      certificateExtension(PKIX.crlDistributionPoints, distributionPoints(crlUrls), 'plain'),
+    );
   }
   return der.explicit(3, der.sequence(...list));
 }
@@ -244,48 +214,16 @@ export function issueCertificate(request: CertificateRequest): Buffer {
   const subject = encodeSubject(request.subject);
   const issuerKeyId =
     request.issuer === undefined ? keyIdOf(spki) : request.issuer.certificate.subjectKeyId;
-  const signer = signerFor(key);
+  const signer = structureSigner(key);
   const tbs = der.sequence(
     der.explicit(0, der.integer(2)),
     newSerial(),
-    signer.algorithm,
+    signatureIdentifier(signer.name),
     request.issuer === undefined ? subject : request.issuer.certificate.subject,
     periodOf(request),
     subject,
     spki,
     extensionsOf(request, { spki, issuerKeyId }),
   );
-  return der.sequence(tbs, signer.algorithm, der.bitString(signer.sign(tbs)));
-}
-
-/**
- * Makes a PKCS#10 request (RFC 2986) for a CA outside; addresses go in extensionRequest. Returns DER.
- *
- * @throws RangeError if the key does not sign (X25519, ML-KEM): then it cannot ask for itself.
- */
-export function makeCsr(request: {
-  readonly subject: SubjectRequest;
-  readonly privateKey: PrivateKey;
-  readonly emails?: readonly string[];
-  readonly dnsNames?: readonly string[];
-}): Buffer {
-  const key = loadKey(request.privateKey);
-  const signer = signerFor(key);
-  const altNames = encodeAltNames(request);
-  const attributes =
-    altNames === null
-      ? []
-      : [
-          der.sequence(
-            der.oid(PKIX.extensionRequest),
-            der.setOf([der.sequence(extension(PKIX.subjectAltName, altNames, 'plain'))]),
-          ),
-        ];
-  const body = der.sequence(
-    der.integer(0),
-    encodeSubject(request.subject),
-    createPublicKey(key).export({ format: 'der', type: 'spki' }),
-    der.implicit(0, der.setOf(attributes)),
-  );
-  return der.sequence(body, signer.algorithm, der.bitString(signer.sign(body)));
+  return signedStructure(tbs, signer.name, signer.sign(tbs));
 }

@@ -6,12 +6,13 @@ import { der } from '@sallyport/der';
 import { type Domain, parseDomain } from '@sallyport/mail';
 import { type AuthorityName, issueDomainAuthority, makeRoot } from './authority.ts';
 import { parseCertificate, type UntrustedCertificate } from './certificate.ts';
-import { generateKeyPairPem, type KeyKind, type KeyPairPem, makeCsr } from './issue.ts';
+import { generateKeyPairPem, type KeyKind, type KeyPairPem } from './issue.ts';
 import { PKIX } from './oids.ts';
 import { validatePath } from './path.ts';
 import { parsePemCertificates } from './pem.ts';
 import { checkPublicKey } from './public-key.ts';
 import type { Purpose } from './purpose.ts';
+import { makeCsr } from './request.ts';
 
 const time = new Date('2026-06-01T00:00:00Z');
 const period = { notBefore: new Date('2026-01-01T00:00:00Z'), days: 365 };

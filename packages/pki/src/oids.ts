@@ -7,6 +7,9 @@ export const PKIX = {
   ocspBasic: '1.3.6.1.5.5.7.48.1.1',
   ocspNonce: '1.3.6.1.5.5.7.48.1.2',
   ocspNoCheck: '1.3.6.1.5.5.7.48.1.5',
+  // RFC 4387 section 3.1
+  httpCerts: '1.3.6.1.5.5.7.48.6',
+  httpCrls: '1.3.6.1.5.5.7.48.7',
   dsaWithSha1: '1.2.840.10040.4.3',
   brainpoolP256r1: '1.3.36.3.3.2.8.1.1.7',
   brainpoolP384r1: '1.3.36.3.3.2.8.1.1.11',

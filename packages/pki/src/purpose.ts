@@ -13,6 +13,7 @@ interface PurposeRule {
   readonly words: string;
   readonly fault: FaultId;
   readonly expiredFault: FaultId;
+  readonly revokedFault: FaultId;
 }
 
 /** RFC 8550 sections 4.4.2 and 4.4.4 for mail, RFC 5280 section 4.2.1.12 for TLS. */
@@ -23,6 +24,7 @@ const RULES: Readonly<Record<Purpose, PurposeRule>> = {
     words: 'signing mail',
     fault: 'signer-not-trusted',
     expiredFault: 'signer-not-trusted',
+    revokedFault: 'signer-revoked',
   },
   'email-encrypt': {
     usages: ['keyEncipherment', 'keyAgreement'],
@@ -30,6 +32,7 @@ const RULES: Readonly<Record<Purpose, PurposeRule>> = {
     words: 'encrypting mail',
     fault: 'recipient-certificate-untrusted',
     expiredFault: 'recipient-certificate-expired',
+    revokedFault: 'recipient-certificate-revoked',
   },
   'tls-server': {
     usages: ['digitalSignature', 'keyEncipherment', 'keyAgreement'],
@@ -37,6 +40,7 @@ const RULES: Readonly<Record<Purpose, PurposeRule>> = {
     words: 'a TLS server',
     fault: 'tls-not-trusted',
     expiredFault: 'tls-not-trusted',
+    revokedFault: 'tls-not-trusted',
   },
   'tls-client': {
     usages: ['digitalSignature'],
@@ -44,6 +48,7 @@ const RULES: Readonly<Record<Purpose, PurposeRule>> = {
     words: 'a TLS client',
     fault: 'client-certificate-required',
     expiredFault: 'client-certificate-required',
+    revokedFault: 'client-certificate-required',
   },
   any: {
     usages: [],
@@ -51,6 +56,7 @@ const RULES: Readonly<Record<Purpose, PurposeRule>> = {
     words: 'any purpose',
     fault: 'signer-not-trusted',
     expiredFault: 'signer-not-trusted',
+    revokedFault: 'signer-revoked',
   },
 };
 
@@ -58,6 +64,7 @@ const RULES: Readonly<Record<Purpose, PurposeRule>> = {
 export function faultOf(purpose: Purpose, code: string): FaultId {
   if (code === 'revocation-unknown') return 'revocation-unavailable';
   const rule = RULES[purpose];
+  if (code === 'revoked') return rule.revokedFault;
   return code === 'expired' ? rule.expiredFault : rule.fault;
 }
 

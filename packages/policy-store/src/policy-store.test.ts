@@ -6,6 +6,7 @@ import { type TestContext, test } from 'node:test';
 import {
   activeVersion,
   PolicyReader,
+  type PolicyStep,
   PolicyUnavailable,
   type PolicyVersion,
   readActivePolicy,
@@ -14,6 +15,7 @@ import {
 import { hashVersion } from './version.ts';
 import { exportPolicy, importPolicy, parsePolicyYaml } from './write.ts';
 
+const NOW = new Date('2026-01-02T03:05:00Z');
 const BY = { author: 'ann', reason: 'first', now: new Date('2026-01-02T03:04:05Z') };
 const ONE = 'partners:\n  - { name: Bravo, domains: [bravo.example, "*.bravo.example"] }\n';
 const TWO = 'partners:\n  - { name: Charlie, domains: [charlie.example] }\n';
@@ -38,8 +40,8 @@ async function change(folder: string, edit: (version: PolicyVersion) => object):
 
 test('without a version nothing is judged', async (t) => {
   const folder = await folderFor(t);
-  await assert.rejects(activeVersion(folder), PolicyUnavailable);
-  await assert.rejects(readActivePolicy(folder), PolicyUnavailable);
+  await assert.rejects(activeVersion(folder, NOW), PolicyUnavailable);
+  await assert.rejects(readActivePolicy(folder, NOW), PolicyUnavailable);
   await assert.rejects(readVersion(folder, 1), PolicyUnavailable);
   await assert.rejects(
     new PolicyReader(folder, { now: () => new Date() }).current(),
@@ -55,7 +57,7 @@ test('a version whose document was changed is refused, whoever asks', async (t) 
     document: version.document.replace('bravo', 'evil.'),
   }));
   await assert.rejects(readVersion(folder, 1), PolicyUnavailable);
-  await assert.rejects(readActivePolicy(folder), PolicyUnavailable);
+  await assert.rejects(readActivePolicy(folder, NOW), PolicyUnavailable);
   await assert.rejects(importPolicy(folder, TWO, BY), PolicyUnavailable, 'nothing is built on it');
 });
 
@@ -86,16 +88,40 @@ test('a hash that fits a document which breaks the schema does not put it in for
     const changed = { ...version, document } as PolicyVersion;
     return { ...changed, sha256: hashVersion(changed) };
   });
-  await assert.rejects(readActivePolicy(folder), PolicyUnavailable);
+  await assert.rejects(readActivePolicy(folder, NOW), PolicyUnavailable);
 });
 
-test('an active file that is no number of a version is refused', async (t) => {
+test('a step that is broken, edited or of another number puts nothing in force', async (t) => {
+  const edits: ((step: PolicyStep) => unknown)[] = [
+    () => '{',
+    (step) => ({ ...step, inForce: { ...step.inForce, version: 2 } }),
+    (step) => ({ ...step, step: 2 }),
+    (step) => ({ ...step, extra: 1 }),
+    (step) => ({ ...step, by: 'somebody else' }),
+  ];
+  for (const edit of edits) {
+    const folder = await folderFor(t);
+    await imported(folder, ONE);
+    const path = join(folder, 'step-000001.json');
+    const step = JSON.parse(await readFile(path, 'utf8')) as PolicyStep;
+    await writeFile(path, JSON.stringify(edit(step)));
+    await assert.rejects(readActivePolicy(folder, NOW), PolicyUnavailable);
+    await assert.rejects(
+      importPolicy(folder, TWO, BY),
+      PolicyUnavailable,
+      'nothing is built on it',
+    );
+  }
+});
+
+test('a version that was replaced whole after it came into force is refused', async (t) => {
   const folder = await folderFor(t);
   await imported(folder, ONE);
-  for (const text of ['', '2\n', '../1', '1.0', '-1', '1 2', '1e0']) {
-    await writeFile(join(folder, 'active'), text);
-    await assert.rejects(readActivePolicy(folder), PolicyUnavailable, text);
-  }
+  await change(folder, (version) => {
+    const changed = { ...version, document: '{}' };
+    return { ...changed, sha256: hashVersion(changed) };
+  });
+  await assert.rejects(readActivePolicy(folder, NOW), PolicyUnavailable);
 });
 
 test('YAML that is wrong is not written, and says where', async (t) => {
@@ -136,7 +162,7 @@ test('design section 5: each version carries its own hash and that of the one be
     if (index > 0) assert.equal(version.previous, made[index - 1]?.sha256);
     assert.deepEqual(await readVersion(folder, version.version), version);
   }
-  assert.equal(await activeVersion(folder), 3);
+  assert.equal(await activeVersion(folder, NOW), 3);
   assert.deepEqual(
     [made[0]?.author, made[0]?.reason, made[0]?.time],
     ['ann', 'first', '2026-01-02T03:04:05.000Z'],
@@ -149,7 +175,8 @@ test('a version stays as it was when others follow, and no half file is left', a
   const before = await readFile(join(folder, '000001.json'));
   await imported(folder, TWO);
   assert.deepEqual(await readFile(join(folder, '000001.json')), before);
-  assert.deepEqual((await readdir(folder)).sort(), ['000001.json', '000002.json', 'active']);
+  const files = ['000001.json', '000002.json', 'step-000001.json', 'step-000002.json'];
+  assert.deepEqual((await readdir(folder)).sort(), files);
   assert.equal((await stat(join(folder, '000001.json'))).mode & 0o007, 0);
 });
 

@@ -15,7 +15,13 @@ export const versionSchema = z.strictObject({
 
 export type PolicyVersion = z.infer<typeof versionSchema>;
 
-export const ACTIVE_FILE = 'active';
+const VERSION_FILE = /^(\d{6})\.json$/;
+
+/** @returns null if it is not the name of a version. */
+export function parseVersionFile(name: string): number | null {
+  const digits = VERSION_FILE.exec(name)?.[1];
+  return digits === undefined ? null : Number.parseInt(digits, 10);
+}
 
 export function versionFile(version: number): string {
   return `${String(version).padStart(6, '0')}.json`;

@@ -44,7 +44,14 @@ const anyVerdict: fc.Arbitrary<VerdictFacts> = fc.record({
   encryption: fc.constantFrom('domain', 'user', 'none'),
   scope: fc.constantFrom('whole', 'partial'),
   integrity: fc.boolean(),
-  fault: fc.constantFrom('message-integrity', 'signer-not-trusted', 'decryption-failed', null),
+  fault: fc.constantFrom(
+    'message-integrity',
+    'signer-not-trusted',
+    'signer-revoked',
+    'revocation-unavailable',
+    'decryption-failed',
+    null,
+  ),
 });
 
 const anyFacts: fc.Arbitrary<InwardFacts> = fc.record({
@@ -219,4 +226,23 @@ test('RFC 8551 section 6: what rests on SHA-1 or 3DES counts only where the rule
   const accepted = decideInward({ ...FACTS, verdict }, rule({ legacyAlgorithms: 'accept' }));
   assert.equal(accepted.kind, 'deliver');
   assert.equal(decideInward(FACTS, rule({})).kind, 'deliver', 'nothing of the past in it');
+});
+
+test('TR-6: what TLS lacks is refused whatever the rule says otherwise, until a person releases it', () => {
+  const inbound = { tls: { level: 'encrypt', clientName: 'gw.bravo.example' } };
+  for (const otherwise of ['refuse', 'hold', 'flag']) {
+    const given = rule({ ...inbound, otherwise });
+    const clear = decideInward({ ...FACTS, tls: 'none', clientNameOk: false }, given);
+    assert.deepEqual(
+      [clear.kind, clear.kind === 'refuse' && clear.fault],
+      ['refuse', 'starttls-required'],
+    );
+    const strange = decideInward({ ...FACTS, clientNameOk: false }, given);
+    assert.deepEqual(
+      [strange.kind, strange.kind === 'refuse' && strange.fault],
+      ['refuse', 'client-certificate-required'],
+    );
+    const released = decideInward({ ...FACTS, tls: 'none', released: true }, given);
+    assert.ok(released.kind === 'deliver' && released.flagged);
+  }
 });

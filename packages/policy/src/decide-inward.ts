@@ -1,5 +1,8 @@
 import type { FaultId, ReplyFaultId } from '@sallyport/faults';
 import { never } from '@sallyport/mail';
+import { hasEnded } from './agreement.ts';
+import { checkFilter } from './check-filter.ts';
+import { checkDmarc, type DmarcCheck, type DmarcFacts } from './dmarc.ts';
 import type { InwardRule } from './inward-rule.ts';
 import { grant, type Permit } from './permit.ts';
 import type { InboundPolicy } from './schema.ts';
@@ -10,6 +13,8 @@ export interface InwardFacts {
   readonly filter: FilterFacts;
   /** Security labels of verified signatures; absent: none. */
   readonly labels?: LabelFacts;
+  /** Of the message as received; absent: nobody looked. */
+  readonly dmarc?: DmarcFacts;
   /** How the client came in; `not-observable` behind a trusted front. */
   readonly tls: 'none' | 'encrypted' | 'not-observable';
   /** True if the client certificate verified and carries every demanded name. */
@@ -50,15 +55,24 @@ export type InwardDecision =
 
 /** Decides over one message from outside. Pure and total; the only maker of an inward Permit. */
 export function decideInward(facts: InwardFacts, rule: InwardRule): InwardDecision {
+  // First, since nothing of it depends on what is inside: its reply must not tell that a message
+  // opened, as it would if it came after.
+  const sender = facts.correlatedReport
+    ? null
+    : checkDmarc(facts.dmarc, { demand: rule.inbound.dmarc, released: facts.released });
+  const unproven = sender === null ? null : unprovenSender(sender, rule);
+  if (unproven !== null) return unproven;
   const gap = firstGap(facts, rule);
   // Until a signature over CBC plaintext has verified, every fault has one reply and one text, the
   // filter's finds included (design section 4): an attacker must not learn what the plaintext was.
   if (gap?.fault === 'decryption-failed') return unmet(gap, rule, facts.released);
-  const filtered = checkFilter(facts, rule.rule);
+  const outage = checkOutage(facts, rule);
+  if (outage !== null) return outage;
+  const filtered = checkFilter(facts, rule.rule, 'Not taken');
   if (filtered !== null) return filtered;
   if (gap !== null) return unmet(gap, rule, facts.released);
   // RFC 2634 section 3.1.2: people must be warned of labels that differ.
-  const warning = facts.labels?.warning ?? null;
+  const warning = facts.labels?.warning ?? sender?.text ?? null;
   return {
     kind: 'deliver',
     permit: grant(rule.rule),
@@ -70,6 +84,36 @@ export function decideInward(facts: InwardFacts, rule: InwardRule): InwardDecisi
   };
 }
 
+/** The decision that DMARC alone makes; null where it only warns. */
+function unprovenSender({ kind, text }: DmarcCheck, { rule }: InwardRule): InwardDecision | null {
+  switch (kind) {
+    case 'refuse':
+      return { kind, fault: 'dmarc-failed', rule, sentence: `Refused: ${text}.` };
+    case 'hold':
+      return { kind, fault: 'dmarc-failed', rule, sentence: `Held: ${text}.` };
+    case 'wait':
+      return { kind, fault: 'dns-failure', rule, sentence: `Not taken: ${text}.` };
+    case 'flag':
+      return null;
+    default:
+      return never(kind);
+  }
+}
+
+/** What may be known in an hour is no reason to refuse now (design section 1, rule 5). */
+function checkOutage({ verdict }: InwardFacts, rule: InwardRule): InwardDecision | null {
+  const because = (what: string) => ({ rule: rule.rule, sentence: `Not taken: ${what}.` });
+  if (verdict.fault === 'revocation-unavailable') {
+    const what = "nobody says whether the signer's certificate is revoked, and the rule is hard";
+    return { kind: 'wait', fault: 'revocation-unavailable', ...because(what) };
+  }
+  if (rule.senderLookup === 'require' && verdict.senderLookup === 'unavailable') {
+    const what = "the signer's domain cannot be asked for its certificate, and the rule demands it";
+    return { kind: 'wait', fault: 'directory-unreachable', ...because(what) };
+  }
+  return null;
+}
+
 interface Gap {
   readonly fault: ReplyFaultId;
   readonly text: string;
@@ -77,24 +121,31 @@ interface Gap {
 
 function firstGap(facts: InwardFacts, rule: InwardRule): Gap | null {
   return (
-    checkSecrecy(facts, rule.inbound) ??
-    checkTls(facts, rule) ??
+    checkIntegrity(facts) ??
+    // Before all that the rule may flag, or a person release: nothing is delivered without it.
     checkAgreement(facts, rule) ??
+    // Before what is only flagged: that must not hide it.
+    checkTransport(facts, rule) ??
+    checkEncryption(facts, rule.inbound) ??
     (facts.correlatedReport ? null : checkSignature(facts.verdict, rule.inbound)) ??
+    checkSenderLookup(facts.verdict, rule) ??
     checkLabels(facts.labels, rule.inbound)
   );
 }
 
 // RFC 8551 section 6 (EFAIL): content of a CBC EnvelopedData proves nothing until a signature over
 // it has verified.
-function checkSecrecy(facts: InwardFacts, inbound: InboundPolicy): Gap | null {
+function checkIntegrity({ verdict }: InwardFacts): Gap | null {
+  return verdict.encryption === 'domain' && !verdict.integrity
+    ? {
+        fault: 'decryption-failed',
+        text: 'the message could not be opened, or nothing proves its integrity',
+      }
+    : null;
+}
+
+function checkEncryption(facts: InwardFacts, inbound: InboundPolicy): Gap | null {
   const { verdict } = facts;
-  if (verdict.encryption === 'domain' && !verdict.integrity) {
-    return {
-      fault: 'decryption-failed',
-      text: 'the message could not be opened, or nothing proves its integrity',
-    };
-  }
   // A report about mail of ours comes from whatever MTA met the trouble, in clear as a rule.
   const isClear = verdict.encryption === 'none' && !facts.correlatedReport;
   if (inbound.encryption === 'required' && isClear) {
@@ -103,11 +154,15 @@ function checkSecrecy(facts: InwardFacts, inbound: InboundPolicy): Gap | null {
   return null;
 }
 
-function checkTls(facts: InwardFacts, { inbound, clientNames }: InwardRule): Gap | null {
+/** What the sending gateway lacks of what the rule demands of its TLS; null if nothing. */
+export function checkTransport(
+  facts: Pick<InwardFacts, 'tls' | 'clientNameOk'>,
+  { inbound, clientDemands }: InwardRule,
+): Gap | null {
   if (inbound.tls.level === 'encrypt' && facts.tls === 'none') {
     return { fault: 'starttls-required', text: 'it came without TLS and the rule demands it' };
   }
-  if (clientNames.length > 0 && facts.tls !== 'not-observable' && !facts.clientNameOk) {
+  if (clientDemands.length > 0 && facts.tls !== 'not-observable' && !facts.clientNameOk) {
     return {
       fault: 'client-certificate-required',
       text: 'the client did not show the agreed certificate',
@@ -117,10 +172,7 @@ function checkTls(facts: InwardFacts, { inbound, clientNames }: InwardRule): Gap
 }
 
 function checkAgreement(facts: InwardFacts, rule: InwardRule): Gap | null {
-  const ended = rule.agreementEnds.some(
-    (date) => facts.now.getTime() >= Date.parse(`${date}T00:00:00Z`) + 86_400_000,
-  );
-  return ended
+  return rule.agreementEnds.some((date) => hasEnded(date, facts.now))
     ? { fault: 'agreement-expired', text: 'the agreement with the partner has ended' }
     : null;
 }
@@ -170,6 +222,20 @@ function checkValid(verdict: VerdictFacts, inbound: InboundPolicy, demanded: boo
     : null;
 }
 
+// TM-4: a signer that its own domain does not publish is refused only where the rule demands that.
+function checkSenderLookup(
+  { signature, senderLookup }: VerdictFacts,
+  rule: InwardRule,
+): Gap | null {
+  if (rule.senderLookup !== 'require' || signature !== 'valid') return null;
+  if (senderLookup === 'match' || senderLookup === 'unavailable') return null;
+  const text =
+    senderLookup === 'mismatch'
+      ? "the signer's domain publishes another certificate"
+      : "the signer's certificate is not found where its domain publishes them";
+  return { fault: 'signer-not-published', text };
+}
+
 // RFC 2634 section 3.1.2: what software does not recognise it should stop processing; section 3.4.2:
 // an equivalent label of a policy that is recognised will do.
 function checkLabels(labels: LabelFacts | undefined, inbound: InboundPolicy): Gap | null {
@@ -189,6 +255,11 @@ function faultOr(verdict: VerdictFacts, fallback: ReplyFaultId): ReplyFaultId {
   return verdict.fault ?? fallback;
 }
 
+const TRANSPORT_FAULTS: ReadonlySet<ReplyFaultId> = new Set([
+  'starttls-required',
+  'client-certificate-required',
+]);
+
 function unmet(gap: Gap, rule: InwardRule, released: boolean): InwardDecision {
   const because = { rule: rule.rule, sentence: '' };
   // Opened content without proof of integrity is never delivered, whatever the rule says.
@@ -200,7 +271,10 @@ function unmet(gap: Gap, rule: InwardRule, released: boolean): InwardDecision {
   if (gap.fault === 'agreement-expired') {
     return { ...because, kind: 'hold', fault: gap.fault, sentence: `Held: ${gap.text}.` };
   }
-  const otherwise = released ? 'flag' : rule.inbound.otherwise;
+  // A stranger's reverse-path must not turn what MAIL FROM would have refused into a warning.
+  const isTransport = TRANSPORT_FAULTS.has(gap.fault);
+  const unreleased = isTransport ? 'refuse' : rule.inbound.otherwise;
+  const otherwise = released ? 'flag' : unreleased;
   switch (otherwise) {
     case 'refuse':
       return { ...because, kind: 'refuse', fault: gap.fault, sentence: `Refused: ${gap.text}.` };
@@ -217,34 +291,5 @@ function unmet(gap: Gap, rule: InwardRule, released: boolean): InwardDecision {
       };
     default:
       return never(otherwise);
-  }
-}
-
-function checkFilter(facts: InwardFacts, rule: string): InwardDecision | null {
-  const { filter } = facts;
-  switch (filter.kind) {
-    case 'clean':
-      return null;
-    case 'refuse':
-      return {
-        kind: 'refuse',
-        fault: 'content-refused',
-        rule,
-        sentence: `Refused: ${filter.reason}.`,
-      };
-    case 'hold':
-      if (facts.released) return null;
-      return { kind: 'hold', fault: 'held-by-policy', rule, sentence: `Held: ${filter.reason}.` };
-    case 'unavailable':
-      return filter.whenDown === 'wait'
-        ? {
-            kind: 'wait',
-            fault: 'scanner-unavailable',
-            rule,
-            sentence: `Not taken: ${filter.reason}.`,
-          }
-        : { kind: 'hold', fault: 'scanner-unavailable', rule, sentence: `Held: ${filter.reason}.` };
-    default:
-      return never(filter);
   }
 }

@@ -82,7 +82,11 @@ const certificateFacts = fc.constantFrom<CertificateFacts>(
   { kind: 'none', unusable: 'mismatch' },
   { kind: 'none', unusable: 'untrusted' },
   { kind: 'unavailable', fault: 'directory-unreachable' },
+  { kind: 'none', unusable: 'revoked' },
+  { kind: 'none', unusable: 'unfit' },
+  { kind: 'none', unusable: 'key-changed' },
   { kind: 'unavailable', fault: 'dns-failure' },
+  { kind: 'unavailable', fault: 'revocation-unavailable' },
   { kind: 'not-looked-up' },
 );
 
@@ -255,7 +259,10 @@ test('the decision tells the algorithms and who chose them', () => {
     [decision.content, decision.contentSource, decision.keyTransport, decision.keyTransportSource],
     ['aes256-gcm', 'default', 'ecdh', 'certificate'],
   );
-  assert.match(decision.sentence, /with AES-256-GCM \(the default .*\) and ECDH \(.* EC key\)\.$/);
+  assert.match(
+    decision.sentence,
+    /with AES-256-GCM \(the default .*\) and ECDH \(.* EC key\); revocation is not checked\.$/,
+  );
 });
 
 test('RFC 9788 3.3: Subject is hidden where nothing else is said; inner layers are base64', () => {

@@ -1,12 +1,17 @@
 import type { FaultId } from '@sallyport/faults';
 import { never } from '@sallyport/mail';
+import { revocationText } from '@sallyport/pki';
+import { hasEnded } from './agreement.ts';
+import { checkFilter } from './check-filter.ts';
 import { type AlgorithmChoice, chooseAlgorithms } from './choose-algorithms.ts';
 import { checkList, checkReview, withListDemand } from './decide-layers.ts';
 import type { AppliedPartner } from './match.ts';
 import type {
   CertificateFacts,
+  LookupFault,
   OutwardDecision,
   OutwardFacts,
+  Unusable,
   Without,
 } from './outward-decision.ts';
 import { grant } from './permit.ts';
@@ -19,7 +24,7 @@ import { durationMs, type OutboundPolicy } from './schema.ts';
 export function decideOutward(facts: OutwardFacts, applied: AppliedPartner): OutwardDecision {
   return (
     checkAgreement(facts, applied) ??
-    checkFilter(facts, applied.rule) ??
+    checkContent(facts, applied) ??
     checkOrigin(facts, applied) ??
     checkReview(facts.review ?? { kind: 'none' }, applied) ??
     checkList(facts.list ?? { kind: 'plain' }, applied) ??
@@ -29,7 +34,7 @@ export function decideOutward(facts: OutwardFacts, applied: AppliedPartner): Out
 
 function checkAgreement(facts: OutwardFacts, applied: AppliedPartner): OutwardDecision | null {
   if (applied.agreement === undefined) return null;
-  if (facts.now < endOfDay(applied.agreement.validUntil)) return null;
+  if (!hasEnded(applied.agreement.validUntil, facts.now)) return null;
   return {
     kind: 'hold',
     fault: 'agreement-expired',
@@ -38,38 +43,9 @@ function checkAgreement(facts: OutwardFacts, applied: AppliedPartner): OutwardDe
   };
 }
 
-function endOfDay(date: string): Date {
-  return new Date(Date.parse(`${date}T00:00:00Z`) + 86_400_000);
-}
-
-function checkFilter(facts: OutwardFacts, rule: string): OutwardDecision | null {
-  const { filter } = facts;
-  switch (filter.kind) {
-    case 'clean':
-      return null;
-    case 'refuse':
-      return {
-        kind: 'refuse',
-        fault: 'content-refused',
-        rule,
-        sentence: `Refused: ${filter.reason}.`,
-      };
-    case 'hold':
-      if (facts.released) return null;
-      return { kind: 'hold', fault: 'held-by-policy', rule, sentence: `Held: ${filter.reason}.` };
-    case 'unavailable':
-      return filter.whenDown === 'wait'
-        ? {
-            kind: 'wait',
-            fault: 'scanner-unavailable',
-            waitMs: null,
-            rule,
-            sentence: `Waits: ${filter.reason}.`,
-          }
-        : { kind: 'hold', fault: 'scanner-unavailable', rule, sentence: `Held: ${filter.reason}.` };
-    default:
-      return never(filter);
-  }
+function checkContent(facts: OutwardFacts, { rule }: AppliedPartner): OutwardDecision | null {
+  const filtered = checkFilter(facts, rule, 'Waits');
+  return filtered?.kind === 'wait' ? { ...filtered, waitMs: null } : filtered;
 }
 
 // RFC 3183 section 3.2 and DS-G1, DS-G2: no domain signature without an authentic originator, nor
@@ -144,15 +120,23 @@ function encryptTo(
     headerConfidentiality: outbound.headerConfidentiality,
     innerEncoding: innerEncodingOf(outbound),
     encryptTo: found.certificate,
+    door: found.door,
+    owner: found.owner ?? 'domain',
+    proof: found.proof ?? 'path',
     originatorInfo: outbound.originatorInfo,
     content,
     keyTransport,
     contentSource,
     keyTransportSource,
     rule,
-    sentence: `${sign ? 'Signed by the domain and encrypted' : 'Encrypted, unsigned,'} for the partner's certificate found by ${found.door}, with ${chosen.sentence}.`,
+    sentence: `${sign ? 'Signed by the domain and encrypted' : 'Encrypted, unsigned,'} for ${OWNER[found.owner ?? 'domain']} found by ${found.door}, with ${chosen.sentence}; ${revocationText(found.certificate.revocation)}.`,
   };
 }
+
+const OWNER = {
+  domain: "the partner's certificate",
+  user: "the recipient's own certificate",
+} as const;
 
 // A recipient that wants something weaker gets nothing weaker, not even under `when-possible`:
 // signed alone would be weaker still. A key of a kind that we cannot use is as good as none.
@@ -204,16 +188,19 @@ function withoutEncryption(applied: AppliedPartner, without: Without | null): Ou
 const MISSING = {
   untrusted: ['recipient-certificate-untrusted', 'the certificate found is not trusted'],
   expired: ['recipient-certificate-expired', 'the certificate found is not valid at this time'],
+  unfit: ['recipient-certificate-unfit', 'the certificate found does not meet the requirements'],
+  revoked: ['recipient-certificate-revoked', 'the certificate found is revoked'],
+  'key-changed': [
+    'partner-key-changed',
+    'the certificate found is not the pinned one and waits for approval',
+  ],
   mismatch: [
     'recipient-certificate-mismatch',
     "the certificate found is not in the partner's name",
   ],
-} as const satisfies Record<string, readonly [FaultId, string]>;
+} as const satisfies Record<Unusable, readonly [FaultId, string]>;
 
-function missing(
-  unusable: 'untrusted' | 'expired' | 'mismatch' | null,
-  applied: AppliedPartner,
-): OutwardDecision {
+function missing(unusable: Unusable | null, applied: AppliedPartner): OutwardDecision {
   const [fault, text] =
     unusable === null
       ? (['recipient-certificate-missing', 'no certificate was found'] as const)
@@ -230,13 +217,19 @@ function missing(
 // biome-ignore lint/suspicious/noThenProperty: the word of the policy document
 const DEFAULT_LOOKUP_FAILURE = { wait: '15m', then: 'send-signed' } as const;
 
+const AWAY: Readonly<Record<LookupFault, string>> = {
+  'dns-failure': 'DNS does not answer',
+  'directory-unreachable': 'the directory does not answer',
+  'revocation-unavailable': 'nobody says whether the certificate is revoked',
+};
+
 function lookupFailed(
   facts: OutwardFacts,
-  fault: 'directory-unreachable' | 'dns-failure',
+  fault: LookupFault,
   applied: AppliedPartner,
 ): OutwardDecision {
   const { outbound, rule } = applied;
-  const what = fault === 'dns-failure' ? 'DNS does not answer' : 'the directory does not answer';
+  const what = AWAY[fault];
   if (outbound.encrypt === 'required') {
     const sentence = `Waits: ${what}, and the rule demands encryption.`;
     return { kind: 'wait', fault, waitMs: null, rule, sentence };

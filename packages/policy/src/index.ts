@@ -1,4 +1,5 @@
 /** Partner policy: its schema, which record applies, and the pure decision over facts. */
+export { type AgreementState, agreementState } from './agreement.ts';
 export {
   CONTENT_CIPHERS,
   type ContentCipher,
@@ -7,6 +8,7 @@ export {
 } from './algorithms.ts';
 export type { Announcement, CapabilityFacts, ChoiceSource } from './choose-algorithms.ts';
 export {
+  checkTransport,
   decideInward,
   type InwardDecision,
   type InwardFacts,
@@ -14,17 +16,39 @@ export {
 } from './decide-inward.ts';
 export { type ListFacts, type ReviewFacts, withListDemand } from './decide-layers.ts';
 export { decideOutward } from './decide-outward.ts';
-export { type InwardMatch, type InwardRule, inwardRuleFor } from './inward-rule.ts';
+export type { DmarcFacts } from './dmarc.ts';
+export { type EffectiveRule, type EffectiveValue, effectiveRule } from './effective.ts';
+export { matchesGlob } from './glob.ts';
+export {
+  type ClientDemand,
+  type InwardMatch,
+  type InwardRule,
+  inwardRuleFor,
+} from './inward-rule.ts';
 export {
   type AppliedPartner,
   filterRuleFor,
   matchesPattern,
   outwardRuleFor,
   type PartnerMatch,
+  policyFor,
   tlsPolicyFor,
 } from './match.ts';
-export type { CertificateFacts, OutwardDecision, OutwardFacts } from './outward-decision.ts';
+export type {
+  CertificateFacts,
+  LookupFault,
+  OutwardDecision,
+  OutwardFacts,
+  Proof,
+  Unusable,
+} from './outward-decision.ts';
 export { Permit } from './permit.ts';
+export { type LoggedInward, rehearseInward } from './rehearse-inward.ts';
+export { type Compared, type LoggedOutward, rehearseOutward } from './rehearse-outward.ts';
+export { type LoggedTransport, rehearseTransport } from './rehearse-transport.ts';
+export type { Rehearsed } from './rehearsed.ts';
+export type { CertificateRequirements } from './requirement-fields.ts';
+export { checkRequirements, demandedPolicies, type RequirementCheck } from './requirements.ts';
 export {
   type FilterRule,
   type InboundPolicy,
@@ -36,4 +60,5 @@ export {
   type TlsPolicy,
   type TrustPolicy,
 } from './schema.ts';
-export type { FilterFacts, VerdictFacts } from './verdict.ts';
+export { anchorsFor, type TrustDirection } from './trust-fields.ts';
+export type { FilterFacts, SenderLookup, VerdictFacts } from './verdict.ts';

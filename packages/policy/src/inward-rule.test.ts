@@ -19,10 +19,11 @@ test('design section 5: where two records demand a client name, both are demande
     [B, A],
   ]) {
     const rule = inwardRuleFor(parsed.policy, { reversePath: B, claimed });
-    assert.deepEqual(rule.clientNames.toSorted(), [`gw.${A}`, `gw.${B}`]);
+    const names = rule.clientDemands.map(({ name }) => name);
+    assert.deepEqual(names.toSorted(), [`gw.${A}`, `gw.${B}`]);
   }
   const other = inwardRuleFor(parsed.policy, { reversePath: null, claimed: [] });
-  assert.deepEqual(other.clientNames, []);
+  assert.deepEqual(other.clientDemands, []);
 });
 
 test('two partners of one name are refused: decisions, records and trust go by it', () => {
@@ -44,4 +45,66 @@ test('RFC 8551 section 6: algorithms of the past count only if every record that
     inwardRuleFor(parsed.policy, { reversePath: null, claimed }).inbound.legacyAlgorithms;
   assert.equal(legacyOf([A]), 'accept');
   for (const claimed of [[B], [A, B], [B, A], []]) assert.equal(legacyOf(claimed), 'refuse');
+});
+
+test('TR-6: each record says itself who vouches for its client; a demanded certificate demands TLS', () => {
+  const pem = '-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n';
+  const own = { clientName: 'gw.a.example', clientAnchors: [pem] };
+  const parsed = parsePolicyDocument({
+    partners: [
+      { name: 'A', domains: [A], inbound: { tls: own } },
+      { name: 'B', domains: [B], inbound: { tls: { clientName: 'gw.b.example' } } },
+    ],
+  });
+  assert.ok(parsed.kind === 'ok');
+  const rule = inwardRuleFor(parsed.policy, { reversePath: B, claimed: [A] });
+  assert.equal(rule.inbound.tls.level, 'encrypt');
+  assert.deepEqual(rule.clientDemands, [
+    { name: 'gw.a.example', anchors: [pem] },
+    { name: 'gw.b.example', anchors: 'gateway' },
+  ]);
+  const onlyA = inwardRuleFor(parsed.policy, { reversePath: A, claimed: [] });
+  assert.equal(onlyA.inbound.tls.level, 'encrypt');
+});
+
+test('an anchor without a name is refused: it would let in everybody whom it certifies', () => {
+  const pem = '-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n';
+  const parsed = parsePolicyDocument({
+    partners: [{ name: 'A', domains: [A], inbound: { tls: { clientAnchors: [pem] } } }],
+  });
+  assert.ok(parsed.kind === 'invalid');
+  assert.equal(parsed.faults[0]?.path, 'partners.0.inbound.tls.clientAnchors');
+});
+
+test('design section 5: an exact name beats a wildcard, and the union is strictest per column', () => {
+  const tls = { level: 'encrypt' } as const;
+  const parsed = parsePolicyDocument({
+    partners: [
+      { name: 'All', domains: ['*.alpha.example'], inbound: { tls, encryption: 'required' } },
+      {
+        name: 'Mild',
+        domains: ['mild.alpha.example'],
+        inbound: { encryption: 'when-present', signature: 'when-present', otherwise: 'flag' },
+      },
+      { name: 'B', domains: [B], inbound: { encryption: 'when-present', otherwise: 'hold' } },
+    ],
+  });
+  assert.ok(parsed.kind === 'ok');
+  const of = (reversePath: string | null, ...claimed: string[]) =>
+    inwardRuleFor(parsed.policy, {
+      reversePath: reversePath as Domain | null,
+      claimed: claimed as Domain[],
+    });
+  const mild = of('mild.alpha.example');
+  assert.equal(mild.rule, 'partner:Mild');
+  assert.equal(mild.inbound.tls.level, 'none');
+  assert.equal(of('other.alpha.example').rule, 'partner:All');
+  const union = of('mild.alpha.example', B, 'x.alpha.example');
+  assert.equal(union.rule, 'partner:B+partner:All+partner:Mild');
+  assert.deepEqual(
+    [union.inbound.tls.level, union.inbound.encryption, union.inbound.signature],
+    ['encrypt', 'required', 'domain-required'],
+  );
+  assert.equal(union.inbound.otherwise, 'refuse');
+  assert.equal(of('stranger.example', B).rule, 'partner:B');
 });

@@ -1,7 +1,9 @@
 import type { Domain } from '@sallyport/mail';
+import { stricterDmarc } from './dmarc.ts';
 import { stricterLabels } from './domsec-fields.ts';
 import { partnerFor } from './match.ts';
 import type { InboundPolicy, PolicyDocument, TrustPolicy } from './schema.ts';
+import { strictestSenderLookup } from './trust-fields.ts';
 
 /** The domains by which a message claims to come from somebody. */
 export interface InwardMatch {
@@ -19,8 +21,18 @@ export interface InwardRule {
   readonly trusts: readonly TrustPolicy[];
   readonly partnerDomains: readonly string[];
   readonly agreementEnds: readonly string[];
-  /** Every name that the client's certificate must carry: each record demands its own. */
-  readonly clientNames: readonly string[];
+  /** The strictest of the records: whether the signer's certificate is looked up too (TM-4). */
+  readonly senderLookup: TrustPolicy['senderLookup'];
+  /** What the client's certificate must be: each record demands its own, and all must be met. */
+  readonly clientDemands: readonly ClientDemand[];
+}
+
+/** A certificate that the sending gateway must show in TLS. */
+export interface ClientDemand {
+  /** DNS name that it must bear. */
+  readonly name: string;
+  /** PEM texts of who may vouch for it; `gateway`: those of the gateway's config. */
+  readonly anchors: 'gateway' | readonly string[];
 }
 
 /** Which inward rule applies: records of every claimed domain, strictest per column. */
@@ -34,26 +46,36 @@ export function inwardRuleFor(policy: PolicyDocument, match: InwardMatch): Inwar
     const { inbound, trust } = policy.default;
     return {
       rule: 'default',
-      inbound,
+      inbound: withTls(inbound),
       trusts: [trust],
       partnerDomains: [],
       agreementEnds: [],
-      clientNames: namesOf([inbound]),
+      senderLookup: trust.senderLookup,
+      clientDemands: demandsOf([inbound]),
     };
   }
   const list = [...partners];
   return {
     rule: list.map((partner) => `partner:${partner.name}`).join('+'),
-    inbound: list.map((partner) => partner.inbound).reduce(stricter),
+    inbound: list.map((partner) => withTls(partner.inbound)).reduce(stricter),
     trusts: list.map((partner) => partner.trust),
     partnerDomains: list.flatMap((partner) => partner.domains),
     agreementEnds: list.flatMap((partner) => partner.agreement?.validUntil ?? []),
-    clientNames: namesOf(list.map((partner) => partner.inbound)),
+    senderLookup: strictestSenderLookup(list.map((partner) => partner.trust)),
+    clientDemands: demandsOf(list.map((partner) => partner.inbound)),
   };
 }
 
-function namesOf(rules: readonly InboundPolicy[]): readonly string[] {
-  return [...new Set(rules.flatMap(({ tls }) => tls.clientName ?? []))];
+/** A certificate is shown in TLS alone: where one is demanded, so is TLS. */
+function withTls(inbound: InboundPolicy): InboundPolicy {
+  if (inbound.tls.clientName === undefined) return inbound;
+  return { ...inbound, tls: { ...inbound.tls, level: 'encrypt' } };
+}
+
+function demandsOf(rules: readonly InboundPolicy[]): readonly ClientDemand[] {
+  return rules.flatMap(({ tls: { clientName: name, clientAnchors } }) =>
+    name === undefined ? [] : [{ name, anchors: clientAnchors ?? ('gateway' as const) }],
+  );
 }
 
 const SIGNATURE = ['when-present', 'any-required', 'domain-required'] as const;
@@ -68,17 +90,15 @@ function later<T>(order: readonly T[], a: T, b: T): T {
 }
 
 function stricter(a: InboundPolicy, b: InboundPolicy): InboundPolicy {
-  const clientName = a.tls.clientName ?? b.tls.clientName;
   const labels = stricterLabels(a.labels, b.labels);
   return {
     signature: later(SIGNATURE, a.signature, b.signature),
     encryption: later(ENCRYPTION, a.encryption, b.encryption),
-    tls: {
-      level: later(TLS_LEVEL, a.tls.level, b.tls.level),
-      ...(clientName === undefined ? {} : { clientName }),
-    },
+    // The certificates that are demanded are not one column: see `clientDemands`.
+    tls: { level: later(TLS_LEVEL, a.tls.level, b.tls.level) },
     deliver: later(DELIVER, a.deliver, b.deliver),
     ...(labels === undefined ? {} : { labels }),
+    dmarc: stricterDmarc(a.dmarc, b.dmarc),
     otherwise: later(OTHERWISE, a.otherwise, b.otherwise),
     legacyAlgorithms: later(LEGACY, a.legacyAlgorithms, b.legacyAlgorithms),
   };

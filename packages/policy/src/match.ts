@@ -1,4 +1,5 @@
 import type { Domain } from '@sallyport/mail';
+import { matchesGlob } from './glob.ts';
 import type {
   FilterRule,
   OutboundPolicy,
@@ -40,18 +41,60 @@ export function partnerFor(policy: PolicyDocument, domain: Domain): PartnerMatch
   return best;
 }
 
+/**
+ * The policy as it holds for mail of a domain of ours: by author outward, by recipient inward.
+ * Null, or a domain without an entry under `domains`: as it is.
+ */
+export function policyFor(policy: PolicyDocument, own: Domain | null): PolicyDocument {
+  if (own === null) return policy;
+  let best: { readonly weight: number; readonly policy: PolicyDocument } | null = null;
+  for (const variant of policy.variants ?? []) {
+    const mark = Math.max(...variant.names.map((pattern) => patternWeight(own, pattern)));
+    if (mark > (best?.weight ?? 0)) best = { weight: mark, policy: variant.policy };
+  }
+  return best?.policy ?? policy;
+}
+
+/** How well a pattern fits a domain; 0 if it does not. */
+export function patternWeight(domain: Domain, pattern: string): number {
+  return matchesPattern(domain, pattern) ? weight(pattern) : 0;
+}
+
 function weight(pattern: string): number {
   return pattern.startsWith('*.') ? pattern.length : 1_000 + pattern.length;
 }
 
-export function outwardRuleFor(policy: PolicyDocument, domain: Domain): AppliedPartner {
+/** The rule for a recipient; without its local-part that of its domain. */
+export function outwardRuleFor(
+  policy: PolicyDocument,
+  domain: Domain,
+  localPart: string | null = null,
+): AppliedPartner {
   const match = partnerFor(policy, domain);
   if (match === null) {
     const { outbound, trust } = policy.default;
     return { rule: 'default', outbound, trust, agreement: undefined, domains: [] };
   }
   const { name, outbound, trust, agreement, domains } = match.partner;
-  return { rule: `partner:${name}`, outbound, trust, agreement, domains };
+  const user = localPart === null ? null : userFor(match.partner, `${localPart}@${domain}`);
+  if (user === null) return { rule: `partner:${name}`, outbound, trust, agreement, domains };
+  const rule = `partner:${name}/${user.name}`;
+  return { rule, outbound: user.outbound, trust, agreement, domains };
+}
+
+type UserRule = NonNullable<PartnerPolicy['users']>[number];
+
+/** Of the entries that match an address, the one with the longest pattern; one without * first. */
+export function userFor(partner: PartnerPolicy, address: string): UserRule | null {
+  let best: { readonly weight: number; readonly user: UserRule } | null = null;
+  for (const user of partner.users ?? []) {
+    for (const pattern of user.match) {
+      const mark = pattern.includes('*') ? pattern.length : 1_000 + pattern.length;
+      if (mark <= (best?.weight ?? 0) || !matchesGlob(address, pattern)) continue;
+      best = { weight: mark, user };
+    }
+  }
+  return best?.user ?? null;
 }
 
 /** TLS is keyed by the recipient domain, never by the next hop that domains share (TR-7). */

@@ -7,20 +7,40 @@ import type { Permit } from './permit.ts';
 import type { OutboundPolicy } from './schema.ts';
 import type { FilterFacts } from './verdict.ts';
 
+/** Why a certificate that was found cannot be used; worst for the sender to act on last. */
+export type Unusable =
+  | 'untrusted'
+  | 'mismatch'
+  | 'unfit'
+  | 'expired'
+  | 'revoked'
+  /** Another one is pinned, and an admin must approve of this (design section 6). */
+  | 'key-changed';
+
+/** What could not be asked: the certificate, or whether it is revoked. */
+export type LookupFault = 'directory-unreachable' | 'dns-failure' | 'revocation-unavailable';
+
+/** A path to an anchor of this partner, the word of an admin, or SMIMEA under DNSSEC (RFC 8162). */
+export type Proof = 'path' | 'pinned' | 'dnssec';
+
 export type CertificateFacts =
   | {
       readonly kind: 'found';
       readonly certificate: ValidatedCertificate;
       readonly door: string;
+      /** Whose it is; absent: the domain's. A person's is taken only where the rule names it. */
+      readonly owner?: 'domain' | 'user';
+      /** What makes it trusted; absent: a path. */
+      readonly proof?: Proof;
       /** What its owner can read, as far as it was announced. */
       readonly capabilities?: CapabilityFacts;
     }
   /** Every door answered; `unusable` is why the best find cannot be used, null if there was none. */
   | {
       readonly kind: 'none';
-      readonly unusable: 'untrusted' | 'expired' | 'mismatch' | null;
+      readonly unusable: Unusable | null;
     }
-  | { readonly kind: 'unavailable'; readonly fault: 'directory-unreachable' | 'dns-failure' }
+  | { readonly kind: 'unavailable'; readonly fault: LookupFault }
   /** The rule does not ask for encryption. */
   | { readonly kind: 'not-looked-up' };
 
@@ -62,6 +82,10 @@ export type OutwardDecision =
       readonly headerConfidentiality: OutboundPolicy['headerConfidentiality'];
       readonly innerEncoding: 'base64' | 'binary';
       readonly encryptTo: ValidatedCertificate;
+      /** Behind which door its certificate was found. */
+      readonly door: string;
+      readonly owner: 'domain' | 'user';
+      readonly proof: Proof;
       readonly content: ContentCipher;
       readonly keyTransport: KeyTransport;
       /** Who decided: the rule, what the recipient announced, its certificate, or the default. */

@@ -1,11 +1,15 @@
-import { parseDomain } from '@sallyport/mail';
 import { z } from 'zod';
 import { algorithmFields, floorFaults } from './algorithms.ts';
+import { inboundAuthenticationFields } from './dmarc.ts';
 import { inboundLabelFields, outboundLayerFields } from './domsec-fields.ts';
+import { baseSchema, domainPatternSchema, domainsSchema, usersSchema } from './layer-fields.ts';
+import { DEFAULT_SECTIONS, withInheritance, writtenAt } from './layers.ts';
+import { pemSchema } from './pem-field.ts';
+import { tlsSchema } from './tls-fields.ts';
+import { type TrustPolicy, trustSchema } from './trust-fields.ts';
 
 const MAX_PARTNERS = 10_000;
 const MAX_LIST = 200;
-const MAX_PEM_CHARS = 64 * 1024;
 
 const durationSchema = z
   .string()
@@ -18,30 +22,26 @@ export function durationMs(text: string): number {
   return Number.parseInt(text, 10) * unit;
 }
 
-const domainPatternSchema = z
-  .string()
-  .transform((text, context): string => {
-    const wildcard = text.startsWith('*.');
-    const domain = parseDomain(wildcard ? text.slice(2) : text);
-    if (domain === null) {
-      context.addIssue({ code: 'custom', message: `not a domain: ${text.slice(0, 80)}` });
-      return z.NEVER;
-    }
-    return wildcard ? `*.${domain}` : domain;
-  })
-  .describe('a domain, or *.domain for everything below it');
-
-const pemSchema = z
-  .string()
-  .max(MAX_PEM_CHARS)
-  .regex(/-----BEGIN CERTIFICATE-----/, 'PEM text of a certificate')
-  .describe('PEM text of one certificate');
+const DOORS = [
+  'pinned',
+  'smimea',
+  'cert',
+  'ldap',
+  'ldap-srv',
+  'http-srv',
+  'trial',
+  'harvested',
+] as const;
 
 const doorSchema = z
-  .enum(['pinned', 'ldap-srv'], {
-    error: 'this version finds certificates by pinned and ldap-srv',
-  })
+  .enum(DOORS, { error: `certificates are found by ${DOORS.join(', ')}` })
   .describe('a way to find a certificate');
+
+/**
+ * What the admin gave first, then what DNSSEC can prove, then what costs more (CD-4). What was only
+ * seen in mail counts where the rule names it.
+ */
+const DEFAULT_DISCOVERY = DOORS.filter((door) => door !== 'harvested');
 
 const outboundSchema = z.strictObject({
   sign: z.enum(['domain', 'none']).default('domain').describe('whose signature outgoing mail gets'),
@@ -66,7 +66,9 @@ const outboundSchema = z.strictObject({
     .min(1)
     .max(2)
     .default(['domain'])
-    .describe('whose certificate, in order of preference'),
+    .describe(
+      'whose certificate, in order of preference: the domain authority or the person; only what is named here is taken for the other',
+    ),
   ...algorithmFields,
   protectHeaders: z
     .boolean()
@@ -87,7 +89,11 @@ const outboundSchema = z.strictObject({
     .enum(['hold', 'refuse'])
     .default('hold')
     .describe('what happens when the rule cannot be met'),
-  discovery: z.array(doorSchema).max(8).default([]).describe('where certificates are looked for'),
+  discovery: z
+    .array(doorSchema)
+    .max(16)
+    .default([...DEFAULT_DISCOVERY])
+    .describe('where certificates are looked for, in this order'),
   lookupFailure: z
     .strictObject({
       wait: durationSchema.default('15m').describe('how long to wait for a broken directory'),
@@ -110,15 +116,34 @@ const inboundSchema = z.strictObject({
   tls: z
     .strictObject({
       level: z.enum(['none', 'encrypt']).default('none').describe('what the client must use'),
-      clientName: z.string().max(255).optional().describe('name in the client certificate'),
+      clientName: z
+        .string()
+        .max(255)
+        .optional()
+        .describe('DNS name that the certificate of the client must bear; demands TLS as well'),
+      clientAnchors: z
+        .array(pemSchema)
+        .min(1)
+        .max(MAX_LIST)
+        .optional()
+        .describe(
+          'who may vouch for that certificate; clientAnchorsFile of the config if left out',
+        ),
+    })
+    .refine(({ clientName, clientAnchors }) => clientName !== undefined || !clientAnchors, {
+      path: ['clientAnchors'],
+      error: 'only with clientName: an anchor alone would let in everybody whom it certifies',
     })
     .default({ level: 'none' })
-    .describe('what the sending gateway must do for TLS'),
+    .describe(
+      'what the sending gateway must do for TLS; refused where it does not, whatever otherwise says',
+    ),
   deliver: z
     .enum(['clear', 'signed', 'as-received'])
     .default('clear')
     .describe('what the inner recipient gets'),
   ...inboundLabelFields,
+  ...inboundAuthenticationFields,
   otherwise: z
     .enum(['refuse', 'hold', 'flag'])
     .default('refuse')
@@ -127,43 +152,6 @@ const inboundSchema = z.strictObject({
     .enum(['refuse', 'accept'])
     .default('refuse')
     .describe('whether SHA-1 signatures and 3DES content count; the verdict names them either way'),
-});
-
-const tlsSchema = z.strictObject({
-  level: z
-    .enum(['none', 'may', 'encrypt', 'secure'], {
-      error: 'this version knows none, may, encrypt and secure',
-    })
-    .default('secure')
-    .describe('Postfix meanings: secure checks chain and name'),
-  match: z
-    .array(z.string().min(1).max(255))
-    .max(MAX_LIST)
-    .default([])
-    .describe('names the server certificate may carry; .x means everything below x'),
-  minVersion: z.enum(['TLSv1.2', 'TLSv1.3']).default('TLSv1.2').describe('oldest TLS allowed'),
-  anchors: z
-    .union([z.literal('system'), z.array(pemSchema).min(1).max(MAX_LIST)])
-    .default('system')
-    .describe('who may vouch for the server certificate'),
-});
-
-const exceptionSchema = z.strictObject({
-  subject: z.string().min(1).max(1000).describe('the certificate name the exception is for'),
-  reason: z.string().min(10).max(500).describe('what was agreed'),
-  until: z.iso.date().describe('last day it holds'),
-});
-
-const trustSchema = z.strictObject({
-  anchors: z.array(pemSchema).max(MAX_LIST).default([]).describe('S/MIME trust anchors'),
-  pinned: z.array(pemSchema).max(MAX_LIST).default([]).describe('certificates given by an admin'),
-  revocation: z
-    .enum(['off'], {
-      error: 'this version does not check revocation: write off, which is recorded',
-    })
-    .default('off')
-    .describe('revocation mode, always recorded'),
-  exceptions: z.array(exceptionSchema).max(MAX_LIST).default([]).describe('DS-N6 exceptions'),
 });
 
 const agreementSchema = z.strictObject({
@@ -182,16 +170,35 @@ const partnerSchema = z
     inbound: inboundSchema.prefault({}).describe('what we take'),
     tls: tlsSchema.prefault({}).describe('the way to it, by recipient domain'),
     trust: trustSchema.prefault({}).describe('whom we believe'),
+    users: usersSchema(
+      outboundSchema
+        .prefault({})
+        .describe('fields of partners[].outbound; the others are as for the partner'),
+    ),
   })
-  .superRefine((partner, context) => checkOutbound(partner.outbound, context));
+  .superRefine((partner, context) => {
+    checkOutbound(partner.outbound, context);
+    for (const [index, user] of (partner.users ?? []).entries()) {
+      checkOutbound(user.outbound, context, ['users', index]);
+    }
+    const names = (partner.users ?? []).map(({ name }) => name);
+    const twice = firstDouble(names);
+    if (twice !== null) {
+      context.addIssue({ code: 'custom', path: ['users'], message: `name twice: ${twice}` });
+    }
+  });
 
 interface Issues {
-  addIssue(issue: { code: 'custom'; path: string[]; message: string }): void;
+  addIssue(issue: { code: 'custom'; path: (string | number)[]; message: string }): void;
 }
 
-function checkOutbound(outbound: z.infer<typeof outboundSchema>, context: Issues): void {
+function checkOutbound(
+  outbound: z.infer<typeof outboundSchema>,
+  context: Issues,
+  under: readonly (string | number)[] = [],
+): void {
   const fault = (field: string, message: string): void => {
-    context.addIssue({ code: 'custom', path: ['outbound', field], message });
+    context.addIssue({ code: 'custom', path: [...under, 'outbound', field], message });
   };
   if (outbound.lookupFailure !== undefined && outbound.encrypt !== 'when-possible') {
     fault('lookupFailure', 'only with encrypt: when-possible; required mail waits or is held');
@@ -202,9 +209,7 @@ function checkOutbound(outbound: z.infer<typeof outboundSchema>, context: Issues
   if (silent && outbound.signNoneReason === undefined) {
     fault('signNoneReason', 'encryption without signature proves no origin: give the reason');
   }
-  if (outbound.to.includes('user')) {
-    fault('to', 'this version encrypts to domain certificates; write to: [domain]');
-  }
+  if (new Set(outbound.to).size !== outbound.to.length) fault('to', 'named twice');
 }
 
 const filterSchema = z.strictObject({
@@ -227,6 +232,8 @@ const filterSchema = z.strictObject({
 
 /** The whole policy: one numbered version is one of these. */
 export const policyDocumentSchema = z.strictObject({
+  base: baseSchema,
+  domains: domainsSchema,
   partners: z
     .array(partnerSchema)
     .max(MAX_PARTNERS)
@@ -235,12 +242,12 @@ export const policyDocumentSchema = z.strictObject({
   default: z
     .strictObject({
       outbound: outboundSchema
-        .prefault({ profile: 'compat', encrypt: 'none' })
+        .prefault(DEFAULT_SECTIONS.outbound)
         .describe('what everyone else gets'),
       inbound: inboundSchema
-        .prefault({ signature: 'when-present', encryption: 'when-present', otherwise: 'flag' })
+        .prefault(DEFAULT_SECTIONS.inbound)
         .describe('what we take from everyone else'),
-      tls: tlsSchema.prefault({ level: 'may' }).describe('the way to everyone else'),
+      tls: tlsSchema.prefault(DEFAULT_SECTIONS.tls).describe('the way to everyone else'),
       trust: trustSchema.prefault({}).describe('whom we believe of everyone else'),
     })
     .superRefine((rule, context) => checkOutbound(rule.outbound, context))
@@ -255,36 +262,82 @@ export const policyDocumentSchema = z.strictObject({
     .describe('the first content filter'),
 });
 
-export type PolicyDocument = z.infer<typeof policyDocumentSchema>;
+type PlainDocument = z.infer<typeof policyDocumentSchema>;
+
+/** A policy in which every record has all that it inherits. */
+export type PolicyDocument = PlainDocument & {
+  /** How it holds for mail of domains of ours that have an entry under `domains`. */
+  readonly variants?: readonly {
+    readonly names: readonly string[];
+    readonly policy: PlainDocument;
+  }[];
+};
 export type PartnerPolicy = PolicyDocument['partners'][number];
 export type OutboundPolicy = PartnerPolicy['outbound'];
 export type InboundPolicy = PartnerPolicy['inbound'];
 export type TlsPolicy = PartnerPolicy['tls'];
-export type TrustPolicy = PartnerPolicy['trust'];
+export type { TrustPolicy };
 export type FilterRule = PolicyDocument['filters']['outward'];
+
+interface Invalid {
+  readonly kind: 'invalid';
+  readonly faults: readonly { path: string; reason: string }[];
+}
+
+/** Records with inheritance are made for each entry under `domains`. */
+const MAX_RECORDS = 50_000;
 
 /** Parses a policy document; every fault has its path and reason. */
 export function parsePolicyDocument(
   value: unknown,
-):
-  | { readonly kind: 'ok'; readonly policy: PolicyDocument }
-  | { readonly kind: 'invalid'; readonly faults: readonly { path: string; reason: string }[] } {
-  const result = policyDocumentSchema.safeParse(value);
+): { readonly kind: 'ok'; readonly policy: PolicyDocument } | Invalid {
+  const plain = parseFor(value, null);
+  if (plain.kind === 'invalid') return plain;
+  const { domains, partners } = plain.policy;
+  if (domains === undefined) return plain;
+  if ((domains.length + 1) * (partners.length + 1) > MAX_RECORDS) {
+    const reason = `more than ${MAX_RECORDS} records, counted for each entry`;
+    return { kind: 'invalid', faults: [{ path: 'domains', reason }] };
+  }
+  const variants: { names: readonly string[]; policy: PlainDocument }[] = [];
+  for (const [index, { names }] of domains.entries()) {
+    const variant = parseFor(value, index);
+    if (variant.kind === 'invalid') return variant;
+    variants.push({ names, policy: variant.policy });
+  }
+  return { kind: 'ok', policy: { ...plain.policy, variants } };
+}
+
+function parseFor(
+  value: unknown,
+  domain: number | null,
+): { readonly kind: 'ok'; readonly policy: PlainDocument } | Invalid {
+  const result = policyDocumentSchema.safeParse(withInheritance(value, domain));
   if (!result.success) {
     const faults = result.error.issues.map((issue) => ({
-      path: issue.path.join('.'),
+      path: writtenAt(value, domain, issue.path.join('.')),
       reason: issue.message,
     }));
-    return { kind: 'invalid', faults };
+    // What is wrong in a layer is wrong in every record that inherits it.
+    const seen = new Set<string>();
+    const isFirst = (fault: object): boolean => {
+      const key = JSON.stringify(fault);
+      return !seen.has(key) && seen.add(key) !== undefined;
+    };
+    return { kind: 'invalid', faults: faults.filter(isFirst) };
   }
-  const twice = firstDouble(result.data.partners.flatMap((partner) => partner.domains));
-  if (twice !== null) {
-    return { kind: 'invalid', faults: [{ path: 'partners', reason: `domain twice: ${twice}` }] };
-  }
-  // Rules are named by it in decisions, records and the choice of trust.
-  const sameName = firstDouble(result.data.partners.map((partner) => partner.name));
-  if (sameName !== null) {
-    return { kind: 'invalid', faults: [{ path: 'partners', reason: `name twice: ${sameName}` }] };
+  const { partners, domains } = result.data;
+  const doubles = [
+    ['partners', 'domain', partners.flatMap((partner) => partner.domains)],
+    // Rules are named by it in decisions, records and the choice of trust.
+    ['partners', 'name', partners.map((partner) => partner.name)],
+    ['domains', 'domain', (domains ?? []).flatMap(({ names }) => names)],
+  ] as const;
+  for (const [path, what, names] of doubles) {
+    const twice = firstDouble(names);
+    if (twice !== null) {
+      return { kind: 'invalid', faults: [{ path, reason: `${what} twice: ${twice}` }] };
+    }
   }
   return { kind: 'ok', policy: result.data };
 }

@@ -13,15 +13,25 @@ export interface VerdictFacts {
   readonly fault:
     | 'message-integrity'
     | 'signer-not-trusted'
+    | 'signer-revoked'
+    | 'revocation-unavailable'
     | 'signer-mismatch'
     | 'algorithm-unsupported'
     | 'decryption-failed'
     | 'message-malformed'
     | LimitFaultId
     | null;
+  /** What a search for the signer's certificate found (TM-4); absent: nobody looked. */
+  readonly senderLookup?: SenderLookup;
   /** Algorithms it rests on that nobody should use any more; empty if there is none. */
   readonly legacy?: readonly string[];
 }
+
+/**
+ * Whether the domain publishes the certificate that signed (TM-4): a match is the stronger verdict,
+ * a mismatch says that it publishes another.
+ */
+export type SenderLookup = 'match' | 'mismatch' | 'not-found' | 'unavailable';
 
 /** What the content filter found. */
 export type FilterFacts =

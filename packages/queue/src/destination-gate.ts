@@ -1,7 +1,6 @@
 import type { DestinationLimits, StartOptions } from './schedule.ts';
 
 interface Gate {
-  readonly limits: DestinationLimits;
   running: number;
   /** Rate: no start before this. */
   opensAt: number;
@@ -29,10 +28,12 @@ export class DestinationGates {
 
   /** Takes a slot of the destination, if there is one at this moment. */
   enter(destination: string, now: number): Entry {
+    // Asked each time: a destination that is in trouble gets less than others.
+    const limits = this.#limitsOf(destination);
+    if (limits === null) return ENTERED;
     const gate = this.#gateOf(destination, now);
-    if (gate === null) return ENTERED;
-    if (gate.running >= gate.limits.concurrency) return FULL;
-    const { rate } = gate.limits;
+    if (gate.running >= limits.concurrency) return FULL;
+    const { rate } = limits;
     const spacingMs = rate === undefined ? 0 : rate.perMs / rate.count;
     if (now < gate.opensAt) return { kind: 'too-early', opensAt: gate.opensAt, spacingMs };
     gate.running += 1;
@@ -46,13 +47,11 @@ export class DestinationGates {
     if (gate !== undefined) gate.running = Math.max(0, gate.running - 1);
   }
 
-  #gateOf(destination: string, now: number): Gate | null {
+  #gateOf(destination: string, now: number): Gate {
     const known = this.#gates.get(destination);
     if (known !== undefined) return known;
-    const limits = this.#limitsOf(destination);
-    if (limits === null) return null;
     if (this.#gates.size >= MAX_IDLE_GATES) this.#forgetIdle(now);
-    const gate = { limits, running: 0, opensAt: 0 };
+    const gate = { running: 0, opensAt: 0 };
     this.#gates.set(destination, gate);
     return gate;
   }

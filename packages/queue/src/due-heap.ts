@@ -4,7 +4,7 @@ const FIRST_CAPACITY = 1_024;
 const GROWTH = 1.25;
 const SAMPLES = 8;
 
-/** Slots of a job table by due time, the earliest first. */
+/** Slots of a job table by due time, the earliest first; of those the oldest. */
 export class DueHeap {
   readonly #table: JobTable;
   #slots = new Int32Array(FIRST_CAPACITY);
@@ -97,6 +97,8 @@ export class DueHeap {
   }
 
   #isEarlier(a: number, b: number): boolean {
-    return this.#table.dueAt(a) < this.#table.dueAt(b);
+    const [dueA, dueB] = [this.#table.dueAt(a), this.#table.dueAt(b)];
+    // What waited for one destination comes due together, and goes in order of age.
+    return dueA === dueB ? this.#table.madeAt(a) < this.#table.madeAt(b) : dueA < dueB;
   }
 }

@@ -170,3 +170,28 @@ test('200,000 waiting jobs take less than 100 bytes each', async () => {
   assert.ok(each < 100, `${each} bytes each`);
   await schedule.close();
 });
+
+test('what comes due at the same moment goes in order of age, also when it waited in line', async () => {
+  const clock = { ms: Date.parse('2026-11-21T08:00:00Z'), now: () => new Date(clock.ms) };
+  const options = { clock: { ...clock, lookAgainMs: 5, now: () => new Date(clock.ms) } };
+  const schedule = createEmbeddedSchedule({ ...options, logger: logTo([]), maxJobs: 50 });
+  const dueAt = new Date(clock.ms + 3_600_000);
+  const ids = Array.from({ length: 20 }, (_, age) => newQueueId(new Date(clock.ms - age * 1_000)));
+  for (const id of ids.toSorted((a, b) => a.slice(12).localeCompare(b.slice(12)))) {
+    await schedule.add({ id, dueAt, destination: 'bravo.example' });
+  }
+  const ran: QueueId[] = [];
+  const { promise, resolve } = Promise.withResolvers<void>();
+  schedule.start(
+    async ({ id }) => {
+      ran.push(id);
+      if (ran.length === ids.length) resolve();
+      return { kind: 'done' };
+    },
+    { concurrency: 5, perDestination: () => ({ concurrency: 1 }) },
+  );
+  clock.ms += 2 * 3_600_000;
+  await promise;
+  await schedule.close();
+  assert.deepEqual(ran, ids.toReversed());
+});

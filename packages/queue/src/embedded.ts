@@ -1,5 +1,5 @@
 import type { Logger } from '@sallyport/log';
-import { type Clock, never, type QueueId } from '@sallyport/mail';
+import { type Clock, never, type QueueId, sleepMs } from '@sallyport/mail';
 import { DestinationGates } from './destination-gate.ts';
 import type { Line } from './destination-lines.ts';
 import { JobBook, MARK_REMOVED, MARK_WOKEN } from './job-book.ts';
@@ -190,7 +190,7 @@ class EmbeddedSchedule implements JobSchedule {
   #enter(line: Line, now: number): boolean {
     const entry = this.#gates.enter(line.name, now);
     if (entry.kind === 'too-early' && line.timer === null) {
-      const restMs = Math.min(MAX_SLEEP_MS, entry.opensAt - now);
+      const restMs = sleepMs(this.#clock, Math.min(MAX_SLEEP_MS, entry.opensAt - now));
       line.timer = setTimeout(() => {
         line.timer = null;
         this.#offer(line);
@@ -212,7 +212,7 @@ class EmbeddedSchedule implements JobSchedule {
     const nextDueAt = this.#book.nextDueAt();
     this.#wakesAt = nextDueAt ?? Infinity;
     if (nextDueAt === null) return;
-    const restMs = Math.min(MAX_SLEEP_MS, Math.max(0, nextDueAt - now));
+    const restMs = sleepMs(this.#clock, Math.min(MAX_SLEEP_MS, nextDueAt - now));
     this.#timer = setTimeout(() => this.#pump(), restMs);
   }
 

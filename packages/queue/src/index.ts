@@ -1,4 +1,5 @@
 /** When which message is worked on: the embedded driver and the BullMQ driver of one contract. */
+export { DestinationHealth, type Trouble } from './destination-health.ts';
 export { createEmbeddedSchedule, type EmbeddedScheduleOptions } from './embedded.ts';
 export { openRedisSchedule } from './open-redis.ts';
 export type { RedisScheduleOptions } from './redis.ts';

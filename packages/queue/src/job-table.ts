@@ -91,6 +91,11 @@ export class JobTable {
     return unpackId(at(this.#time, slot), at(this.#random, slot));
   }
 
+  /** When its id was made, in milliseconds: the age of the message. */
+  madeAt(slot: number): number {
+    return at(this.#time, slot);
+  }
+
   dueAt(slot: number): number {
     return at(this.#dueAt, slot);
   }

@@ -35,6 +35,20 @@ test('the last attempt falls on the moment of expiry', () => {
   });
 });
 
+test('one attempt falls on the moment at which the author is told, whatever the rest', () => {
+  const at = (ms: number, restUntil?: Date): number | null => {
+    const now = after(ms);
+    const next = nextAttempt({ attempts: 9, createdAt: CREATED, now, schedule, restUntil });
+    return next.kind === 'again' ? next.at.getTime() - CREATED.getTime() : null;
+  };
+  const warnsAt = 240 * MINUTE_MS;
+  assert.equal(at(warnsAt - MINUTE_MS), warnsAt);
+  assert.equal(at(warnsAt), warnsAt + schedule.maxBackOffMs);
+  assert.equal(at(0, after(30 * MINUTE_MS)), 30 * MINUTE_MS, 'what it waits for is looked at then');
+  assert.equal(at(0, after(warnsAt + 1)), warnsAt);
+  assert.equal(at(warnsAt, after(schedule.expireAfterMs + 1)), schedule.expireAfterMs);
+});
+
 test('a delay warning is due at its age and never where it is off', () => {
   const isDue = (ms: number, warnAfterMs: number | null): boolean => {
     const next = nextAttempt({

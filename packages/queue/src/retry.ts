@@ -31,8 +31,10 @@ export type NextAttempt =
   | { readonly kind: 'expired'; readonly expiredAt: Date };
 
 /**
- * The next attempt after one that deferred: the rest doubles with each, without chance in it, and
- * the last attempt falls on the moment of expiry.
+ * The next attempt after one that deferred: the rest doubles with each, without chance in it. One
+ * attempt falls on the moment at which the author is told of the delay, the last on that of expiry.
+ *
+ * `restUntil` is when what the message waits for is looked at again, where that is known.
  *
  * `attempts` counts those made, the one just ended included.
  */
@@ -41,6 +43,7 @@ export function nextAttempt(input: {
   readonly createdAt: Date;
   readonly now: Date;
   readonly schedule: RetrySchedule;
+  readonly restUntil?: Date | undefined;
 }): NextAttempt {
   const { schedule } = input;
   const now = input.now.getTime();
@@ -49,9 +52,9 @@ export function nextAttempt(input: {
   if (now >= expiresAt) return { kind: 'expired', expiredAt: new Date(expiresAt) };
   const doublings = Math.min(Math.max(0, input.attempts - 1), 30);
   const restMs = Math.min(schedule.maxBackOffMs, schedule.minBackOffMs * 2 ** doublings);
-  return {
-    kind: 'again',
-    at: new Date(Math.min(now + restMs, expiresAt)),
-    isWarningDue: schedule.warnAfterMs !== null && now >= createdAt + schedule.warnAfterMs,
-  };
+  const restUntil = input.restUntil?.getTime() ?? now + restMs;
+  const warnsAt = createdAt + (schedule.warnAfterMs ?? Number.POSITIVE_INFINITY);
+  const isWarningDue = now >= warnsAt;
+  const at = Math.min(restUntil, expiresAt, isWarningDue ? Number.POSITIVE_INFINITY : warnsAt);
+  return { kind: 'again', at: new Date(at), isWarningDue };
 }

@@ -3,7 +3,7 @@ export class SpoolKeyError extends Error {
   override readonly name = 'SpoolKeyError';
 }
 
-/** Content that was whole when it was read turned out not to be while it was opened again. */
+/** A state beside a file is damaged, or content that was whole when it was read is so no longer. */
 export class SpoolCorruptError extends Error {
   override readonly name = 'SpoolCorruptError';
 }

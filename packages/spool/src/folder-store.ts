@@ -127,7 +127,7 @@ export class FolderBlobStore implements BlobStore {
   async delete(folder: string, name: string): Promise<boolean> {
     const path = join(this.#root, folder, name);
     if (!existsSync(path)) return false;
-    if (this.#spares !== null && !this.#disposable.has(folder) && isSmall(path)) {
+    if (this.#spares !== null && !this.#disposable.has(folder) && isSpare(path)) {
       return await this.#spares.keep(path);
     }
     try {
@@ -184,9 +184,10 @@ export class FolderBlobStore implements BlobStore {
   }
 }
 
-function isSmall(path: string): boolean {
+/** A second name, left by a crash within a move, is another file's only one: its bytes must stay. */
+function isSpare(path: string): boolean {
   const found = statSync(path, { throwIfNoEntry: false });
-  return found !== undefined && found.size <= SPARE_BYTES;
+  return found !== undefined && found.nlink === 1 && found.size <= SPARE_BYTES;
 }
 
 /** link(2) never replaces; rename(2) does. A crash between the two leaves both names, which loses nothing. */

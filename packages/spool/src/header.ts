@@ -15,6 +15,7 @@ export const clientFactsSchema = z.strictObject({
       cipher: z.string(),
       clientCertificate: z.string().nullable(),
       clientAuthorized: z.boolean(),
+      clientChain: z.array(z.string()).exactOptional(),
     })
     .nullable(),
   login: z.string().nullable(),

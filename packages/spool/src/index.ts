@@ -1,5 +1,6 @@
-/** Sealed queue files: write, sync, rename, scan, set aside. */
+/** Sealed queue files: write, sync, rename, scan, set aside; and small files in bounded folders. */
 export type { BlobMove, BlobReader, BlobStore, BlobWriter } from './blob-store.ts';
+export { BoundedFolder, emptyIfGone } from './bounded-folder.ts';
 export { SpoolCorruptError, SpoolKeyError } from './errors.ts';
 export { FolderBlobStore } from './folder-store.ts';
 export {
@@ -13,7 +14,9 @@ export {
   SPOOL_READERS,
   type SpoolReader,
 } from './header.ts';
+export { putQueueFile, writeQueueFile } from './put-queue-file.ts';
 export { generateReaderKey, type ReaderKeyPem } from './reader-keys.ts';
+export { reportHeader } from './report-header.ts';
 export { Spool } from './spool.ts';
 export {
   SPOOL_FOLDERS,
@@ -22,4 +25,5 @@ export {
   type SpoolOptions,
   type SpoolRead,
 } from './spool-types.ts';
+export { isTlsReport, tlsReportHeader } from './tls-report-header.ts';
 export type { SpoolWriter } from './writer.ts';

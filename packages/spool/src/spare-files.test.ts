@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { link, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -65,6 +65,19 @@ test('what is long, and what is in a disposable folder, is removed at once', () 
     assert.equal(await store.delete('incoming', 'long'), true);
     assert.equal(await store.delete('tmp', 'left'), true);
     assert.deepEqual(await readdir(join(root, 'tmp')), []);
+    await store.close();
+  }));
+
+test('a file that has another name still is no spare: its bytes stay under that name', () =>
+  withFolder(async (root) => {
+    const store = new FolderBlobStore({ root, folders: ['tmp', 'incoming'], disposable: ['tmp'] });
+    await writeFile(join(root, 'incoming', 'id'), 'kept');
+    await link(join(root, 'incoming', 'id'), join(root, 'incoming', 'other'));
+    assert.equal(await store.delete('incoming', 'id'), true);
+    const writer = store.create('tmp', 'next');
+    await writer.append([Buffer.from('new')]);
+    await writer.finish({ syncNow: true });
+    assert.equal(await readFile(join(root, 'incoming', 'other'), 'utf8'), 'kept');
     await store.close();
   }));
 

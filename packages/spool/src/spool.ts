@@ -149,7 +149,7 @@ export class Spool {
     );
   }
 
-  /** The delivery state beside a file; null if none was written. @throws Error if it is no JSON. */
+  /** The delivery state beside a file; null if none was written. @throws SpoolCorruptError if it is no JSON. */
   readState(folder: SpoolFolder, id: QueueId): Promise<unknown> {
     return this.#states.read(folder, id);
   }

@@ -1,5 +1,6 @@
 import { parseQueueId, type QueueId } from '@sallyport/mail';
 import type { BlobStore } from './blob-store.ts';
+import { SpoolCorruptError } from './errors.ts';
 
 const MAX_STATE_BYTES = 8 * 1024 * 1024;
 const STATE = /^(.{20})\.state$/;
@@ -17,10 +18,9 @@ export class StateFiles {
     const blob = await this.#store.get(folder, `${id}.state`);
     if (blob === null) return null;
     try {
-      if (blob.sizeBytes > MAX_STATE_BYTES) throw new Error(`state of ${id} is too long`);
-      return JSON.parse((await blob.readAt(0, blob.sizeBytes)).toString('utf8'));
-    } catch (cause) {
-      throw new Error(`state of ${id} in ${folder} cannot be read`, { cause });
+      const where = `state of ${id} in ${folder}`;
+      if (blob.sizeBytes > MAX_STATE_BYTES) throw new SpoolCorruptError(`${where} is too long`);
+      return parseJson((await blob.readAt(0, blob.sizeBytes)).toString('utf8'), where);
     } finally {
       blob.close();
     }
@@ -62,5 +62,13 @@ export class StateFiles {
     if (HALF_WRITTEN.test(name)) return true;
     const id = parseQueueId(STATE.exec(name)?.[1] ?? '');
     return id !== null && (await this.#store.changedAt(folder, id)) === null;
+  }
+}
+
+function parseJson(text: string, where: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new SpoolCorruptError(`${where} cannot be read`, { cause });
   }
 }

@@ -3,6 +3,18 @@
  * that egress, call-forward and size probes share.
  */
 export { type CallForward, type CallForwardOptions, createCallForward } from './call-forward.ts';
+export { checkDane, type DaneCheck } from './dane/check-dane.ts';
+export { type HostSource, locateTlsa, type TlsaFinding } from './dane/locate-tlsa.ts';
+export { usableRecords } from './dane/tlsa-records.ts';
+export { type FetchedMtaSts, fetchMtaSts } from './mta-sts/fetch.ts';
+export {
+  type KnownMtaSts,
+  type MtaStsFinding,
+  MtaStsLocator,
+  type MtaStsStore,
+} from './mta-sts/locate.ts';
+export { allowsMx, type MtaStsPolicy } from './mta-sts/policy.ts';
+export { readMtaStsId } from './mta-sts/record.ts';
 export {
   type HostAddresses,
   type NextHop,
@@ -12,7 +24,7 @@ export {
   resolveRoute,
 } from './route.ts';
 export { type ClientCertificate, TlsContexts } from './smtp/contexts.ts';
-export { openSession } from './smtp/open.ts';
+export { decisionFor, openSession } from './smtp/open.ts';
 export { formatReply, type ReplyRead, ReplyReader, type SmtpReply } from './smtp/reply.ts';
 export {
   DEFAULT_SMTP_TIMEOUTS,
@@ -27,13 +39,47 @@ export {
 } from './smtp/session.ts';
 export type { SmtpWire, WireAnswer } from './smtp/wire.ts';
 export { checkTlsSession, type TlsCheck, type TlsSessionFacts } from './tls-check.ts';
-export { matchesDnsName, subjectDnsNames } from './tls-name.ts';
+export { decideTls } from './tls-demand.ts';
 export {
+  type TlsDecision,
+  type TlsDemand,
+  type TlsHopFacts,
+  tlsDemandKey,
+} from './tls-demand-types.ts';
+export type { PublishedPolicy, TlsResult, TlsResultType } from './tls-result.ts';
+export {
+  asksMtaSts,
+  asksTlsa,
+  authenticates,
   isMandatory,
   type TlsAnchors,
   type TlsLevel,
+  type TlsPin,
   type TlsRule,
   type TlsVersion,
-  tlsRuleKey,
   tlsRuleOf,
+  withoutDiscovery,
 } from './tls-rule.ts';
+export { tlsRuleSchema } from './tls-rule-schema.ts';
+export {
+  MAX_REPORT_BYTES,
+  type ParsedTlsReport,
+  parseTlsReport,
+  unpackTlsReport,
+} from './tlsrpt/parse-report.ts';
+export { readReportUris } from './tlsrpt/record.ts';
+export {
+  type FailureDetail,
+  formatTlsReport,
+  type ReportedPolicy,
+  type TlsReport,
+  tlsReportFilename,
+} from './tlsrpt/report.ts';
+export {
+  formatStoredReport,
+  parseStoredReport,
+  type StoredTlsReport,
+  storedReportId,
+  storedReportName,
+} from './tlsrpt/stored-report.ts';
+export { countsOf, type TlsCount, TlsTally, tlsCountSchema } from './tlsrpt/tally.ts';

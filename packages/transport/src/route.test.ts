@@ -21,6 +21,7 @@ function request(more: Partial<RouteRequest>): RouteRequest {
     mxPort: 25,
     mxLookup: () => Promise.reject(new Error('no MX is to be asked for')),
     addressLookup: (host) => Promise.resolve({ kind: 'addresses', addresses: [`${host}!`] }),
+    mtaStsLookup: () => Promise.reject(new Error('no policy is to be asked for')),
     ...more,
   };
 }

@@ -2,7 +2,9 @@ import { isIP } from 'node:net';
 import type { FaultId } from '@sallyport/faults';
 import type { MailRoute, NonEmpty } from '@sallyport/lookup';
 import type { Domain } from '@sallyport/mail';
-import { isMandatory, type TlsRule } from './tls-rule.ts';
+import type { HostSource } from './dane/locate-tlsa.ts';
+import type { MtaStsFinding } from './mta-sts/locate.ts';
+import { asksMtaSts, isMandatory, type TlsRule } from './tls-rule.ts';
 
 /** One row of the routes table. */
 export interface RouteRow {
@@ -22,6 +24,10 @@ export interface NextHop {
   readonly tlsRule: TlsRule;
   /** What `secure` without `match` compares with. */
   readonly nexthopDomain: string;
+  /** How the name of the host is known. */
+  readonly hostSource: HostSource;
+  /** What the next-hop domain demands; left out where nobody looked. */
+  readonly mtaSts?: MtaStsFinding;
 }
 
 export type Route =
@@ -48,6 +54,8 @@ export interface RouteRequest {
   readonly mxPort: number;
   readonly mxLookup: (domain: Domain) => Promise<MailRoute>;
   readonly addressLookup: (host: string) => Promise<HostAddresses>;
+  /** Asked for hosts found by MX, where the rule lets a policy count. */
+  readonly mtaStsLookup: (domain: Domain) => Promise<MtaStsFinding>;
 }
 
 const MAX_HOPS = 20;
@@ -88,7 +96,7 @@ async function tableRoute(
     }
     const nexthopDomain = tlsRule === row.tlsRule ? host : request.domain;
     for (const address of found.addresses)
-      hops.push({ host, port, address, tlsRule, nexthopDomain });
+      hops.push({ host, port, address, tlsRule, nexthopDomain, hostSource: 'configured' });
   }
   return ordered(hops, via) ?? failure ?? noHop(request.domain);
 }
@@ -111,6 +119,8 @@ async function mxRoute(request: RouteRequest): Promise<Route> {
       return { kind: 'fault', fault: 'null-mx', reason: `${domain} has a null MX` };
     case 'mx': {
       const tlsRule = request.partnerRule ?? { level: 'may' };
+      const hostSource: HostSource = answer.secure ? 'secure-mx' : 'insecure-mx';
+      const found = asksMtaSts(tlsRule) ? { mtaSts: await request.mtaStsLookup(domain) } : {};
       const hops = answer.hosts.flatMap((host) =>
         host.addresses.map(({ address }) => ({
           host: host.name,
@@ -118,6 +128,8 @@ async function mxRoute(request: RouteRequest): Promise<Route> {
           address,
           tlsRule,
           nexthopDomain: domain,
+          hostSource,
+          ...found,
         })),
       );
       return ordered(hops, answer.implicit ? 'implicit-mx' : 'mx') ?? noHop(domain);

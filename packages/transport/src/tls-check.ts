@@ -1,95 +1,164 @@
-import { X509Certificate } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import type { FaultId } from '@sallyport/faults';
-import { matchesDnsName, subjectDnsNames } from './tls-name.ts';
-import type { TlsRule, TlsVersion } from './tls-rule.ts';
+import { checkTlsName, parseCertificate, type UntrustedCertificate } from '@sallyport/pki';
+import { checkDane } from './dane/check-dane.ts';
+import { shownNames } from './shown-names.ts';
+import type { TlsDemand, TlsIdentityCheck } from './tls-demand-types.ts';
+import type { TlsResultType } from './tls-result.ts';
+import type { TlsPin } from './tls-rule.ts';
 
 /** What one TLS handshake showed. */
 export interface TlsSessionFacts {
   /** As Node names it, for example `TLSv1.3`; null if there was none. */
   readonly protocol: string | null;
   readonly cipher: string;
-  readonly peerCertificateDer: Buffer | null;
+  /** DER, the server's own certificate first; empty if it showed none. */
+  readonly chain: readonly Buffer[];
   /** The chain leads to the anchors that the connection was given, and is valid now. */
   readonly authorized: boolean;
   readonly authorizationError: string | null;
-  /** The domain that the recipient's address, or the route, names. */
-  readonly nexthopDomain: string;
   /** The host that was connected to. */
   readonly mx: string;
+  readonly now: Date;
+}
+
+/** What one check found; a failure in the words of a TLS report (RFC 8460 section 4.3). */
+export interface IdentityFinding {
+  readonly check: TlsIdentityCheck;
+  readonly failure: { readonly result: TlsResultType; readonly reason: string } | null;
+  readonly sentence: string;
 }
 
 export type TlsCheck =
-  | { readonly kind: 'ok'; readonly sentence: string }
-  | { readonly kind: 'refuse'; readonly fault: FaultId; readonly sentence: string };
+  | {
+      readonly kind: 'ok';
+      readonly sentence: string;
+      readonly findings: readonly IdentityFinding[];
+    }
+  | {
+      readonly kind: 'refuse';
+      readonly fault: FaultId;
+      readonly sentence: string;
+      readonly findings: readonly IdentityFinding[];
+    };
 
 const RANK: Readonly<Record<string, number>> = { 'TLSv1.2': 2, 'TLSv1.3': 3 };
 
 /**
- * Checks a session against the rule, after the handshake and before MAIL FROM.
+ * Checks a session against the demand, after the handshake and before MAIL FROM. Pure and total.
  *
  * @returns `refuse` with `tls-handshake-failed` (too old) or `tls-not-trusted`.
  */
-export function checkTlsSession(rule: TlsRule, facts: TlsSessionFacts): TlsCheck {
-  switch (rule.level) {
-    case 'none':
-    case 'may':
-      return { kind: 'ok', sentence: `${describe(facts)}; the rule asks for no more` };
-    case 'encrypt':
-      return checkVersion(rule.minVersion, facts) ?? ok(facts, 'the rule asks for no identity');
-    case 'secure':
-      return checkVersion(rule.minVersion, facts) ?? checkIdentity(rule, facts);
-  }
-}
-
-function checkVersion(minVersion: TlsVersion, facts: TlsSessionFacts): TlsCheck | null {
+export function checkTlsSession(demand: TlsDemand, facts: TlsSessionFacts): TlsCheck {
+  const { checks, observed, minVersion } = demand;
   const rank = RANK[facts.protocol ?? ''] ?? 0;
-  if (rank >= (RANK[minVersion] ?? Number.POSITIVE_INFINITY)) return null;
-  return refuse(
-    'tls-handshake-failed',
-    `${facts.mx} speaks ${facts.protocol ?? 'no TLS'}, the rule demands ${minVersion} or better`,
-  );
+  if (rank < (RANK[minVersion] ?? Number.POSITIVE_INFINITY)) {
+    const sentence = `${facts.mx} speaks ${facts.protocol ?? 'no TLS'}, the rule demands ${minVersion} or better`;
+    return { kind: 'refuse', fault: 'tls-handshake-failed', sentence, findings: [] };
+  }
+  const findings = [...checks, ...observed].map((check) => findingOf(check, facts));
+  const needed = findings.slice(0, checks.length);
+  const failed = needed.find(({ failure }) => failure !== null);
+  if (failed !== undefined) {
+    const sentence = `${facts.mx}: ${failed.sentence}`;
+    return { kind: 'refuse', fault: 'tls-not-trusted', sentence, findings };
+  }
+  const met = needed.map(({ sentence }) => sentence).join('; ');
+  const session = `${facts.protocol ?? 'unknown TLS'} with ${facts.cipher}`;
+  const sentence = `${session}; ${met || 'the rule asks for no identity'}`;
+  return { kind: 'ok', sentence, findings };
 }
 
-function checkIdentity(
-  rule: Extract<TlsRule, { level: 'secure' }>,
-  facts: TlsSessionFacts,
-): TlsCheck {
-  if (facts.peerCertificateDer === null) {
-    return refuse('tls-not-trusted', `${facts.mx} showed no certificate`);
+function findingOf(check: TlsIdentityCheck, facts: TlsSessionFacts): IdentityFinding {
+  const [leaf] = facts.chain;
+  if (leaf === undefined) {
+    return failed(check, 'certificate-not-trusted', 'the server showed no certificate');
   }
+  switch (check.kind) {
+    case 'pins':
+      return checkPins(check, leaf, facts.now);
+    case 'names':
+      return checkNames(check, leaf, facts);
+    case 'dane':
+      return checkTlsa(check, facts);
+  }
+}
+
+type CheckOf<Kind extends TlsIdentityCheck['kind']> = Extract<TlsIdentityCheck, { kind: Kind }>;
+
+function checkPins(check: CheckOf<'pins'>, leaf: Buffer, now: Date): IdentityFinding {
+  const parsed = read(leaf);
+  const spki = parsed === null ? null : createHash('sha256').update(parsed.spki).digest('hex');
+  const pin = check.pins.find((one) => one.spki === spki);
+  if (pin === undefined) {
+    const shown = spki === null ? 'that cannot be read' : spki;
+    return failed(
+      check,
+      'certificate-not-trusted',
+      `it shows the public key ${shown}, which is not pinned`,
+    );
+  }
+  if (isTooEarly(pin, now)) {
+    const reason = `it shows the public key that is pinned from ${pin.from} on only`;
+    return failed(check, 'certificate-not-trusted', reason);
+  }
+  const which = {
+    current: 'pinned',
+    backup: 'pinned as backup',
+    pending: 'pinned as the next one',
+  };
+  return met(check, `public key ${pin.spki.slice(0, 16)}… is ${which[pin.state]}`);
+}
+
+function isTooEarly({ state, from }: TlsPin, now: Date): boolean {
+  return state === 'pending' && (from === undefined || now < new Date(`${from}T00:00:00Z`));
+}
+
+function checkNames(
+  check: CheckOf<'names'>,
+  leaf: Buffer,
+  facts: TlsSessionFacts,
+): IdentityFinding {
   if (!facts.authorized) {
     const why = facts.authorizationError ?? 'no path to a trusted anchor';
-    return refuse('tls-not-trusted', `the certificate of ${facts.mx} is not trusted: ${why}`);
+    const result = why.includes('HAS_EXPIRED') ? 'certificate-expired' : 'certificate-not-trusted';
+    return failed(check, result, `its certificate is not trusted: ${why}`);
   }
-  const names = dnsNamesOf(facts.peerCertificateDer);
-  // RFC 3207 section 4.1 leaves the name to local policy; ours never takes it from insecure MX
-  const wanted =
-    rule.match.length > 0 ? rule.match : [facts.nexthopDomain, `.${facts.nexthopDomain}`];
-  const found = names.find((name) => wanted.some((one) => matchesDnsName(name, one)));
-  if (found !== undefined) return ok(facts, `certificate for ${found}, trusted`);
-  const shown = names.length === 0 ? 'no name' : names.slice(0, 5).join(', ');
-  return refuse(
-    'tls-not-trusted',
-    `the certificate of ${facts.mx} is for ${shown}; the rule demands ${wanted.join(' or ')}`,
-  );
-}
-
-function dnsNamesOf(der: Buffer): string[] {
-  try {
-    return subjectDnsNames(new X509Certificate(der));
-  } catch {
-    return []; // bytes that are no certificate have no name
+  const parsed = read(leaf);
+  if (parsed === null) {
+    return failed(check, 'certificate-not-trusted', 'its certificate is malformed');
   }
+  const name = checkTlsName(parsed, '', check.names);
+  if (name.kind === 'ok')
+    return met(check, `certificate for ${shownNames([name.presented])}, trusted`);
+  const demanded = check.names.join(' or ');
+  const who = check.policy === 'sts' ? 'the MTA-STS policy' : 'the rule';
+  const reason = `its certificate is for ${shownNames(parsed.dnsNames)}; ${who} demands ${demanded}`;
+  return failed(check, 'certificate-host-mismatch', reason);
 }
 
-function ok(facts: TlsSessionFacts, what: string): TlsCheck {
-  return { kind: 'ok', sentence: `${describe(facts)}; ${what}` };
+const DANE_RESULT = {
+  'no-match': 'certificate-not-trusted',
+  'host-mismatch': 'certificate-host-mismatch',
+  expired: 'certificate-expired',
+  'not-trusted': 'certificate-not-trusted',
+} as const;
+
+function checkTlsa(check: CheckOf<'dane'>, { chain, now }: TlsSessionFacts): IdentityFinding {
+  const found = checkDane(check.records, { chain, names: check.names, now });
+  if (found.kind === 'ok') return met(check, `authenticated by TLSA ${found.record.slice(0, 24)}…`);
+  return failed(check, DANE_RESULT[found.cause], `DANE: ${found.reason}`);
 }
 
-function refuse(fault: FaultId, sentence: string): TlsCheck {
-  return { kind: 'refuse', fault, sentence };
+function met(check: TlsIdentityCheck, sentence: string): IdentityFinding {
+  return { check, failure: null, sentence };
 }
 
-function describe(facts: TlsSessionFacts): string {
-  return `${facts.protocol ?? 'unknown TLS'} with ${facts.cipher}`;
+function failed(check: TlsIdentityCheck, result: TlsResultType, reason: string): IdentityFinding {
+  return { check, failure: { result, reason }, sentence: reason };
+}
+
+function read(der: Buffer): UntrustedCertificate | null {
+  const parsed = parseCertificate(der);
+  return parsed.kind === 'certificate' ? parsed.value : null;
 }

@@ -2,11 +2,13 @@ import { enableCompileCache } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
 import { registerAudit } from './commands/register-audit.ts';
+import { registerDirectory } from './commands/register-directory.ts';
 import { registerGateway } from './commands/register-gateway.ts';
 import { registerKey } from './commands/register-key.ts';
 import { registerMessage } from './commands/register-message.ts';
 import { registerCert, registerPartner } from './commands/register-partner.ts';
 import { registerQueue } from './commands/register-queue.ts';
+import { registerTlsReport } from './commands/register-tls-report.ts';
 import { registerUser } from './commands/register-user.ts';
 
 /** Beside the installed code and written by whoever may write that: nobody else can plant code in it. */
@@ -31,7 +33,9 @@ export function buildProgram(): Command {
   registerCert(program);
   registerMessage(program);
   registerQueue(program);
+  registerTlsReport(program);
   registerAudit(program);
   registerUser(program);
+  registerDirectory(program);
   return program;
 }

@@ -1,5 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -73,4 +73,19 @@ export function hasOpenssl(): boolean {
 export async function scratch(): Promise<{ readonly folder: string; remove(): Promise<void> }> {
   const folder = await mkdtemp(join(tmpdir(), 'spc-'));
   return { folder, remove: async () => await rm(folder, { recursive: true, force: true }) };
+}
+
+/** A folder with the gateway of acme.example that `init` made in `g`, and the CA's passphrase in `passphrase`. */
+export async function initialised(): Promise<{
+  readonly folder: string;
+  readonly config: string;
+  remove(): Promise<void>;
+}> {
+  const { folder, remove } = await scratch();
+  const passphrase = join(folder, 'passphrase');
+  await writeFile(passphrase, 'a long passphrase\n', { mode: 0o600 });
+  const where = ['--domain', 'acme.example', '--dir', join(folder, 'g'), '--key-kind', 'ec-p256'];
+  const made = await sallyport(['init', ...where, '--passphrase-file', passphrase]);
+  if (made.code !== 0) throw new Error(made.stderr);
+  return { folder, config: join(folder, 'g', 'gateway.yaml'), remove };
 }

@@ -1,9 +1,10 @@
+import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { type SecureContext, TLSSocket } from 'node:tls';
 import { DerError, elementLength } from '@sallyport/der';
 import type { Logger } from '@sallyport/log';
-import type { PublishedEntries } from './entries.ts';
-import type { ClientLimiter } from './limiter.ts';
+import { namesOf } from './filter.ts';
+import { type ClientLimiter, clientOf } from './limiter.ts';
 import type { DirectoryLimits } from './options.ts';
 import {
   formatDisconnection,
@@ -17,15 +18,18 @@ import {
   type ResultCode,
   responseTagOf,
 } from './protocol.ts';
+import type { Published } from './published.ts';
 import { searchEntries } from './search.ts';
 
 /** No request of a certificate search comes near it. */
 const MAX_MESSAGE_BYTES = 16 * 1024;
 const MAX_OPERATIONS = 1_000;
 const LDAP_MESSAGE = 0x30;
+/** For the client to take what we still have for it. */
+const LINGER_MS = 2_000;
 
 export interface ConnectionPorts {
-  readonly entries: PublishedEntries;
+  readonly published: Published;
   readonly baseDns: readonly string[];
   readonly limits: DirectoryLimits;
   readonly limiter: ClientLimiter;
@@ -48,7 +52,7 @@ export class LdapConnection {
     this.#ports = ports;
     this.#socket = socket;
     this.#isEncrypted = isEncrypted;
-    this.#client = socket.remoteAddress ?? 'unknown';
+    this.#client = clientOf(socket.remoteAddress ?? 'unknown');
     const whole = setTimeout(
       () => this.#end('session too long'),
       ports.limits.sessionSeconds * 1_000,
@@ -62,6 +66,7 @@ export class LdapConnection {
     socket.setTimeout(this.#ports.limits.idleSeconds * 1_000, () => this.#end('idle'));
     socket.on('error', () => socket.destroy());
     socket.on('data', (chunk: Buffer) => {
+      if (socket.writableEnded) return; // we said goodbye
       this.#pending = Buffer.concat([this.#pending, chunk]);
       if (this.#pending.length > MAX_MESSAGE_BYTES) socket.pause();
       void this.#drain();
@@ -75,7 +80,8 @@ export class LdapConnection {
     try {
       for (let bytes = this.#cut(); bytes !== null; bytes = this.#cut()) {
         await this.#answer(parseRequest(bytes));
-        if (this.#socket.destroyed) return;
+        await this.#drained();
+        if (this.#socket.destroyed || this.#socket.writableEnded) return;
       }
       this.#socket.resume();
     } catch (error) {
@@ -87,6 +93,17 @@ export class LdapConnection {
     } finally {
       this.#isBusy = false;
     }
+  }
+
+  /** A client that asks and does not read gets no further answer: they would pile up here. */
+  async #drained(): Promise<void> {
+    const socket = this.#socket;
+    if (!socket.writableNeedDrain || socket.destroyed) return;
+    const ended = new AbortController();
+    const end = (): void => ended.abort();
+    socket.once('close', end);
+    await once(socket, 'drain', { signal: ended.signal }).catch(() => undefined);
+    socket.off('close', end);
   }
 
   #cut(): Buffer | null {
@@ -107,8 +124,7 @@ export class LdapConnection {
       return;
     }
     if (operation.kind === 'unbind') {
-      this.#socket.end();
-      this.#socket.destroySoon();
+      endSoon(this.#socket);
       return;
     }
     const tag = responseTagOf(operation);
@@ -140,10 +156,11 @@ export class LdapConnection {
   }
 
   async #search(id: number, request: Extract<Operation, { kind: 'search' }>): Promise<ResultCode> {
-    const { limiter, entries, baseDns, secureContext } = this.#ports;
-    if (!limiter.maySearch(this.#client)) return RESULT.busy;
-    const answer = searchEntries(request, {
-      index: await entries.current(),
+    const { limiter, published, baseDns, secureContext } = this.#ports;
+    const names = namesOf(request.filter)?.length ?? 0;
+    if (!limiter.maySearch(this.#client, Math.max(names, 1))) return RESULT.busy;
+    const answer = await searchEntries(request, {
+      find: (name) => published.find(name),
       baseDns,
       offersStartTls: secureContext !== null && !this.#isEncrypted,
     });
@@ -170,13 +187,21 @@ export class LdapConnection {
   }
 
   #disconnect(code: ResultCode, diagnostic: string): void {
-    this.#socket.end(formatDisconnection(code, diagnostic));
-    this.#socket.destroySoon();
+    endSoon(this.#socket, formatDisconnection(code, diagnostic));
   }
 
   #end(reason: string): void {
     this.#disconnect(RESULT.unavailable, reason);
   }
+}
+
+/** Says the last word and closes, also to a client that does not read it. */
+export function endSoon(socket: Socket, lastWord?: Buffer): void {
+  if (socket.destroyed) return;
+  if (!socket.writableEnded && lastWord !== undefined) socket.write(lastWord);
+  socket.destroySoon();
+  const timer = setTimeout(() => socket.destroy(), LINGER_MS);
+  socket.once('close', () => clearTimeout(timer));
 }
 
 const DIAGNOSTIC: Readonly<Partial<Record<ResultCode, string>>> = {

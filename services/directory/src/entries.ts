@@ -1,10 +1,7 @@
-import { readFile, stat } from 'node:fs/promises';
-import type { Logger } from '@sallyport/log';
-import type { Clock } from '@sallyport/mail';
+import { parseDomain } from '@sallyport/mail';
+import { parseCertificate } from '@sallyport/pki';
+import { foldAddress, type SearchAttribute, searchKeysOf } from '@sallyport/published';
 import { entriesFileSchema } from './options.ts';
-
-const CHECK_EVERY_MS = 500;
-const MAX_FILE_BYTES = 256 * 1024 * 1024;
 
 /** One published name. */
 export interface Entry {
@@ -14,65 +11,47 @@ export interface Entry {
   readonly userSMIMECertificate: readonly Buffer[];
 }
 
-/** Entries by address, in lower case: `mail` is matched without regard to case (RFC 4524 section 2.16). */
-export type EntryIndex = ReadonlyMap<string, readonly Entry[]>;
-
-/** Parses the entries file. @throws if it is not what the schema says. */
-function parseEntries(text: string): EntryIndex {
-  const { entries } = entriesFileSchema.parse(JSON.parse(text));
-  const decode = (values: readonly string[]): Buffer[] =>
-    values.map((value) => Buffer.from(value, 'base64'));
-  const index = new Map<string, Entry[]>();
-  for (const raw of entries) {
-    const entry: Entry = {
-      cn: raw.cn,
-      mail: raw.mail,
-      userCertificate: decode(raw.userCertificate),
-      userSMIMECertificate: decode(raw.userSMIMECertificate),
-    };
-    for (const mail of new Set(raw.mail.map((name) => name.toLowerCase()))) {
-      index.set(mail, [...(index.get(mail) ?? []), entry]);
-    }
-  }
-  return index;
+/** The domain authorities' entries, by folded name and by search key. */
+export interface AuthorityEntries {
+  readonly byName: ReadonlyMap<string, readonly Entry[]>;
+  readonly byKey: ReadonlyMap<string, readonly Buffer[]>;
 }
 
-/** The published entries; the file is looked at again, at most twice a second, when somebody asks. */
-export class PublishedEntries {
-  readonly #file: string;
-  readonly #clock: Clock;
-  readonly #logger: Logger;
-  #index: EntryIndex = new Map();
-  #stamp = '';
-  #checkedAt = Number.NEGATIVE_INFINITY;
+/** The form in which names are compared: an address or a whole domain. Null if it is neither. */
+export function foldName(text: string): string | null {
+  return text.includes('@') ? foldAddress(text) : parseDomain(text);
+}
 
-  constructor(options: { readonly file: string; readonly clock: Clock; readonly logger: Logger }) {
-    this.#file = options.file;
-    this.#clock = options.clock;
-    this.#logger = options.logger;
-  }
+export function keyName(attribute: SearchAttribute, value: string): string {
+  return `${attribute} ${value}`;
+}
 
-  /** Reads the file for the first time. @throws if it cannot be read or is malformed. */
-  async load(): Promise<void> {
-    const { mtimeMs, size, ino } = await stat(this.#file);
-    if (size > MAX_FILE_BYTES) throw new RangeError('entries file is too big');
-    const index = parseEntries(await readFile(this.#file, 'utf8'));
-    this.#index = index;
-    this.#stamp = `${mtimeMs} ${size} ${ino}`;
-    this.#logger.info('entries.read', { addresses: index.size });
-  }
+function add<T>(map: Map<string, T[]>, key: string, value: T): void {
+  const known = map.get(key);
+  if (known === undefined) map.set(key, [value]);
+  else known.push(value);
+}
 
-  /** What is published now. A file that became unreadable leaves what was published before. */
-  async current(): Promise<EntryIndex> {
-    const now = this.#clock.now().getTime();
-    if (now - this.#checkedAt < CHECK_EVERY_MS) return this.#index;
-    this.#checkedAt = now;
-    try {
-      const { mtimeMs, size, ino } = await stat(this.#file);
-      if (`${mtimeMs} ${size} ${ino}` !== this.#stamp) await this.load();
-    } catch (cause) {
-      this.#logger.error('entries.unreadable', { file: this.#file, cause });
+/** Parses the entries file. @throws if it is not what the schema says. */
+export function parseEntries(bytes: Buffer): AuthorityEntries {
+  const { entries } = entriesFileSchema.parse(JSON.parse(bytes.toString('utf8')));
+  const decode = (values: readonly string[]): Buffer[] =>
+    values.map((value) => Buffer.from(value, 'base64'));
+  const byName = new Map<string, Entry[]>();
+  const byKey = new Map<string, Buffer[]>();
+  for (const raw of entries) {
+    const userCertificate = decode(raw.userCertificate);
+    const userSMIMECertificate = decode(raw.userSMIMECertificate);
+    const entry: Entry = { cn: raw.cn, mail: raw.mail, userCertificate, userSMIMECertificate };
+    const names = new Set(raw.mail.map((name) => foldName(name) ?? name.toLowerCase()));
+    for (const name of names) add(byName, name, entry);
+    for (const der of userCertificate) {
+      const parsed = parseCertificate(der);
+      if (parsed.kind === 'malformed') continue;
+      for (const [attribute, values] of Object.entries(searchKeysOf(parsed.value))) {
+        for (const value of values) add(byKey, `${attribute} ${value}`, der);
+      }
     }
-    return this.#index;
   }
+  return { byName, byKey };
 }

@@ -1,4 +1,5 @@
 import { DerError, DerReader, type Tlv } from '@sallyport/der';
+import { foldName } from './entries.ts';
 
 const MAX_DEPTH = 8;
 const MAX_BRANCHES = 32;
@@ -58,13 +59,13 @@ export function attributeName(description: string): string {
 }
 
 /**
- * The addresses that an entry must have one of for the filter to be true, or null if the filter
+ * The names, folded, that an entry must have one of for the filter to be true, or null if the filter
  * does not pin them: then it could enumerate, and is answered with nothing (CD-8).
  */
 export function namesOf(filter: Filter): readonly string[] | null {
   switch (filter.kind) {
     case 'equals':
-      return filter.attribute === 'mail' ? [filter.value.toLowerCase()] : null;
+      return filter.attribute === 'mail' ? [foldName(filter.value) ?? []].flat() : null;
     case 'and':
       return filter.parts.map(namesOf).find((names) => names !== null) ?? null;
     case 'or': {

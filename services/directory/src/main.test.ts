@@ -1,137 +1,38 @@
 import assert from 'node:assert/strict';
-import { type ChildProcess, fork, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm, utimes, writeFile } from 'node:fs/promises';
-import { connect, createServer, type Socket } from 'node:net';
-import { tmpdir } from 'node:os';
+import { rm, utimes, writeFile } from 'node:fs/promises';
+import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { DerReader, der, elementLength } from '@sallyport/der';
+import { der } from '@sallyport/der';
+import {
+  app,
+  BASE,
+  bind,
+  codes,
+  entriesOf,
+  equals,
+  extended,
+  message,
+  parseResponse,
+  type Running,
+  search,
+  start,
+  talk,
+  text,
+} from './testing.ts';
 
-const BASE = 'dc=bravo,dc=example';
 const noLdapsearch = existsSync('/usr/bin/ldapsearch')
   ? false
   : 'package ldap-utils is not installed';
 
-const text = (value: string): Buffer => der.octetString(Buffer.from(value));
-const app = (tag: number, ...parts: Buffer[]): Buffer =>
-  der.tagged({ tagClass: 'application', tag, constructed: true }, ...parts);
-const message = (id: number, operation: Buffer, ...rest: Buffer[]): Buffer =>
-  der.sequence(der.integer(id), operation, ...rest);
-const equals = (attribute: string, value: string): Buffer =>
-  der.implicit(3, der.sequence(text(attribute), text(value)));
-const search = (filter: Buffer, baseDn = BASE): Buffer =>
-  app(
-    3,
-    text(baseDn),
-    der.enumerated(2),
-    der.enumerated(0),
-    der.integer(0),
-    der.integer(0),
-    der.boolean(false),
-    filter,
-    der.sequence(),
-  );
-const bind = (name: string, password: string, version = 3): Buffer =>
-  app(0, der.integer(version), text(name), der.implicit(0, text(password)));
-const extended = (oid: string): Buffer => app(23, der.implicit(0, text(oid)));
-
-interface Response {
-  readonly id: number;
-  readonly tag: number;
-  /** Null for an entry. */
-  readonly code: number | null;
-  readonly bytes: Buffer;
-}
-
-/** Everything that is answered until we or the directory end the connection. */
-async function talk(port: number, sent: Buffer, expected: number): Promise<Response[]> {
-  const socket = connect({ host: '127.0.0.1', port });
-  const responses: Response[] = [];
-  let pending: Buffer = Buffer.alloc(0);
-  socket.on('error', () => undefined);
-  socket.on('data', (chunk: Buffer) => {
-    pending = Buffer.concat([pending, chunk]);
-    for (;;) {
-      const length = pending.length < 2 ? null : elementLength(pending);
-      if (length === null || pending.length < length) return;
-      responses.push(parseResponse(pending.subarray(0, length)));
-      pending = pending.subarray(length);
-      if (responses.length >= expected) socket.destroy();
-    }
-  });
-  socket.write(sent);
-  await once(socket, 'close');
-  return responses;
-}
-
-function parseResponse(bytes: Buffer): Response {
-  const reader = new DerReader(bytes).sequence();
-  const id = reader.smallInteger();
-  const operation = reader.next();
-  const code = operation.tag === 4 ? null : reader.inside(operation).enumerated();
-  return { id, tag: operation.tag, code, bytes };
-}
-
-const codes = (responses: readonly Response[]) => responses.map(({ tag, code }) => [tag, code]);
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  assert.ok(typeof address === 'object' && address !== null);
-  server.close();
-  await once(server, 'close');
-  return address.port;
-}
-
-const entriesOf = (...mails: string[]): string =>
-  JSON.stringify({
-    entries: mails.map((mail) => ({
-      cn: mail,
-      mail: [mail],
-      userCertificate: [Buffer.from(`certificate of ${mail}`).toString('base64')],
-    })),
-  });
-
-interface Running {
-  readonly folder: string;
-  readonly port: number;
-  readonly child: ChildProcess;
-  stop(): Promise<void>;
-}
-
-async function start(limits: Record<string, number> = {}): Promise<Running> {
-  const folder = await mkdtemp(join(tmpdir(), 'sallyport-directory-'));
-  const port = await freePort();
-  const options = {
-    listen: [{ host: '127.0.0.1', port, tls: false }],
-    entriesFile: join(folder, 'entries.json'),
-    baseDn: [BASE],
-    limits,
-  };
-  await writeFile(options.entriesFile, entriesOf('bob@bravo.example', 'carol@bravo.example'));
-  await writeFile(join(folder, 'options.json'), JSON.stringify(options));
-  const child = fork(new URL('./main.ts', import.meta.url), [join(folder, 'options.json')], {
-    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-  });
-  const [said] = (await once(child, 'message')) as [unknown];
-  assert.equal(said, 'ready');
-  const stop = async (): Promise<void> => {
-    const ended = once(child, 'exit');
-    child.kill('SIGTERM');
-    assert.deepEqual(await ended, [0, null]);
-    await rm(folder, { recursive: true, force: true });
-  };
-  return { folder, port, child, stop };
-}
-
 describe('the directory', () => {
   let running: Running;
   before(async () => {
-    running = await start({ searchesPerMinute: 10_000 });
+    running = await start({ limits: { searchesPerMinute: 10_000 } });
   });
   after(() => running.stop());
 
@@ -307,7 +208,7 @@ async function openConnection(port: number): Promise<Socket> {
 }
 
 test('searches and connections of one client are bounded', async () => {
-  const running = await start({ searchesPerMinute: 3, connectionsPerClient: 1 });
+  const running = await start({ limits: { searchesPerMinute: 3, connectionsPerClient: 1 } });
   const find = search(equals('mail', 'bob@bravo.example'));
   const sent = Buffer.concat([1, 2, 3, 4].map((id) => message(id, find)));
   const responses = await talk(running.port, sent, 7);

@@ -1,14 +1,16 @@
 /**
- * directory: publishes our certificates by LDAP, to whoever names an address exactly.
+ * directory: publishes our certificates by LDAP and HTTP, to whoever names an address exactly.
  *
  * Synopsis  main.ts OPTIONS.json   (options.ts says what it holds)
- * Reads     the file of published certificates, again when it changes; its TLS key.
+ * Reads     published certificates, statements and the CRL, again when they change; its TLS key.
  * Writes    nothing.
  * Trusts    nobody: anonymous, read-only, no enumeration, bounded per client.
- * Exposure  LDAP and LDAPS to the world; own parser of 16 KiB messages on package der.
+ * Exposure  LDAP, LDAPS, HTTP and HTTPS to the world; own parser of 16 KiB messages on package der.
  * Ends      on SIGTERM, or when the process that started it goes; SIGINT is for that one.
- * Standards RFC 4511, RFC 4512 section 5.1, RFC 4513 section 5.1, RFC 4523, RFC 2798 section 2.8.
- * Limits    no paging, no matching rules beyond equality, no LDAP URL of other servers.
+ * Standards RFC 4511, RFC 4512 section 5.1, RFC 4513 section 5.1, RFC 4523, RFC 2798 section 2.8,
+ *           RFC 4387, RFC 2585.
+ * Limits    no paging, no matching rules beyond equality, no LDAP URL of other servers; users'
+ *           certificates are not found by their issuer (iHash), which would list them.
  */
 import { readFile } from 'node:fs/promises';
 import { createLogger } from '@sallyport/log';

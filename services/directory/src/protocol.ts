@@ -90,6 +90,8 @@ export function responseTagOf(operation: Operation): number | null {
 export function parseRequest(bytes: Buffer): LdapRequest {
   const message = new DerReader(bytes).sequence();
   const id = message.smallInteger();
+  // RFC 4511 section 4.1.1.1: zero is for what the server says unasked.
+  if (id === 0) throw new DerError('message ID 0');
   const operation = parseOperation(message.next(), message);
   const controls = message.optional('context', 0);
   const hasCriticalControl =

@@ -1,4 +1,4 @@
-import type { Entry, EntryIndex } from './entries.ts';
+import { type Entry, foldName } from './entries.ts';
 import { attributeName, type Judged, matches, namesOf } from './filter.ts';
 import {
   type AttributeValues,
@@ -21,8 +21,9 @@ export interface SearchAnswer {
   readonly code: ResultCode;
 }
 
-interface Published {
-  readonly index: EntryIndex;
+interface Directory {
+  /** The entries that answer to a name. */
+  readonly find: (name: string) => Promise<readonly Entry[]>;
   readonly baseDns: readonly string[];
   readonly offersStartTls: boolean;
 }
@@ -31,19 +32,24 @@ interface Published {
  * Answers a search. Only who names an address exactly learns anything of it; presence, substring
  * and every other way to list what is here finds nothing, with the result code of an empty find.
  */
-export function searchEntries(request: SearchRequest, published: Published): SearchAnswer {
+export async function searchEntries(
+  request: SearchRequest,
+  directory: Directory,
+): Promise<SearchAnswer> {
   const base = normalDn(request.baseDn);
-  if (base === '' && request.scope === 'base') return rootDse(request, published);
+  if (base === '' && request.scope === 'base') return rootDse(request, directory);
   const context =
-    base === '' ? published.baseDns[0] : published.baseDns.find((name) => normalDn(name) === base);
+    base === '' ? directory.baseDns[0] : directory.baseDns.find((name) => normalDn(name) === base);
   if (context === undefined) return { entries: [], code: RESULT.noSuchObject };
   const names = request.scope === 'base' ? null : namesOf(request.filter);
   if (names === null) return { entries: [], code: RESULT.success };
-  const found = names.flatMap((name) =>
-    (published.index.get(name) ?? [])
-      .filter((entry) => matches(request.filter, judged(entry)) === true)
-      .map((entry) => toFound(entry, { name, context, request })),
-  );
+  const found: FoundEntry[] = [];
+  for (const name of names) {
+    for (const entry of await directory.find(name)) {
+      if (matches(request.filter, judged(entry)) !== true) continue;
+      found.push(toFound(entry, { name, context, request }));
+    }
+  }
   const limit = Math.min(request.sizeLimit === 0 ? MAX_ENTRIES : request.sizeLimit, MAX_ENTRIES);
   return {
     entries: found.slice(0, limit),
@@ -52,12 +58,12 @@ export function searchEntries(request: SearchRequest, published: Published): Sea
 }
 
 /** RFC 4512 section 5.1. */
-function rootDse(request: SearchRequest, published: Published): SearchAnswer {
+function rootDse(request: SearchRequest, directory: Directory): SearchAnswer {
   const all: AttributeValues[] = [
     { type: 'objectClass', values: [Buffer.from('top')] },
-    { type: 'namingContexts', values: published.baseDns.map((name) => Buffer.from(name)) },
+    { type: 'namingContexts', values: directory.baseDns.map((name) => Buffer.from(name)) },
     { type: 'supportedLDAPVersion', values: [Buffer.from('3')] },
-    ...(published.offersStartTls
+    ...(directory.offersStartTls
       ? [{ type: 'supportedExtension', values: [Buffer.from(OID_START_TLS)] }]
       : []),
   ];
@@ -84,18 +90,22 @@ function judged(entry: Entry): Judged {
     has: (name) => Object.hasOwn(held, name) && held[name] === true,
     equals: (name, value) => {
       const wanted = value.toLowerCase();
-      if (name === 'mail') return entry.mail.some((mail) => mail.toLowerCase() === wanted);
+      if (name === 'mail') return isNamed(entry, foldName(value));
       if (name === 'cn') return entry.cn.toLowerCase() === wanted;
       return name === 'objectclass' ? OBJECT_CLASSES.includes(wanted) : null;
     },
   };
 }
 
+function isNamed(entry: Entry, name: string | null): boolean {
+  return name !== null && entry.mail.some((mail) => foldName(mail) === name);
+}
+
 function toFound(
   entry: Entry,
   at: { readonly name: string; readonly context: string; readonly request: SearchRequest },
 ): FoundEntry {
-  const mail = entry.mail.find((name) => name.toLowerCase() === at.name) ?? at.name;
+  const mail = entry.mail.find((name) => foldName(name) === at.name) ?? at.name;
   const all: AttributeValues[] = [
     { type: 'cn', values: [Buffer.from(entry.cn)] },
     // only the name that was asked for: its other names are not the asker's to learn

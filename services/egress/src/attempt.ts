@@ -1,11 +1,19 @@
-import type { FaultId } from '@sallyport/faults';
+import { FAULTS, type FaultId } from '@sallyport/faults';
 import type { Content, Domain } from '@sallyport/mail';
 import type { QueueFileHeader } from '@sallyport/spool';
-import type { NextHop, SessionFault, SessionTls, SmtpTimeouts } from '@sallyport/transport';
+import type {
+  NextHop,
+  SessionFault,
+  SessionTls,
+  SmtpTimeouts,
+  TlsResult,
+} from '@sallyport/transport';
+import type { AddressHealth } from './address-health.ts';
 import { checkNeeds } from './commands.ts';
 import type { ContentFacts } from './inspect.ts';
 import type { Loan, SessionPool } from './pool.ts';
-import type { LocatedRoute } from './ports.ts';
+import type { LocatedRoute, RouteLocator } from './ports.ts';
+import { type TlsWish, targetFor, tlsWishOf } from './require-tls.ts';
 import {
   type TransactionRecipient,
   type TransactionRequest,
@@ -39,10 +47,16 @@ export interface AttemptResult {
   readonly mx: string | null;
   readonly tls: SessionTls | null;
   readonly tlsSentence: string;
+  /** A session was open: what went wrong, if anything, is of this message and not of the way. */
+  readonly wasReached: boolean;
+  /** Of the first recipient: how every host that was tried fared; empty for the others. */
+  readonly tlsResults: readonly TlsResult[];
 }
 
 interface AttemptPorts {
+  readonly routes: Pick<RouteLocator, 'withTlsa'>;
   readonly pool: SessionPool;
+  readonly addresses: AddressHealth;
   readonly timeouts: SmtpTimeouts;
 }
 
@@ -59,10 +73,12 @@ export async function attempt(
       mx: null,
       tls: null,
       tlsSentence: 'no connection',
+      wasReached: false,
+      tlsResults: [],
     }));
   }
   const walk = new HostWalk(request, ports);
-  for (const hop of route.hops) {
+  for (const hop of ports.addresses.ordered(route.hops)) {
     if (walk.isDone) break;
     await walk.tryHost(hop);
   }
@@ -79,11 +95,15 @@ class HostWalk {
   readonly #request: AttemptRequest;
   readonly #ports: AttemptPorts;
   readonly #results: (AttemptResult | null)[];
+  readonly #wish: TlsWish;
   readonly #troubles: HostTrouble[] = [];
+  readonly #tlsResults: TlsResult[] = [];
+  #wasReached = false;
 
   constructor(request: AttemptRequest, ports: AttemptPorts) {
     this.#request = request;
     this.#ports = ports;
+    this.#wish = tlsWishOf(request.header, request.located);
     this.#results = request.recipients.map(() => null);
   }
 
@@ -93,13 +113,19 @@ class HostWalk {
 
   async tryHost(hop: NextHop): Promise<void> {
     let fresh = false;
+    const target = await targetFor(hop, this.#wish, this.#ports.routes);
     // Each round settles a recipient or ends the host, so the rounds are bounded.
     for (let round = 0; round <= this.#results.length && !this.isDone; round += 1) {
-      const loan = await this.#ports.pool.acquire(targetOf(hop, this.#request.header), { fresh });
+      const loan = await this.#ports.pool.acquire(target, { fresh });
       if (loan.kind === 'fault') {
+        this.#tlsResults.push(...loan.tlsResults);
+        if (loan.fault === 'next-hop-unreachable') this.#ports.addresses.failed(hop);
         this.#troubles.push(troubleOf(loan, hop.host));
         return;
       }
+      this.#wasReached = true;
+      this.#ports.addresses.reached(hop);
+      if (!loan.isReused) this.#tlsResults.push(...loan.session.tlsResults);
       const progress = await this.#transaction(loan);
       if (progress === 'next-host') return;
       fresh = progress === 'stale';
@@ -117,6 +143,12 @@ class HostWalk {
       isProtected: extra['treatment'] === 'protect' || extra['treatment'] === 'sign-only',
       maySendEightBit: extra['sendEightBit'] === true,
     });
+    if (lacks?.fault === 'requiretls-not-offered') {
+      // RFC 8689 section 4.2.1: another host of the domain may offer it
+      this.#troubles.push(lacks);
+      loan.release({ isReusable: true });
+      return 'next-host';
+    }
     if (lacks !== null) {
       for (const index of indexes) this.#settle(index, lacks, loan);
       loan.release({ isReusable: true });
@@ -153,7 +185,7 @@ class HostWalk {
       facts,
       dsn: header.dsn,
       usesSmtpUtf8: header.smtpUtf8,
-      requireTls: header.requireTls,
+      tlsWish: this.#wish,
     };
   }
 
@@ -163,28 +195,31 @@ class HostWalk {
       mx: session.target.host,
       tls: session.tls,
       tlsSentence: session.tlsSentence,
+      wasReached: true,
+      tlsResults: [],
     };
   }
 
   results(): readonly AttemptResult[] {
-    const outcome = outcomeOfTroubles(this.#troubles);
-    return this.#results.map(
-      (result) =>
-        result ?? {
-          outcome,
-          mx: outcome.reply?.mx ?? null,
-          tls: null,
-          tlsSentence: 'no usable connection',
-        },
-    );
+    const outcome = outcomeOfTroubles(this.#troubles, this.#wish);
+    const nowhere: AttemptResult = {
+      outcome,
+      mx: outcome.reply?.mx ?? null,
+      tls: null,
+      tlsSentence: 'no usable connection',
+      wasReached: this.#wasReached,
+      tlsResults: [],
+    };
+    return this.#results.map((result, at) => ({
+      ...(result ?? nowhere),
+      tlsResults: at === 0 ? this.#tlsResults : [],
+    }));
   }
 }
 
-function targetOf(hop: NextHop, header: QueueFileHeader): NextHop {
-  // RFC 8689 section 4.2.1: the next hop must be authenticated, whatever the policy says
-  if (!header.requireTls || hop.tlsRule.level === 'secure') return hop;
-  const minVersion = hop.tlsRule.level === 'encrypt' ? hop.tlsRule.minVersion : 'TLSv1.2';
-  return { ...hop, tlsRule: { level: 'secure', match: [], minVersion, anchors: 'system' } };
+/** RFC 3463 section 3.8: faults of security, which tell more than that a host was away. */
+function isOfTls(fault: FaultId): boolean {
+  return FAULTS[fault].detail.startsWith('7.');
 }
 
 function isRecipientLimit(outcome: Outcome): boolean {
@@ -202,11 +237,16 @@ function troubleOf(fault: SessionFault, host: string): HostTrouble {
 }
 
 /** What the trouble of all hosts together means. */
-function outcomeOfTroubles(troubles: readonly HostTrouble[]): OutcomeFault {
-  const tls = troubles.find(({ fault }) => fault.startsWith('tls-'));
+function outcomeOfTroubles(troubles: readonly HostTrouble[], wish: TlsWish): OutcomeFault {
+  const tls = troubles.find(({ fault }) => isOfTls(fault));
   const told = tls ?? troubles.at(-1);
   if (told === undefined) {
     return { kind: 'deferred', fault: 'internal', sentence: 'no host was tried', reply: null };
+  }
+  // RFC 8689 section 4.2.1: what no host can give is told at once, in the words of its own codes
+  if (wish === 'demanded' && troubles.every(({ fault }) => isOfTls(fault))) {
+    const lacks = troubles.find(({ fault }) => fault === 'requiretls-not-offered');
+    return { ...(lacks ?? { ...told, fault: 'requiretls-not-met' }), kind: 'failed' };
   }
   // RFC 7504 section 4: only where every host says that it never takes mail is that the end
   const isFinal = troubles.every(({ reply }) => reply?.code === 521);

@@ -8,7 +8,7 @@ const UTF8_PARAMETER_VALUE = /^[^\s=\p{Cc}]{1,500}$/u;
 
 /** MAIL with the parameters that the server offers and the message needs. */
 export function mailCommand(
-  session: Pick<SmtpSession, 'extensions'>,
+  session: Pick<SmtpSession, 'extensions' | 'tls'>,
   request: TransactionRequest,
 ): string {
   const { extensions } = session;
@@ -17,7 +17,8 @@ export function mailCommand(
   if (extensions.has('SIZE')) parameters.push(`SIZE=${facts.sizeBytes}`); // RFC 1870 section 5
   if (facts.isEightBit && extensions.has('8BITMIME')) parameters.push('BODY=8BITMIME');
   if (usesUtf8(request) && extensions.has('SMTPUTF8')) parameters.push('SMTPUTF8');
-  if (request.requireTls && extensions.has('REQUIRETLS')) parameters.push('REQUIRETLS');
+  const wantsTls = request.tlsWish === 'demanded' || request.tlsWish === 'asked';
+  if (wantsTls && isOfferedInTls(session)) parameters.push('REQUIRETLS');
   if (extensions.has('DSN')) {
     // RFC 3461 section 5.2.1: passed on as they came
     if (dsn.ret === 'FULL' || dsn.ret === 'HDRS') parameters.push(`RET=${dsn.ret}`);
@@ -45,6 +46,11 @@ export function rcptCommand(
   return `${[`RCPT TO:<${recipient.path}>`, ...parameters].join(' ')}\r\n`;
 }
 
+/** RFC 8689 section 2: it counts only where it is offered inside TLS. */
+function isOfferedInTls({ extensions, tls }: Pick<SmtpSession, 'extensions' | 'tls'>): boolean {
+  return tls !== null && extensions.has('REQUIRETLS');
+}
+
 function usesUtf8(request: TransactionRequest): boolean {
   return request.usesSmtpUtf8 || needsUtf8(request);
 }
@@ -61,7 +67,7 @@ function needsUtf8(request: TransactionRequest): boolean {
  * each of these is the end for its recipients.
  */
 export function checkNeeds(
-  session: Pick<SmtpSession, 'extensions' | 'target'>,
+  session: Pick<SmtpSession, 'extensions' | 'target' | 'tls'>,
   request: TransactionRequest,
   message: { readonly isProtected: boolean; readonly maySendEightBit: boolean },
 ): OutcomeFault | null {
@@ -88,9 +94,8 @@ export function checkNeeds(
     return fail('eight-bit-not-offered', `${target.host} takes 7-bit mail only (no 8BITMIME)`);
   }
   // RFC 8689 section 4.2.1
-  if (request.requireTls && !extensions.has('REQUIRETLS')) {
-    const sentence = `${target.host} does not offer REQUIRETLS, which the message demands`;
-    return { kind: 'deferred', fault: 'tls-not-offered', sentence, reply: null };
+  if (request.tlsWish === 'demanded' && !isOfferedInTls(session)) {
+    return fail('requiretls-not-offered', `${target.host} does not offer REQUIRETLS`);
   }
   return null;
 }

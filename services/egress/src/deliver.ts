@@ -10,25 +10,34 @@ import {
   type QueueId,
 } from '@sallyport/mail';
 import type { JobOutcome, RetrySchedule } from '@sallyport/queue';
-import type { QueueFileHeader } from '@sallyport/spool';
+import { isTlsReport, type QueueFileHeader, SpoolCorruptError } from '@sallyport/spool';
 import type { SmtpTimeouts } from '@sallyport/transport';
+import type { AddressHealth } from './address-health.ts';
 import { attempt } from './attempt.ts';
 import { type DeliveryState, isComplete, parseState, waitingOf } from './delivery-state.ts';
+import { type Destinations, reportWay } from './destinations.ts';
 import { type FlushPorts, flush } from './flush.ts';
 import { type ContentFacts, inspectContent } from './inspect.ts';
 import type { SessionPool } from './pool.ts';
 import { type LocatedRoute, RecorderUnavailable, type RouteLocator } from './ports.ts';
+import { tlsWishOf } from './require-tls.ts';
 import { settle, type Tried } from './settle.ts';
+import type { TlsReports } from './tls-reports/tls-reports.ts';
+import { wayOfReport } from './tls-reports/way.ts';
 import type { TransactionRecipient } from './transaction.ts';
 import type { OutcomeFault } from './transaction-types.ts';
 
 export interface DeliverPorts extends FlushPorts {
   readonly routes: RouteLocator;
   readonly pool: SessionPool;
+  readonly addresses: AddressHealth;
+  readonly destinations: Destinations;
   readonly timeouts: SmtpTimeouts;
   readonly schedule: RetrySchedule;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Left out: nobody counts. */
+  readonly tlsReports?: Pick<TlsReports, 'count'>;
   /** The destinations that an operator stopped. */
   readonly pausedDestinations: () => Promise<ReadonlySet<string>>;
 }
@@ -52,16 +61,11 @@ async function deliverRecorded(id: QueueId, ports: DeliverPorts): Promise<JobOut
   await ports.recorder.ping();
   const read = await ports.files.read(id);
   if (read.kind === 'gone') return { kind: 'done' };
-  if (read.kind === 'corrupt') {
-    await ports.recorder.record(
-      { kind: 'corrupt-found', queueId: id, folder: 'outgoing', reason: read.reason },
-      { durable: true },
-    );
-    await ports.files.quarantine(id, read.reason);
-    return { kind: 'done' };
-  }
+  if (read.kind === 'corrupt') return setAside(id, read.reason, ports);
   const message = { header: read.header, content: read.content };
-  let state = parseState(await ports.files.readState(id), read.header);
+  const known = await stateOf(read.header, ports);
+  if (known.kind === 'corrupt') return setAside(id, known.reason, ports);
+  let { state } = known;
   if (state.outbox.length + state.reports.length > 0) {
     state = await flush(message, state, ports);
     await ports.files.writeState(id, state);
@@ -75,8 +79,36 @@ async function deliverRecorded(id: QueueId, ports: DeliverPorts): Promise<JobOut
   }
   const { header } = message;
   const now = ports.clock.now();
-  const settled = settle({ header, state, tried, now, schedule: ports.schedule });
+  const restUntil = restOf(header, tried, ports.destinations);
+  const settled = settle({ header, state, tried, now, schedule: ports.schedule, restUntil });
   return conclude(message, settled, ports);
+}
+
+/** What cannot be read back goes to `corrupt`, never away (design section 4). */
+async function setAside(id: QueueId, reason: string, ports: DeliverPorts): Promise<JobOutcome> {
+  await ports.recorder.record(
+    { kind: 'corrupt-found', queueId: id, folder: 'outgoing', reason: reason.slice(0, 2_000) },
+    { durable: true },
+  );
+  await ports.files.quarantine(id, reason);
+  return { kind: 'done' };
+}
+
+/** Without its state nobody knows who has the message already. */
+async function stateOf(
+  header: QueueFileHeader,
+  ports: DeliverPorts,
+): Promise<
+  | { readonly kind: 'ok'; readonly state: DeliveryState }
+  | { readonly kind: 'corrupt'; readonly reason: string }
+> {
+  try {
+    const state = parseState(await ports.files.readState(header.id), header);
+    return { kind: 'ok', state };
+  } catch (error) {
+    if (error instanceof SpoolCorruptError) return { kind: 'corrupt', reason: error.message };
+    throw error;
+  }
 }
 
 function dueLater(state: DeliveryState, now: Date): JobOutcome | null {
@@ -129,11 +161,24 @@ async function tryWaiting(
 ): Promise<readonly Tried[]> {
   const paused = await ports.pausedDestinations();
   const groups = groupByDomain(message.header, waitingOf(state));
-  const facts = await inspectContent(message.content);
+  // A TLS report is for those with whom TLS fails: what keeps mail from them does not keep it.
+  const waits = !isTlsReport(message.header);
+  const troubles = new Map(
+    [...groups.keys()].map((domain) => [
+      domain,
+      domain === null || !waits ? null : ports.destinations.troubleOf(domain),
+    ]),
+  );
+  // What only waits for its destinations is not read: there may be a day's mail of it.
+  const isTried = [...troubles.values()].includes(null);
+  const facts = isTried ? await inspectContent(message.content) : null;
   const tried = await Promise.all(
     [...groups].map(async ([domain, indexes]) => {
       if (domain === null) return indexes.map((index) => impossible(index, 'mailbox-syntax'));
       if (paused.has(domain)) return [];
+      const trouble = troubles.get(domain) ?? null;
+      if (trouble !== null) return indexes.map((index) => resting(index, trouble.why));
+      if (facts === null) return [];
       if (facts.hasBareLineEnd) return indexes.map((index) => impossible(index, 'bare-line-end'));
       return await tryDomain({ ...message, facts, domain, indexes }, ports).catch(
         (cause: unknown) => {
@@ -174,7 +219,9 @@ async function tryDomain(work: DomainWork, ports: DeliverPorts): Promise<Tried[]
   const { header, content, facts, domain, indexes } = work;
   const reversePath = parseReversePath(header.reversePath);
   if (reversePath === null) return indexes.map((index) => impossible(index, 'mailbox-syntax'));
-  const located = await ports.routes.locate(domain);
+  const isReport = isTlsReport(header);
+  const way = await ports.routes.locate(domain, decidedBy(header));
+  const located = isReport ? wayOfReport(way) : way;
   const results = await attempt(
     {
       domain,
@@ -187,10 +234,44 @@ async function tryDomain(work: DomainWork, ports: DeliverPorts): Promise<Tried[]
     },
     ports,
   );
+  // RFC 8460 section 3: what a report met is not in the next one, or reports would beget reports. Nor
+  // does it say how other mail will fare.
+  if (!isReport) {
+    reportWay(ports.destinations, domain, { tlsWish: tlsWishOf(header, located), results });
+    const tlsResults = results.flatMap((one) => one.tlsResults);
+    ports.tlsReports?.count(domain, tlsResults);
+  }
   return indexes.flatMap((index, at) => {
     const result = results[at];
     return result === undefined ? [] : [{ index, result, located }];
   });
+}
+
+/** When their destinations are looked at again, if that is all that the recipients wait for. */
+function restOf(
+  header: QueueFileHeader,
+  tried: readonly Tried[],
+  destinations: Destinations,
+): Date | undefined {
+  let soonest: Date | undefined;
+  if (isTlsReport(header)) return undefined;
+  for (const { index, result } of tried) {
+    if (result.outcome.kind !== 'deferred') continue;
+    const domain = parseMailbox(header.forwardPaths[index]?.path ?? '')?.domain;
+    const trouble = domain === undefined ? null : destinations.troubleOf(domain);
+    if (trouble === null || result.wasReached) return undefined;
+    if (soonest === undefined || trouble.until < soonest) soonest = trouble.until;
+  }
+  return soonest;
+}
+
+/**
+ * What one version left readable must not meet the TLS rule of another: together they could be less
+ * than either. Undefined for what no worker decided, such as reports.
+ */
+function decidedBy({ extra }: QueueFileHeader): number | undefined {
+  const version = extra['policyVersion'];
+  return typeof version === 'number' ? version : undefined;
 }
 
 function recipientOf(header: QueueFileHeader, index: number): TransactionRecipient[] {
@@ -208,6 +289,11 @@ const NO_ROUTE: LocatedRoute = {
   policyVersion: 0,
 };
 
+/** What the last try of another message came to counts for this one too. */
+function resting(index: number, why: OutcomeFault): Tried {
+  return { ...withoutConnection(index, why), isResting: true };
+}
+
 function impossible(index: number, fault: 'mailbox-syntax' | 'bare-line-end'): Tried {
   const sentence =
     fault === 'bare-line-end'
@@ -222,6 +308,6 @@ function surprise(index: number): Tried {
 }
 
 function withoutConnection(index: number, outcome: OutcomeFault): Tried {
-  const result = { outcome, mx: null, tls: null, tlsSentence: 'no connection' };
-  return { index, result, located: NO_ROUTE };
+  const result = { outcome, mx: null, tls: null, tlsSentence: 'no connection', tlsResults: [] };
+  return { index, result: { ...result, wasReached: false }, located: NO_ROUTE };
 }

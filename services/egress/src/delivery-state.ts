@@ -1,7 +1,7 @@
 import { auditEventSchema } from '@sallyport/audit-log';
 import { type FaultId, isFaultId } from '@sallyport/faults';
 import { parseQueueId, type QueueId } from '@sallyport/mail';
-import type { QueueFileHeader } from '@sallyport/spool';
+import { type QueueFileHeader, SpoolCorruptError } from '@sallyport/spool';
 import { z } from 'zod';
 
 const fault = z.custom<FaultId>((value) => typeof value === 'string' && isFaultId(value));
@@ -80,7 +80,8 @@ export function newState(header: Pick<QueueFileHeader, 'forwardPaths'>): Deliver
 /**
  * Reads a state back.
  *
- * @throws Error if it is not one of this message: delivering without it could deliver twice.
+ * @throws SpoolCorruptError if it is not one of this message: delivering without it could deliver
+ *   twice.
  */
 export function parseState(
   value: unknown,
@@ -89,10 +90,10 @@ export function parseState(
   if (value === null || value === undefined) return newState(header);
   const parsed = stateSchema.safeParse(value);
   if (!parsed.success) {
-    throw new Error(`delivery state is not readable: ${z.prettifyError(parsed.error)}`);
+    throw new SpoolCorruptError(`delivery state is not readable: ${z.prettifyError(parsed.error)}`);
   }
   if (parsed.data.recipients.length !== header.forwardPaths.length) {
-    throw new Error('delivery state is of another message');
+    throw new SpoolCorruptError('delivery state is of another message');
   }
   return parsed.data;
 }

@@ -1,11 +1,13 @@
 import type { AuditEvent } from '@sallyport/audit-log';
 import type { QueueFileHeader } from '@sallyport/spool';
-import { formatReply } from '@sallyport/transport';
+import { formatReply, type TlsResult } from '@sallyport/transport';
 import type { DeliveryState } from './delivery-state.ts';
 import type { Tried } from './settle.ts';
 
 const MAX_PATHS = 60; // an event holds 64 personal fields
 const MAX_TEXT_CHARS = 2_000;
+const MAX_TLS_RESULTS = 64;
+const MAX_REASON_CHARS = 300;
 
 interface EventsInput {
   readonly header: QueueFileHeader;
@@ -47,6 +49,7 @@ function eventOf(group: readonly Tried[], input: EventsInput): AuditEvent | null
           version: result.tls.version,
           cipher: result.tls.cipher,
           level: located.tlsRule.level,
+          result: result.tls.identity,
           ...(result.tls.peerFingerprint === null
             ? {}
             : { peerFingerprint: result.tls.peerFingerprint }),
@@ -59,9 +62,11 @@ function eventOf(group: readonly Tried[], input: EventsInput): AuditEvent | null
     recipients: group.length,
     attempts: input.after.attempts,
     tls,
+    ...tlsResultsOf(group),
     sentence: cut(recipient.sentence),
     rule: located.rule.slice(0, 128),
-    policyVersion: located.policyVersion,
+    // Zero: no policy was asked, since nothing was tried.
+    ...(located.policyVersion === 0 ? {} : { policyVersion: located.policyVersion }),
     personal: personalOf(group, input.header),
   };
   const fault = recipient.fault ?? 'internal';
@@ -83,6 +88,25 @@ function eventOf(group: readonly Tried[], input: EventsInput): AuditEvent | null
     case 'dropped':
       return null;
   }
+}
+
+/** Each try is told of once, with the first recipient of its domain. */
+function tlsResultsOf(group: readonly Tried[]) {
+  const results = group.flatMap(({ result }) => result.tlsResults).slice(0, MAX_TLS_RESULTS);
+  return results.length === 0 ? {} : { tlsResults: results.map(recorded) };
+}
+
+function recorded({ policy, result, reason, mx, address }: TlsResult) {
+  return {
+    policyType: policy.type,
+    policyDomain: policy.domain,
+    policyStrings: [...policy.strings],
+    enforced: policy.isEnforced,
+    result,
+    ...(reason === null ? {} : { reason: reason.slice(0, MAX_REASON_CHARS) }),
+    mx,
+    ...(address === null ? {} : { address }),
+  };
 }
 
 function personalOf(group: readonly Tried[], header: QueueFileHeader): Record<string, string> {

@@ -1,6 +1,6 @@
 import { FAULTS, type FaultId, faultOf } from '@sallyport/faults';
 import { type Clock, type Content, isNullPath, parseReversePath } from '@sallyport/mail';
-import type { QueueFileHeader } from '@sallyport/spool';
+import { type QueueFileHeader, reportHeader } from '@sallyport/spool';
 import type { DeliveryState, PlannedReport, RecipientState } from './delivery-state.ts';
 import type {
   OutgoingFiles,
@@ -78,7 +78,7 @@ async function report(message: Message, planned: PlannedReport, given: Given): P
     },
     { durable: true },
   );
-  await ports.files.put('incoming', reportHeader(header, planned, ports.clock.now()), content);
+  await ports.files.put('incoming', reportHeader(header, planned.id, ports.clock.now()), content);
   ports.worker.incoming(planned.id);
 }
 
@@ -120,25 +120,6 @@ function statusOf(recipient: RecipientState, action: Report['action']): string {
     return `${digit}.${FAULTS.expired.detail}`;
   }
   return `${digit}.${FAULTS[fault].detail}`;
-}
-
-function reportHeader(header: QueueFileHeader, planned: PlannedReport, now: Date): QueueFileHeader {
-  return {
-    version: 1,
-    id: planned.id,
-    createdAt: now.toISOString(),
-    origin: 'gateway',
-    reversePath: '',
-    forwardPaths: [{ path: header.reversePath, notify: ['NEVER'] }],
-    client: null,
-    evidence: null,
-    dsn: {},
-    smtpUtf8: header.smtpUtf8,
-    eightBit: false,
-    // RFC 8689 section 5: a report inherits the demand of the message that it is about.
-    requireTls: header.requireTls,
-    extra: { reportFor: header.id },
-  };
 }
 
 /**

@@ -5,10 +5,11 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { createLogger } from '@sallyport/log';
 import { newQueueId } from '@sallyport/mail';
-import { DEFAULT_RETRY_SCHEDULE } from '@sallyport/queue';
+import { DEFAULT_RETRY_SCHEDULE, DestinationHealth } from '@sallyport/queue';
 import { generateReaderKey, type QueueFileHeader, Spool } from '@sallyport/spool';
 import { TlsContexts } from '@sallyport/transport';
 import { startScriptedServer } from '../../../packages/transport/src/test-support/scripted-server.ts';
+import { AddressHealth } from './address-health.ts';
 import { type DeliverPorts, deliver } from './deliver.ts';
 import { parseState } from './delivery-state.ts';
 import { createOutgoingFiles } from './files.ts';
@@ -54,12 +55,19 @@ test('a surprise at one domain never sends the message twice to another', async 
         if (domain === 'broken.example') throw new Error('the policy cannot be read');
         const tlsRule = { level: 'may' } as const;
         const hop = { host: 'mx.bravo.example', address: '127.0.0.1', port: server.port, tlsRule };
-        const hops = [{ ...hop, nexthopDomain: domain }] as const;
+        const hostSource = 'configured' as const;
+        const hops = [{ ...hop, nexthopDomain: domain, hostSource }] as const;
         const route = { kind: 'hops', hops: [hops[0]], via: 'mx' } as const;
         return { route, tlsRule, rule: 'partner:Bravo', policyVersion: 7 };
       },
+      withTlsa: async (hop) => hop,
     },
     schedule: DEFAULT_RETRY_SCHEDULE,
+    addresses: new AddressHealth({ now: () => START }),
+    destinations: new DestinationHealth({
+      clock: { now: () => START },
+      schedule: DEFAULT_RETRY_SCHEDULE,
+    }),
     pausedDestinations: async () => new Set(),
   };
   const header: QueueFileHeader = {

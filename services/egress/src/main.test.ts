@@ -58,6 +58,7 @@ async function world(port: number) {
     },
     pausedFile: at('paused.json'),
     dns: { servers: [{ host: '127.0.0.1', port: 1 }] },
+    mtaSts: { folder: at('mta-sts') },
     routes: [
       {
         domain: 'bravo.example',

@@ -1,3 +1,4 @@
+import { tlsRuleSchema } from '@sallyport/transport';
 import { z } from 'zod';
 
 const path = z.string().min(1);
@@ -9,23 +10,6 @@ const milliseconds = z
   .max(30 * 86_400_000);
 const SECOND_MS = 1_000;
 const MINUTE_MS = 60_000;
-
-const tlsRuleSchema = z
-  .discriminatedUnion('level', [
-    z.strictObject({ level: z.literal('none') }),
-    z.strictObject({ level: z.literal('may') }),
-    z.strictObject({
-      level: z.literal('encrypt'),
-      minVersion: z.enum(['TLSv1.2', 'TLSv1.3']).default('TLSv1.2'),
-    }),
-    z.strictObject({
-      level: z.literal('secure'),
-      match: z.array(z.string().min(1)).default([]),
-      minVersion: z.enum(['TLSv1.2', 'TLSv1.3']).default('TLSv1.2'),
-      anchors: z.union([z.literal('system'), z.array(z.string()).min(1)]).default('system'),
-    }),
-  ])
-  .describe('TLS on the way of a route; anchors are PEM texts');
 
 const timeoutsSchema = z
   .strictObject({
@@ -42,6 +26,19 @@ const timeoutsSchema = z
   .describe('how long a next hop may take');
 
 /** The options file of egress: its one argument names it. */
+const rateSchema = z
+  .strictObject({
+    count: z.int().min(1).describe('messages'),
+    perMs: z
+      .int()
+      .min(1)
+      .max(24 * 60 * MINUTE_MS)
+      .describe('in this time, evenly spaced'),
+  })
+  .nullable()
+  .default(null)
+  .describe('most messages to a destination; null knows no bound');
+
 export const egressOptionsSchema = z.strictObject({
   gatewayName: z.string().min(1).max(255).describe('EHLO name and reporting MTA'),
   ownDomains: z
@@ -67,12 +64,27 @@ export const egressOptionsSchema = z.strictObject({
       timeoutMs: milliseconds.default(5 * SECOND_MS).describe('one try with one server'),
     })
     .describe('name resolution'),
+  mtaSts: z
+    .strictObject({
+      folder: path.describe('policies that were fetched'),
+      allowPrivateAddresses: z.boolean().default(false).describe('policy hosts may be private'),
+      tlsAnchorsFile: path.nullable().default(null).describe('PEM anchors; else the system list'),
+    })
+    .describe('policies that domains publish (RFC 8461)'),
+  tlsReports: z
+    .strictObject({
+      folder: path.describe('what is counted, a file a day'),
+      submitter: z.string().min(1).max(255).describe('our domain that reports'),
+    })
+    .nullable()
+    .default(null)
+    .describe('TLS reports to domains that want them (RFC 8460); null counts and sends none'),
   routes: z
     .array(
       z.strictObject({
         domain: z.string().min(1).describe('a recipient domain, or * for the smart host'),
         nextHops: z.array(hostPort).min(1).max(10).describe('tried in order'),
-        tlsRule: tlsRuleSchema,
+        tlsRule: tlsRuleSchema.describe('TLS on that way; anchors are PEM texts'),
         trustedHop: z.boolean().default(false).describe('its TLS rule stands for the partner rule'),
       }),
     )
@@ -87,6 +99,18 @@ export const egressOptionsSchema = z.strictObject({
     .describe('shown to servers that ask for a client certificate'),
   concurrency: z.int().min(1).max(1_000).default(40).describe('deliveries at once'),
   perDestination: z.int().min(1).max(200).default(20).describe('deliveries at once to a domain'),
+  rate: rateSchema,
+  destinations: z
+    .array(
+      z.strictObject({
+        domain: z.string().min(1).describe('a recipient domain'),
+        concurrency: z.int().min(1).max(200).describe('deliveries at once'),
+        rate: rateSchema,
+      }),
+    )
+    .max(10_000)
+    .default([])
+    .describe('domains with limits of their own'),
   connections: z
     .strictObject({
       idleMs: milliseconds.default(10 * SECOND_MS).describe('how long one waits for a message'),

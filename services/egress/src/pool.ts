@@ -1,11 +1,12 @@
 import type { Logger } from '@sallyport/log';
 import {
+  decisionFor,
   openSession,
   type SessionFault,
   type SmtpClientSettings,
   type SmtpSession,
   type SmtpTarget,
-  tlsRuleKey,
+  tlsDemandKey,
 } from '@sallyport/transport';
 
 export interface PoolOptions {
@@ -29,14 +30,15 @@ export interface Loan {
 }
 
 interface Idle {
+  readonly key: string;
   readonly session: SmtpSession;
   readonly uses: number;
   readonly timer: NodeJS.Timeout;
 }
 
 /**
- * Keeps connections for the next message to the same host under the same TLS rule. The rule is a
- * part of the key (TR-7): what was opened for one domain's rule never serves another's.
+ * Keeps connections for the next message to the same host under the same demand. What TLS had to
+ * fulfil is a part of the key (TR-7): what was opened for less never serves a domain that asks more.
  */
 export class SessionPool {
   readonly #options: PoolOptions;
@@ -53,11 +55,12 @@ export class SessionPool {
     target: SmtpTarget,
     { fresh }: { readonly fresh: boolean },
   ): Promise<Loan | SessionFault> {
-    const kept = fresh ? null : this.#takeKept(target);
-    if (kept !== null) return this.#loan(kept.session, { uses: kept.uses, isReused: true });
+    const key = keyOf(target);
+    const kept = fresh ? null : this.#takeKept(key);
+    if (kept !== null) return this.#loan(kept, { isReused: true });
     const opening = await openSession(target, this.#options.settings);
     if (opening.kind === 'fault') return opening;
-    return this.#loan(opening.session, { uses: 0, isReused: false });
+    return this.#loan({ key, session: opening.session, uses: 0 }, { isReused: false });
   }
 
   /** Ends all that wait. */
@@ -66,34 +69,34 @@ export class SessionPool {
     for (const list of [...this.#idle.values()]) for (const idle of [...list]) this.#end(idle);
   }
 
-  #loan(session: SmtpSession, given: { uses: number; isReused: boolean }): Loan {
+  #loan(given: Omit<Idle, 'timer'>, { isReused }: { readonly isReused: boolean }): Loan {
+    const { key, session } = given;
     return {
       kind: 'loan',
       session,
-      isReused: given.isReused,
+      isReused,
       release: ({ isReusable }) => {
         const uses = given.uses + 1;
         const { maxUses, maxIdle } = this.#options;
         const hasRoom = this.#idleCount < maxIdle && !this.#isClosed;
         if (isReusable && uses < maxUses && hasRoom && session.wire.isQuiet) {
-          this.#keep(session, uses);
+          this.#keep({ key, session, uses });
         } else this.#quit(session);
       },
     };
   }
 
-  #keep(session: SmtpSession, uses: number): void {
+  #keep(kept: Omit<Idle, 'timer'>): void {
     const timer = setTimeout(() => this.#end(idle), this.#options.idleMs);
-    const idle: Idle = { session, uses, timer };
-    const key = keyOf(session.target);
-    const list = this.#idle.get(key);
-    if (list === undefined) this.#idle.set(key, [idle]);
+    const idle: Idle = { ...kept, timer };
+    const list = this.#idle.get(kept.key);
+    if (list === undefined) this.#idle.set(kept.key, [idle]);
     else list.push(idle);
     this.#idleCount += 1;
   }
 
-  #takeKept(target: SmtpTarget): Idle | null {
-    const list = this.#idle.get(keyOf(target)) ?? [];
+  #takeKept(key: string): Idle | null {
+    const list = this.#idle.get(key) ?? [];
     for (let idle = list.at(-1); idle !== undefined; idle = list.at(-1)) {
       this.#forget(idle);
       // A server that spoke unasked is out of step: its next reply would answer the wrong command.
@@ -105,12 +108,11 @@ export class SessionPool {
 
   #forget(idle: Idle): boolean {
     clearTimeout(idle.timer);
-    const key = keyOf(idle.session.target);
-    const list = this.#idle.get(key);
+    const list = this.#idle.get(idle.key);
     const at = list?.indexOf(idle) ?? -1;
     if (list === undefined || at < 0) return false;
     list.splice(at, 1);
-    if (list.length === 0) this.#idle.delete(key);
+    if (list.length === 0) this.#idle.delete(idle.key);
     this.#idleCount -= 1;
     return true;
   }
@@ -126,7 +128,9 @@ export class SessionPool {
   }
 }
 
+/** Where nothing may be sent nothing is ever kept, so that key fits no connection. */
 function keyOf(target: SmtpTarget): string {
-  const rule = tlsRuleKey(target.tlsRule, target.nexthopDomain);
-  return `${target.host} ${target.address} ${target.port} ${rule}`;
+  const decision = decisionFor(target);
+  const demand = decision.kind === 'refuse' ? 'none' : tlsDemandKey(decision.demand);
+  return `${target.host} ${target.address} ${target.port} ${demand}`;
 }

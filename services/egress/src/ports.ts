@@ -2,7 +2,7 @@ import type { AuditEvent } from '@sallyport/audit-log';
 import type { FaultId } from '@sallyport/faults';
 import type { Content, Domain, QueueId } from '@sallyport/mail';
 import type { QueueFileHeader, SpoolRead } from '@sallyport/spool';
-import type { Route, TlsRule } from '@sallyport/transport';
+import type { NextHop, Route, SmtpTarget, TlsRule } from '@sallyport/transport';
 import type { RemoteReply } from './transaction-types.ts';
 
 /** The recorder, as egress needs it. Throws `RecorderUnavailable` where it gives no answer. */
@@ -30,8 +30,14 @@ export interface OutgoingFiles {
 
 /** Where mail for a domain goes, under which rule of which policy version. */
 export interface RouteLocator {
-  /** @throws Error while the policy cannot be read. */
-  locate(domain: Domain): Promise<LocatedRoute>;
+  /**
+   * By the policy version that a message was decided by; left out: by the one in force.
+   *
+   * @throws Error while the policy cannot be read.
+   */
+  locate(domain: Domain, policyVersion?: number): Promise<LocatedRoute>;
+  /** Adds what DNSSEC says of the host, where the rule asks for it: just before it is connected to. */
+  withTlsa(hop: NextHop): Promise<SmtpTarget>;
 }
 
 export interface LocatedRoute {
@@ -41,6 +47,8 @@ export interface LocatedRoute {
   /** `partner:NAME`, `default` or `route`. */
   readonly rule: string;
   readonly policyVersion: number;
+  /** What the policy says of RFC 8689; left out where nothing was asked of it. */
+  readonly requireTls?: { readonly isDemanded: boolean; readonly honoursNo: boolean };
 }
 
 /** One recipient in a report to the author (RFC 3464 section 2.3). */

@@ -50,7 +50,9 @@ export class SizeProbe {
     const { route } = await this.#ports.routes.locate(domain);
     if (route.kind === 'fault') return null;
     for (const hop of route.hops) {
-      const loan = await this.#ports.pool.acquire(hop, { fresh: false });
+      const loan = await this.#ports.pool.acquire(await this.#ports.routes.withTlsa(hop), {
+        fresh: false,
+      });
       if (loan.kind === 'fault') continue;
       loan.release({ isReusable: true });
       return sizeLimit(loan.session);

@@ -2,7 +2,15 @@ import { locateMx, type MailRoute, type Resolver, systemRandom } from '@sallypor
 import type { Domain } from '@sallyport/mail';
 import { tlsPolicyFor } from '@sallyport/policy';
 import type { ActivePolicy } from '@sallyport/policy-store/read';
-import { type HostAddresses, type RouteRow, resolveRoute, tlsRuleOf } from '@sallyport/transport';
+import {
+  asksTlsa,
+  type HostAddresses,
+  locateTlsa,
+  type MtaStsLocator,
+  type RouteRow,
+  resolveRoute,
+  tlsRuleOf,
+} from '@sallyport/transport';
 import type { LocatedRoute, RouteLocator } from './ports.ts';
 
 interface RouteOptions {
@@ -10,17 +18,19 @@ interface RouteOptions {
   readonly ownDomains: readonly string[];
   readonly mxPort: number;
   readonly resolver: Resolver;
-  readonly policy: () => Promise<ActivePolicy>;
+  readonly mtaSts: MtaStsLocator;
+  /** The version in force, or the one that is named. */
+  readonly policy: (version?: number) => Promise<ActivePolicy>;
 }
 
-/** Routes by table, MX and the policy in force, by recipient domain (TR-7). */
+/** Routes by table, MX and policy, by recipient domain (TR-7). */
 export function createRouteLocator(options: RouteOptions): RouteLocator {
   const own = new Set(options.ownDomains);
   const mxLookup = (domain: Domain): Promise<MailRoute> =>
     locateMx(domain, { resolver: options.resolver, random: systemRandom });
   return {
-    locate: async (domain): Promise<LocatedRoute> => {
-      const active = await options.policy();
+    locate: async (domain, version): Promise<LocatedRoute> => {
+      const active = await options.policy(version);
       const applied = tlsPolicyFor(active.policy, domain);
       const partnerRule = own.has(domain) ? null : tlsRuleOf(applied.tls);
       const route = await resolveRoute({
@@ -30,6 +40,7 @@ export function createRouteLocator(options: RouteOptions): RouteLocator {
         mxPort: options.mxPort,
         mxLookup,
         addressLookup: (host) => addressesOf(host, options.resolver),
+        mtaStsLookup: (next) => options.mtaSts.locate(next),
       });
       const used = route.kind === 'hops' ? route.hops[0].tlsRule : null;
       return {
@@ -37,8 +48,14 @@ export function createRouteLocator(options: RouteOptions): RouteLocator {
         tlsRule: used ?? partnerRule ?? { level: 'none' },
         rule: used !== null && used !== partnerRule ? `route:${domain}` : applied.rule,
         policyVersion: active.version,
+        requireTls: {
+          isDemanded: !own.has(domain) && applied.tls.requireTls,
+          honoursNo: applied.tls.tlsRequiredNo === 'honour',
+        },
       };
     },
+    withTlsa: async (hop) =>
+      asksTlsa(hop.tlsRule) ? { ...hop, tlsa: await locateTlsa(hop, options.resolver) } : hop,
   };
 }
 

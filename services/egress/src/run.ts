@@ -8,28 +8,41 @@ import {
   serveSocket,
 } from '@sallyport/ipc';
 import type { Logger } from '@sallyport/log';
-import { createResolver, systemRandom } from '@sallyport/lookup';
-import type { Clock, QueueId } from '@sallyport/mail';
+import { createResolver, type FetchPorts, LookupMemory, systemRandom } from '@sallyport/lookup';
+import { type Clock, parseDomain, type QueueId, repeat } from '@sallyport/mail';
 import { PolicyReader } from '@sallyport/policy-store/read';
-import { createEmbeddedSchedule, type JobSchedule, openRedisSchedule } from '@sallyport/queue';
+import {
+  createEmbeddedSchedule,
+  DestinationHealth,
+  type JobSchedule,
+  openRedisSchedule,
+} from '@sallyport/queue';
 import { Spool } from '@sallyport/spool';
-import { TlsContexts } from '@sallyport/transport';
+import { MtaStsLocator, TlsContexts } from '@sallyport/transport';
 import { z } from 'zod';
-import { type DeliverPorts, deliver } from './deliver.ts';
+import { AddressHealth } from './address-health.ts';
+import type { DeliverPorts } from './deliver.ts';
 import { createOutgoingFiles } from './files.ts';
 import { createReportFormatter } from './formatter.ts';
 import { pausedSet, restoreOutgoing } from './jobs.ts';
+import { MtaStsFolder } from './mta-sts-store.ts';
 import type { EgressOptions } from './options.ts';
 import { SessionPool } from './pool.ts';
 import type { RouteLocator, WorkerHint } from './ports.ts';
 import { SizeProbe } from './probe-size.ts';
 import { createRecorder } from './recorder.ts';
 import { createRouteLocator } from './routes.ts';
+import type { SendPorts } from './tls-reports/send.ts';
+import { TlsReports } from './tls-reports/tls-reports.ts';
 import { createVerbs } from './verbs.ts';
+import { startWork } from './work.ts';
 
 const RECORDER_DEADLINE_MS = 10_000;
 const HINT_DEADLINE_MS = 5_000;
 const MAX_JOBS = 2_000_000;
+/** RFC 8461 section 3.3: what is known is looked at often enough to be fetched anew each day. */
+const MTA_STS_REFRESH_MS = 3_600_000;
+const TLS_REPORT_LOOK_MS = 60_000;
 
 interface World {
   readonly options: EgressOptions;
@@ -53,16 +66,23 @@ export async function startEgress(world: World): Promise<RunningEgress> {
   });
   const worker = createWorkerHint(options.workerSocket, logger);
   const schedule = await createSchedule(world);
-  const pool = createPool(options, logger);
-  const routes = createRoutes(world);
-  const ports: DeliverPorts = {
+  const pool = createPool(world);
+  const { routes, mtaSts, fetch } = createRoutes(world);
+  const own = {
     files: createOutgoingFiles(spool),
     recorder: createRecorder(recorderClient, () => performance.now()),
-    formatter: createReportFormatter(options),
     worker,
     clock,
+  };
+  const tlsReports = await createTlsReports(world, { ...own, fetch });
+  const ports: DeliverPorts = {
+    ...own,
+    formatter: createReportFormatter(options),
+    ...(tlsReports === null ? {} : { tlsReports }),
     routes,
     pool,
+    addresses: new AddressHealth(clock),
+    destinations: new DestinationHealth({ clock, schedule: retrySchedule(options) }),
     timeouts: options.timeouts,
     schedule: retrySchedule(options),
     logger,
@@ -82,37 +102,37 @@ export async function startEgress(world: World): Promise<RunningEgress> {
       active,
     }),
   });
-  schedule.start(
-    async (job) => {
-      active.add(job.id);
-      try {
-        return await deliver(job.id, ports);
-      } finally {
-        active.delete(job.id);
-      }
-    },
-    {
-      concurrency: options.concurrency,
-      perDestination: { concurrency: options.perDestination },
-    },
-  );
+  startWork(schedule, { options, ports, active });
   const scan = () =>
-    restoreOutgoing(spool, schedule).catch((cause: unknown) => {
+    restoreOutgoing(spool, schedule, ports.destinations).catch((cause: unknown) => {
       logger.error('spool.scan-failed', { cause });
     });
   await scan();
-  const timer = setInterval(() => void scan(), options.scanMs);
+  const stopScanning = repeat(clock, options.scanMs, () => void scan());
+  const stopRefreshing = repeat(clock, MTA_STS_REFRESH_MS, () => void refresh(mtaSts, logger));
+  const stopReporting = repeat(clock, TLS_REPORT_LOOK_MS, () => void tlsReports?.sendDue());
   return {
     close: async () => {
-      clearInterval(timer);
+      stopScanning();
+      stopRefreshing();
+      stopReporting();
       await server.close();
       await schedule.close();
       pool.close();
+      await tlsReports?.close();
       worker.close();
       recorderClient.close();
       await spool.close();
     },
   };
+}
+
+async function refresh(mtaSts: { refreshAll(): Promise<void> }, logger: Logger): Promise<void> {
+  try {
+    await mtaSts.refreshAll();
+  } catch (cause) {
+    logger.error('mta-sts.refresh-failed', { cause });
+  }
 }
 
 function openSpool(options: EgressOptions, logger: Logger): Promise<Spool> {
@@ -124,7 +144,7 @@ function openSpool(options: EgressOptions, logger: Logger): Promise<Spool> {
   });
 }
 
-function createPool(options: EgressOptions, logger: Logger): SessionPool {
+function createPool({ options, logger, clock }: World): SessionPool {
   const { clientCertificate, localAddress, timeouts } = options;
   const client =
     clientCertificate === null
@@ -140,12 +160,17 @@ function createPool(options: EgressOptions, logger: Logger): SessionPool {
       localAddress: localAddress ?? undefined,
       timeouts,
       contexts: new TlsContexts(client),
+      clock,
     },
     logger,
   });
 }
 
-function createRoutes({ options, clock }: World): RouteLocator {
+function createRoutes({ options, clock, logger }: World): {
+  readonly routes: RouteLocator;
+  readonly mtaSts: MtaStsLocator;
+  readonly fetch: FetchPorts;
+} {
   const policy = new PolicyReader(options.policyFolder, clock);
   const resolver = createResolver({
     servers: options.dns.servers.map(({ host, port }) => ({ address: host, port })),
@@ -154,12 +179,42 @@ function createRoutes({ options, clock }: World): RouteLocator {
     clock,
     random: systemRandom,
   });
-  return createRouteLocator({
+  const { folder, allowPrivateAddresses, tlsAnchorsFile } = options.mtaSts;
+  const fetch: FetchPorts = {
+    resolver,
+    memory: new LookupMemory(clock),
+    allowPrivateAddresses,
+    ...(tlsAnchorsFile === null ? {} : { tlsAnchors: [readFileSync(tlsAnchorsFile, 'utf8')] }),
+  };
+  const mtaSts = new MtaStsLocator({
+    ...fetch,
+    clock,
+    store: new MtaStsFolder({ folder, logger }),
+    onProblem: (domain, reason) => logger.warn('mta-sts.fetch-failed', { domain, reason }),
+  });
+  const routes = createRouteLocator({
     rows: options.routes,
     ownDomains: options.ownDomains,
     mxPort: options.mxPort,
     resolver,
-    policy: () => policy.current(),
+    mtaSts,
+    policy: (version) => (version === undefined ? policy.current() : policy.version(version)),
+  });
+  return { routes, mtaSts, fetch };
+}
+
+async function createTlsReports(
+  { options, clock, logger }: World,
+  ports: Omit<SendPorts, 'from'>,
+): Promise<TlsReports | null> {
+  const { tlsReports, gatewayName, ownDomains, localAddress } = options;
+  if (tlsReports === null) return null;
+  const domain = parseDomain(tlsReports.submitter);
+  if (domain === null) throw new Error(`${tlsReports.submitter} is no domain`);
+  return await TlsReports.open({
+    ...{ ...tlsReports, gatewayName, ownDomains, clock, logger },
+    sendingIp: localAddress,
+    ports: { ...ports, from: { localPart: 'postmaster', domain } },
   });
 }
 

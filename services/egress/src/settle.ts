@@ -17,6 +17,8 @@ export interface Tried {
   readonly index: number;
   readonly result: AttemptResult;
   readonly located: LocatedRoute;
+  /** Not tried: its destination rests after the try of another message. */
+  readonly isResting?: true;
 }
 
 export interface SettleInput {
@@ -25,18 +27,21 @@ export interface SettleInput {
   readonly tried: readonly Tried[];
   readonly now: Date;
   readonly schedule: RetrySchedule;
+  /** When the destinations are looked at again that it waits for. */
+  readonly restUntil?: Date | undefined;
 }
 
 /** The state after an attempt: statuses, what is to be recorded, and which reports are due. */
 export function settle(input: SettleInput): DeliveryState {
   const { header, state, tried, now, schedule } = input;
-  const attempts = state.attempts + 1;
+  const attempts = tried.every(({ isResting }) => isResting) ? state.attempts : state.attempts + 1;
   const recipients = [...state.recipients];
-  for (const { index, result } of tried) {
-    const before = recipients[index];
-    if (before !== undefined) recipients[index] = recipientAfter(before, result, now);
+  for (const one of tried) {
+    const before = recipients[one.index];
+    if (before !== undefined) recipients[one.index] = recipientAfter(before, one, now);
   }
-  const next = nextAttempt({ attempts, createdAt: new Date(header.createdAt), now, schedule });
+  const createdAt = new Date(header.createdAt);
+  const next = nextAttempt({ attempts, createdAt, now, schedule, restUntil: input.restUntil });
   if (next.kind === 'expired') {
     for (const { index } of tried) {
       const one = recipients[index];
@@ -55,7 +60,8 @@ export function settle(input: SettleInput): DeliveryState {
   ).toISOString();
   const reports = planReports({ header, before: state, after, tried, now });
   const warning = warns ? planWarning(header, after, { now, willRetryUntil }) : [];
-  const events: readonly AuditEvent[] = eventsOf({ header, before: state, after, tried });
+  const told = tried.filter((one) => one.isResting !== true || isNews(one.index, state, after));
+  const events: readonly AuditEvent[] = eventsOf({ header, before: state, after, tried: told });
   return {
     ...after,
     isWarned: state.isWarned || warns,
@@ -64,10 +70,20 @@ export function settle(input: SettleInput): DeliveryState {
   };
 }
 
-function recipientAfter(before: RecipientState, result: AttemptResult, now: Date): RecipientState {
+/** A destination may rest for days: that a message still waits for it is no event each time. */
+function isNews(index: number, before: DeliveryState, after: DeliveryState): boolean {
+  const [was, is] = [before.recipients[index], after.recipients[index]];
+  return was?.status !== is?.status || was?.fault !== is?.fault;
+}
+
+function recipientAfter(
+  before: RecipientState,
+  { result, isResting }: Tried,
+  now: Date,
+): RecipientState {
   const { outcome } = result;
-  const attempts = before.attempts + 1;
-  const at = now.toISOString();
+  const attempts = before.attempts + (isResting ? 0 : 1);
+  const at = isResting ? before.at : now.toISOString();
   if (outcome.kind === 'relayed') {
     const sentence = `relayed to ${outcome.reply.mx}, ${result.tlsSentence}`;
     const reply = mutableReply(outcome.reply);

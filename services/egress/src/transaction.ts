@@ -3,6 +3,7 @@ import type { SmtpReply, SmtpSession, SmtpTimeouts, WireAnswer } from '@sallypor
 import { mailCommand, rcptCommand } from './commands.ts';
 import { mailData } from './dot-stuffing.ts';
 import type { ContentFacts } from './inspect.ts';
+import type { TlsWish } from './require-tls.ts';
 import { type Outcome, type RemoteCommand, refusal, remoteReply } from './transaction-types.ts';
 
 /** One recipient of a transaction; `path` is a formatted mailbox. */
@@ -20,7 +21,7 @@ export interface TransactionRequest {
   readonly facts: ContentFacts;
   readonly dsn: { readonly ret?: string | undefined; readonly envid?: string | undefined };
   readonly usesSmtpUtf8: boolean;
-  readonly requireTls: boolean;
+  readonly tlsWish: TlsWish;
 }
 
 export interface TransactionResult {

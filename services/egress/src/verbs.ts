@@ -1,8 +1,16 @@
-import type { CallResult, egressProtocol, Handlers, QueueEntry } from '@sallyport/ipc';
+import {
+  type CallResult,
+  type egressProtocol,
+  type Handlers,
+  isSelected,
+  type QueueEntry,
+  type QueueSelection,
+} from '@sallyport/ipc';
 import { type Clock, parseDomain, parseQueueId, type QueueId } from '@sallyport/mail';
 import type { JobSchedule, JobState } from '@sallyport/queue';
-import type { QueueFileHeader, Spool } from '@sallyport/spool';
+import { type QueueFileHeader, type Spool, SpoolCorruptError } from '@sallyport/spool';
 import { type DeliveryState, parseState, waitingOf } from './delivery-state.ts';
+import type { Destinations } from './destinations.ts';
 import { type FlushPorts, flush } from './flush.ts';
 import { outgoingJob } from './jobs.ts';
 import type { SizeProbe } from './probe-size.ts';
@@ -16,6 +24,7 @@ export interface VerbPorts extends FlushPorts {
   readonly schedule: JobSchedule;
   readonly probe: SizeProbe;
   readonly clock: Clock;
+  readonly destinations: Destinations;
   /** Keeps the paused destinations over a restart. */
   readonly savePaused: () => Promise<void>;
   /** The ids that are being worked on. */
@@ -38,7 +47,8 @@ export function createVerbs(ports: VerbPorts): Handlers<Egress> {
       if (job !== null) await schedule.add(job);
       return {};
     },
-    list: ({ state, limit }) => list(ports, state ?? null, limit ?? DEFAULT_LIMIT),
+    list: ({ state, limit = DEFAULT_LIMIT, selection = {} }) =>
+      list(ports, { state: state ?? null, limit, selection }),
     show: async ({ id }) => {
       const found = await load(ports, id);
       if (found === null) return { kind: 'unknown-id' };
@@ -99,6 +109,12 @@ async function load(ports: VerbPorts, text: string): Promise<Found | null> {
   return { id, header: read.header, sizeBytes: read.sizeBytes, state };
 }
 
+/** One damaged state must not keep the list from the others; its job sets the message aside. */
+function unlessCorrupt(error: unknown): null {
+  if (error instanceof SpoolCorruptError) return null;
+  throw error;
+}
+
 interface JobStates {
   readonly paused: ReadonlySet<string>;
   readonly byId: ReadonlyMap<QueueId, JobState>;
@@ -112,19 +128,25 @@ async function jobStates(ports: VerbPorts): Promise<JobStates> {
   };
 }
 
+interface ListRequest {
+  readonly state: QueueEntry['state'] | null;
+  readonly limit: number;
+  readonly selection: QueueSelection;
+}
+
 async function list(
   ports: VerbPorts,
-  wanted: QueueEntry['state'] | null,
-  limit: number,
+  wanted: ListRequest,
 ): Promise<{ entries: QueueEntry[]; more: boolean }> {
   const states = await jobStates(ports);
   const entries: QueueEntry[] = [];
   for await (const id of ports.spool.list('outgoing')) {
-    const found = await load(ports, id);
+    const found = await load(ports, id).catch(unlessCorrupt);
     if (found === null) continue;
     const entry = entryOf(found, states);
-    if (wanted !== null && entry.state !== wanted) continue;
-    if (entries.length === limit) return { entries, more: true };
+    if (wanted.state !== null && entry.state !== wanted.state) continue;
+    if (!isSelected(entry, wanted.selection)) continue;
+    if (entries.length === wanted.limit) return { entries, more: true };
     entries.push(entry);
   }
   return { entries, more: false };
@@ -175,6 +197,7 @@ async function retry(ports: VerbPorts, text: string): Promise<Done> {
   await ports.spool.writeState('outgoing', found.id, { ...found.state, nextAttemptAt: null });
   const job = await outgoingJob(ports.spool, found.id);
   if (job !== null) await ports.schedule.add(job);
+  if (job?.destination != null) ports.destinations.tryNow(job.destination);
   await ports.schedule.wake(found.id);
   return { kind: 'done' };
 }

@@ -107,12 +107,22 @@ function listen(
     rules: sessionRules(input.options.name, settings, of.own),
     maxConnections: settings.maxConnections,
     maxConnectionsPerAddress: settings.maxConnectionsPerAddress,
-    tls: settings.tls === 'none' ? null : input.tls,
+    tls: settings.tls === 'none' ? null : tlsFor(settings, input.tls),
     transactions: transactionsFor(input, settings, around),
     authenticator: settings.kind === 'submission' ? of.authenticator : null,
     logger: around.logger,
     monotonicMs: input.monotonicMs,
   });
+}
+
+/**
+ * A partner may have to show a certificate that only its own record vouches for, which worker inward
+ * knows and we do not: so partners are always asked. People's programs are not: they would ask them.
+ */
+function tlsFor({ kind }: ListenerSettings, tls: TlsSettings | null): TlsSettings | null {
+  return tls === null || kind !== 'partner'
+    ? tls
+    : { ...tls, clientAnchors: tls.clientAnchors ?? [] };
 }
 
 function sessionRules(

@@ -13,4 +13,4 @@
  */
 import { run } from './run.ts';
 
-await run(process.argv[2]);
+await run(process.argv[2], process.argv[3]);

@@ -100,7 +100,7 @@ const tlsSchema = z
     clientAnchorsFile: path
       .nullable()
       .default(null)
-      .describe('PEM anchors of client certificates; null asks clients for none.'),
+      .describe('PEM anchors of client certificates; null trusts none, and asks partners alone.'),
   })
   .nullable()
   .default(null)

@@ -33,7 +33,9 @@ export interface RecorderPort {
   record(event: AuditEvent, options: { readonly durable: boolean }): Promise<void>;
 }
 
-type Demands = { readonly kind: 'ok' } | { readonly kind: 'refuse'; readonly fault: ReplyFaultId };
+type Demands =
+  | { readonly kind: 'ok' }
+  | { readonly kind: 'refuse'; readonly fault: ReplyFaultId; readonly sentence?: string };
 
 type RecipientRule =
   | { readonly kind: 'ok'; readonly ruleKey: string }

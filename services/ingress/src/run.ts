@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
+import { processClock } from '@sallyport/ipc';
 import { createLogger, type Logger } from '@sallyport/log';
-import { systemClock } from '@sallyport/mail';
+import type { Clock } from '@sallyport/mail';
 import { z } from 'zod';
 import { PasswordStore } from './auth/password-store.ts';
 import { startIngress } from './ingress.ts';
@@ -10,16 +11,20 @@ import type { TlsSettings } from './smtp/listener.ts';
 import { wire } from './wiring.ts';
 
 /** Runs the service until SIGTERM, or until its supervisor has gone. */
-export async function run(optionsFile: string | undefined): Promise<void> {
+export async function run(
+  optionsFile: string | undefined,
+  testClock: string | undefined,
+): Promise<void> {
   process.on('SIGINT', () => undefined); // Ctrl-C reaches the whole group; the supervisor decides
   const stopped = untilStopped();
+  const clock = processClock(testClock);
   const logger = createLogger({
     service: 'ingress',
-    now: () => systemClock.now(),
+    now: () => clock.now(),
     write: (line) => process.stderr.write(line),
   });
   try {
-    await serve(readOptions(optionsFile), { logger, stopped });
+    await serve(readOptions(optionsFile), { logger, clock, stopped });
   } catch (cause) {
     logger.error('service.failed', { cause });
     process.exitCode = 1;
@@ -29,7 +34,7 @@ export async function run(optionsFile: string | undefined): Promise<void> {
 
 async function serve(
   options: IngressOptions,
-  { logger, stopped }: { logger: Logger; stopped: Promise<void> },
+  { logger, clock, stopped }: { logger: Logger; clock: Clock; stopped: Promise<void> },
 ): Promise<void> {
   const wiring = await wire(options, logger);
   try {
@@ -38,7 +43,7 @@ async function serve(
       ports: wiring.ports,
       tls: readTls(options),
       logins: options.login === null ? null : new PasswordStore(options.login.passwordFile, logger),
-      clock: systemClock,
+      clock,
       monotonicMs: () => performance.now(),
       logger,
     });

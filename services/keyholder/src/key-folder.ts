@@ -1,26 +1,30 @@
-import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
-import { readdir, readFile, stat } from 'node:fs/promises';
-import { isAbsolute, join } from 'node:path';
+import { createPublicKey, type KeyObject, X509Certificate } from 'node:crypto';
+import { join } from 'node:path';
 import {
-  type KeyAlgorithm,
+  KeyFileFault,
+  type KeyFiles,
   type KeyRecord,
-  keyAlgorithmSchema,
-  keyRecordSchema,
+  type KeyState,
+  keyAlgorithmOf,
+  keyFileReason,
+  type QuarantinedKey,
   REJECTION_SECRET_FILE,
+  readPrivateFile,
 } from '@sallyport/ipc';
 import { type Logger, Secret } from '@sallyport/log';
-import { z } from 'zod';
+import { type PrivateKey, publicKeyOf } from './private-key.ts';
+import type { Token } from './token/token.ts';
+import { TokenFault } from './token/token-fault.ts';
+import { TokenKey } from './token/token-key.ts';
 
-const OTHERS = 0o077;
 const MAX_KEYS = 1_000;
-const MAX_FILE_BYTES = 1024 * 1024;
+const MAX_SECRET_BYTES = 64 * 1024;
 const MIN_SECRET_BYTES = 32;
-const MIN_EXPONENT = 65_537n;
 
 /** A key that may be used. */
 export interface LoadedKey {
   readonly record: KeyRecord;
-  readonly privateKey: KeyObject;
+  readonly privateKey: PrivateKey;
   /** DER of its own certificate; null for a key without one. */
   readonly certificate: Buffer | null;
   readonly chain: readonly Buffer[];
@@ -28,54 +32,79 @@ export interface LoadedKey {
 
 export type KeyRing = ReadonlyMap<string, LoadedKey>;
 
-/** A file that is not as it must be; the message names it and says why. */
-class KeyFault extends Error {}
+/** Where private keys are. `token` is null if the config names none. */
+export interface KeyStores {
+  readonly files: KeyFiles;
+  readonly token: Token | null;
+}
 
 /**
- * Reads the keys that are in use. One that is broken is left out and named in the log, so that one
+ * Reads the keys that are in use. One that is broken is quarantined: left out and named, so that one
  * bad file never takes the others away.
  */
-export async function loadKeys(folder: string, logger: Logger): Promise<KeyRing> {
+export async function loadKeys(
+  stores: KeyStores,
+  logger: Logger,
+): Promise<{ readonly ring: KeyRing; readonly quarantined: readonly QuarantinedKey[] }> {
   const ring = new Map<string, LoadedKey>();
-  const names = (await readdir(folder)).filter((name) => name.endsWith('.json')).sort();
-  for (const name of names.slice(0, MAX_KEYS)) {
-    const path = join(folder, name);
+  const { records, quarantined } = await stores.files.records();
+  const left = [...quarantined];
+  const inUse = records.filter(isServed);
+  for (const record of inUse.slice(0, MAX_KEYS)) {
     try {
-      const key = await loadKey(folder, name);
-      if (key !== null) ring.set(key.record.keyId, key);
+      ring.set(record.keyId, await loadKey(stores, record, logger));
     } catch (error) {
-      // Not the whole error: a parser's message may quote what it read.
-      const reason = error instanceof KeyFault ? error.message : faultText(error);
-      logger.error('key.refused', { path, reason });
+      const file = stores.files.pathOf(record) ?? join(stores.files.folder, `${record.keyId}.json`);
+      left.push({ keyId: record.keyId, file, reason: keyFileReason(error) });
     }
   }
-  if (names.length > MAX_KEYS) logger.error('key.too-many', { limit: MAX_KEYS });
-  return ring;
+  for (const { keyId, file, reason } of left) {
+    logger.error('key.quarantined', { keyId, path: file, reason });
+  }
+  if (inUse.length > MAX_KEYS) logger.error('key.too-many', { limit: MAX_KEYS });
+  return { ring, quarantined: left };
 }
 
-function faultText(error: unknown): string {
-  if (error instanceof z.ZodError) return z.prettifyError(error);
-  if (error instanceof SyntaxError) return 'is no JSON';
-  const code = error instanceof Error && 'code' in error ? ` (${String(error.code)})` : '';
-  return `cannot be read${code}`;
+/** A key that has a certificate to be asked for, in use or not; or why there is none. */
+export async function loadKeyForRequest(
+  stores: KeyStores,
+  keyId: string,
+  logger: Logger,
+): Promise<LoadedKey | { readonly refusal: string }> {
+  try {
+    const record = await stores.files.record(keyId);
+    if (!CERTIFIABLE.has(record.state)) return { refusal: `key ${keyId} is in no use any more` };
+    return await loadKey(stores, record, logger);
+  } catch (error) {
+    return { refusal: keyFileReason(error) };
+  }
 }
 
-/** @returns null for a key that is in no use. */
-async function loadKey(folder: string, name: string): Promise<LoadedKey | null> {
-  const record = keyRecordSchema.parse(JSON.parse(await readSmall(join(folder, name))));
-  if (`${record.keyId}.json` !== name) {
-    throw new KeyFault(`the record is of key ${record.keyId}, so it must be its name`);
-  }
-  if (record.state !== 'active' && record.state !== 'decrypt-only') return null;
-  const { privateKeyFile } = record;
-  const keyPath = isAbsolute(privateKeyFile) ? privateKeyFile : join(folder, privateKeyFile);
-  const privateKey = createPrivateKey(await readPrivate(keyPath));
-  if (algorithmOf(privateKey) !== record.algorithm) {
-    throw new KeyFault(`${keyPath} holds no ${record.algorithm} key`);
-  }
+// A pending confidentiality key opens mail already: partners may find its certificate before every
+// worker has heard that it is active.
+function isServed({ state, class: keyClass, certificate }: KeyRecord): boolean {
+  if (state === 'pending') return keyClass === 'domain-confidentiality' && certificate !== null;
+  return IN_USE.has(state);
+}
+
+const IN_USE: ReadonlySet<KeyState> = new Set(['active', 'decrypt-only']);
+const CERTIFIABLE: ReadonlySet<KeyState> = new Set(['generated', 'pending', ...IN_USE]);
+
+/** @throws KeyFileFault */
+async function loadKey(stores: KeyStores, record: KeyRecord, logger: Logger): Promise<LoadedKey> {
   const certificate = record.certificate === null ? null : new X509Certificate(record.certificate);
-  if (certificate?.checkPrivateKey(privateKey) === false) {
-    throw new KeyFault(`the certificate is not that of ${keyPath}`);
+  const recorded = certificate?.publicKey ?? dkimPublicKey(record);
+  const privateKey =
+    record.token === undefined
+      ? await openFile(stores.files, record, logger)
+      : await openOnToken(stores.token, record.token, recorded);
+  const publicKey = publicKeyOf(privateKey);
+  if (keyAlgorithmOf(publicKey) !== record.algorithm) {
+    throw new KeyFileFault(`the key is no ${record.algorithm} key, as its record says`);
+  }
+  if (recorded !== null && !recorded.equals(publicKey)) {
+    const what = certificate === null ? 'published key' : 'certificate';
+    throw new KeyFileFault(`the ${what} is that of another key`);
   }
   return {
     record,
@@ -85,44 +114,43 @@ async function loadKey(folder: string, name: string): Promise<LoadedKey | null> 
   };
 }
 
-const CURVES: ReadonlyMap<string, KeyAlgorithm> = new Map([
-  ['prime256v1', 'ec-p256'],
-  ['secp384r1', 'ec-p384'],
-  ['secp521r1', 'ec-p521'],
-]);
+function dkimPublicKey({ dkimPublicKey: spki }: KeyRecord): KeyObject | null {
+  if (spki === undefined) return null;
+  return createPublicKey({ key: Buffer.from(spki, 'base64'), format: 'der', type: 'spki' });
+}
 
-function algorithmOf(key: KeyObject): KeyAlgorithm | null {
-  const { modulusLength, namedCurve = '', publicExponent = 0n } = key.asymmetricKeyDetails ?? {};
-  switch (key.asymmetricKeyType) {
-    case 'rsa':
-      return publicExponent < MIN_EXPONENT ? null : known(`rsa-${modulusLength}`);
-    case 'ec':
-      return CURVES.get(namedCurve) ?? null;
-    default:
-      return known(key.asymmetricKeyType); // kinds without parameters have our name in node:crypto
+async function openFile(files: KeyFiles, record: KeyRecord, logger: Logger): Promise<PrivateKey> {
+  const { privateKey, isSealed } = await files.open(record);
+  if (!isSealed) {
+    const advice = 'the key lies in clear; seal it: sallyport key seal';
+    logger.warn('key.unsealed', { keyId: record.keyId, advice });
   }
+  return privateKey;
 }
 
-function known(name: string | undefined): KeyAlgorithm | null {
-  const parsed = keyAlgorithmSchema.safeParse(name);
-  return parsed.success ? parsed.data : null;
-}
-
-async function readSmall(path: string): Promise<string> {
-  const { size } = await stat(path);
-  if (size > MAX_FILE_BYTES) throw new KeyFault(`${path} is longer than a key file can be`);
-  return await readFile(path, 'utf8');
-}
-
-async function readPrivate(path: string): Promise<Buffer> {
-  const { mode, size } = await stat(path).catch((error: NodeJS.ErrnoException) => {
-    throw new KeyFault(`${path} cannot be read (${error.code})`);
-  });
-  if ((mode & OTHERS) !== 0) {
-    throw new KeyFault(`${path} is open to others: its mode must be 0600`);
+/**
+ * The key need not answer now: a token that is unplugged makes its mail wait, and is no broken file.
+ * Only a key of which no public half is on record has to be asked for it.
+ */
+async function openOnToken(
+  token: Token | null,
+  uri: string,
+  recorded: KeyObject | null,
+): Promise<TokenKey> {
+  if (token === null) {
+    throw new KeyFileFault('the key is on a token, and the config has no keys.token');
   }
-  if (size > MAX_FILE_BYTES) throw new KeyFault(`${path} is longer than a key file can be`);
-  return await readFile(path);
+  const publicKey = recorded ?? (await publicKeyOnToken(token, uri));
+  return new TokenKey({ token, uri, publicKey });
+}
+
+async function publicKeyOnToken(token: Token, uri: string): Promise<KeyObject> {
+  try {
+    return await token.publicKeyOf(uri);
+  } catch (cause) {
+    if (!(cause instanceof TokenFault)) throw cause;
+    throw new KeyFileFault(cause.message, { cause });
+  }
 }
 
 /**
@@ -132,9 +160,9 @@ async function readPrivate(path: string): Promise<Buffer> {
  */
 export async function loadRejectionSecret(folder: string): Promise<Secret> {
   const path = join(folder, REJECTION_SECRET_FILE);
-  const bytes = await readPrivate(path);
+  const bytes = await readPrivateFile(path, MAX_SECRET_BYTES);
   if (bytes.length < MIN_SECRET_BYTES) {
-    throw new KeyFault(`${path} is shorter than ${MIN_SECRET_BYTES} bytes`);
+    throw new KeyFileFault(`${path} is shorter than ${MIN_SECRET_BYTES} bytes`);
   }
   return new Secret(bytes);
 }

@@ -3,10 +3,13 @@ import {
   type CallParams,
   type CallResult,
   connectSocket,
+  type Handlers,
   type IpcClient,
   IpcRefused,
   type KeyClass,
+  KeyFiles,
   keyholderInwardProtocol,
+  keyholderOperatorProtocol,
   keyholderOutwardProtocol,
   type RecorderProtocol,
   recorderProtocol,
@@ -15,16 +18,32 @@ import {
 import type { Logger, Secret } from '@sallyport/log';
 import type { Clock } from '@sallyport/mail';
 import { useAudited } from './audited-use.ts';
-import { type KeyRing, type LoadedKey, loadKeys, loadRejectionSecret } from './key-folder.ts';
+import { composeDkim } from './dkim.ts';
+import {
+  type KeyRing,
+  type KeyStores,
+  type LoadedKey,
+  loadKeyForRequest,
+  loadKeys,
+  loadRejectionSecret,
+} from './key-folder.ts';
+import { LeavingKeys } from './leaving-keys.ts';
+import { operatorHandlers } from './operator.ts';
 import type { KeyholderOptions } from './options.ts';
+import { QuarantineRecord } from './quarantine-record.ts';
 import { RateLimit } from './rate-limit.ts';
 import { signatureScheme } from './signature-scheme.ts';
 import { checkAttributeFacts, composeSignedAttributes } from './signed-attributes.ts';
+import { Token } from './token/token.ts';
+import { TokenKey } from './token/token-key.ts';
+import { unwrapOnToken } from './token/token-unwrap.ts';
 import { digestQuestion, unwrapContentKey } from './unwrap.ts';
 
 type Outward = typeof keyholderOutwardProtocol;
 type SignParams = CallParams<Outward, 'sign'>;
 type SignResult = CallResult<Outward, 'sign'>;
+type DkimParams = CallParams<Outward, 'signDkim'>;
+type DkimResult = CallResult<Outward, 'signDkim'>;
 type UnwrapParams = CallParams<Outward, 'unwrap'>;
 type UnwrapResult = CallResult<Outward, 'unwrap'>;
 
@@ -55,31 +74,44 @@ export async function startKeyholder(parts: KeyholderParts): Promise<RunningKeyh
     unwrap: (params: UnwrapParams) => keyholder.unwrap(params),
     keys: () => keyholder.keys(),
   };
+  const { socketMode: mode } = options;
+  await using servers = new AsyncDisposableStack();
+  servers.defer(() => keyholder.close());
   const outward = await serveSocket({
     path: options.outwardSocket,
-    mode: options.socketMode,
+    mode,
     protocol: keyholderOutwardProtocol,
-    handlers: { sign: (params) => keyholder.sign(params), ...shared },
+    handlers: {
+      sign: (params) => keyholder.sign(params),
+      signDkim: (params) => keyholder.signDkim(params),
+      dkimKeys: () => keyholder.dkimKeys(),
+      ...shared,
+    },
     logger,
   });
+  servers.defer(() => outward.close());
   const inward = await serveSocket({
     path: options.inwardSocket,
-    mode: options.socketMode,
+    mode,
     protocol: keyholderInwardProtocol,
     handlers: shared,
     logger,
-  }).catch(async (error: unknown) => {
-    await outward.close();
-    throw error;
   });
-  return {
-    reload: () => keyholder.reload(),
-    close: async () => {
-      await Promise.all([outward.close(), inward.close()]);
-      keyholder.close();
-    },
-  };
+  servers.defer(() => inward.close());
+  const operator = await serveSocket({
+    path: options.operatorSocket,
+    mode: OPERATOR_SOCKET_MODE,
+    protocol: keyholderOperatorProtocol,
+    handlers: keyholder.operatorHandlers(),
+    logger,
+  });
+  servers.defer(() => operator.close());
+  const open = servers.move();
+  return { reload: () => keyholder.reload(), close: () => open.disposeAsync() };
 }
+
+/** For root and the keyholder's own account, whatever the workers' sockets are open to. */
+const OPERATOR_SOCKET_MODE = 0o600;
 
 /** The keys and the one way to each use of them. */
 class Keyholder {
@@ -88,6 +120,9 @@ class Keyholder {
   readonly #recorder: IpcClient<RecorderProtocol>;
   readonly #signatures: RateLimit;
   readonly #unwraps: RateLimit;
+  readonly #token: Token | null;
+  readonly #quarantine: QuarantineRecord;
+  readonly #leaving = new LeavingKeys();
   #ring: KeyRing = new Map();
 
   constructor(parts: KeyholderParts, rejectionSecret: Secret) {
@@ -101,16 +136,43 @@ class Keyholder {
     });
     this.#signatures = new RateLimit(options.signaturesPerMinute, clock);
     this.#unwraps = new RateLimit(options.unwrapsPerMinute, clock);
+    this.#token = options.token === undefined ? null : new Token(options.token, parts.logger);
+    this.#quarantine = new QuarantineRecord(this.#recorder, parts.logger);
   }
 
   async reload(): Promise<void> {
-    const { options, logger } = this.#parts;
-    this.#ring = await loadKeys(options.keyFolder, logger);
+    const { logger } = this.#parts;
+    this.#token?.reload();
+    const { ring, quarantined } = await loadKeys(this.#stores(), logger);
+    this.#leaving.replace(this.#ring, ring, this.#parts.clock.now());
+    this.#ring = ring;
     logger.info('keys.loaded', { keys: [...this.#ring.keys()] });
+    this.#quarantine.tell(quarantined);
   }
 
-  close(): void {
+  // Anew for each reading: the secret that files are sealed under is not kept.
+  #stores(): KeyStores {
+    const { keyFolder, seal } = this.#parts.options;
+    return { files: new KeyFiles(keyFolder, seal ?? null), token: this.#token };
+  }
+
+  async close(): Promise<void> {
+    this.#quarantine.close();
     this.#recorder.close();
+    await this.#token?.close();
+  }
+
+  operatorHandlers(): Handlers<typeof keyholderOperatorProtocol> {
+    const { logger, clock } = this.#parts;
+    return operatorHandlers({
+      reload: () => this.reload(),
+      keyIds: () => this.#ring.keys(),
+      requestKey: (keyId) => loadKeyForRequest(this.#stores(), keyId, logger),
+      token: this.#token,
+      recorder: this.#recorder,
+      clock,
+      signingKey: (keyId) => this.#signingKeyOf(keyId),
+    });
   }
 
   keys(): CallResult<Outward, 'keys'> {
@@ -133,9 +195,10 @@ class Keyholder {
   /** A signature over SignedAttributes that are composed here (RFC 5652 section 5.4). */
   async sign(params: SignParams): Promise<SignResult> {
     const { keyId, queueId, digestAlgorithm, signatureTypes, attributes } = params;
-    const { record, privateKey } = this.#keyOf(keyId, 'domain-signing');
+    const { record, privateKey } =
+      this.#leaving.find(keyId, this.#parts.clock.now()) ?? this.#signingKeyOf(keyId);
     const fixed = record.signedAttributes;
-    if (record.state !== 'active' || fixed === null) throw noKey(keyId);
+    if (fixed === null) throw noKey(keyId);
     const digest = Buffer.from(params.digest, 'base64');
     const refusal = checkAttributeFacts({ digestAlgorithm, digest, signatureTypes, attributes });
     if (refusal !== null) throw new IpcRefused(null, refusal);
@@ -169,6 +232,38 @@ class Keyholder {
     });
   }
 
+  dkimKeys(): CallResult<Outward, 'dkimKeys'> {
+    return [...this.#ring.values()].flatMap(({ record }) => {
+      const { keyId, class: keyClass, state, domain, dkimSelector: selector } = record;
+      const isInUse = keyClass === 'dkim' && state === 'active' && selector !== undefined;
+      return isInUse ? [{ keyId, domain, selector }] : [];
+    });
+  }
+
+  /** A DKIM-Signature field of the key's own domain, composed here (RFC 6376 section 3.5). */
+  async signDkim(params: DkimParams): Promise<DkimResult> {
+    const { keyId, queueId, bodyHash } = params;
+    const now = this.#parts.clock.now();
+    const key = this.#leaving.find(keyId, now) ?? this.#keyOf(keyId, 'dkim');
+    if (key.record.class !== 'dkim') throw noKey(keyId);
+    const composed = composeDkim(key, params, now);
+    if ('refusal' in composed) throw new IpcRefused(null, composed.refusal);
+    if (!this.#signatures.take(keyId)) throw tooFast(keyId);
+    const intent = {
+      kind: 'key-intent',
+      queueId,
+      keyId,
+      operation: 'sign-dkim',
+      digestAlgorithm: 'sha256',
+      digest: bodyHash,
+      contentDigest: sha256(composed.input),
+    } as const;
+    return await useAudited(this.#recorder, intent, async () => {
+      const { signature, field } = await composed.sign();
+      return { answer: { field }, facts: { signatureDigest: sha256(signature) } };
+    });
+  }
+
   /** A content key; a wrong one for any failure, with the same records (RFC 3218 section 2.3.2). */
   async unwrap(params: UnwrapParams): Promise<UnwrapResult> {
     const { keyId, queueId } = params;
@@ -182,11 +277,20 @@ class Keyholder {
       operation: 'unwrap',
       recipientDigest,
     } as const;
-    return await useAudited(this.#recorder, intent, () => {
-      const keys = { privateKey, rejectionSecret: this.#rejectionSecret };
-      const key = unwrapContentKey(params, keys).toString('base64');
-      return Promise.resolve({ answer: { key }, facts: {} });
+    return await useAudited(this.#recorder, intent, async () => {
+      const rejectionSecret = this.#rejectionSecret;
+      const key =
+        privateKey instanceof TokenKey
+          ? await unwrapOnToken(params, { privateKey, rejectionSecret })
+          : unwrapContentKey(params, { privateKey, rejectionSecret });
+      return { answer: { key: key.toString('base64') }, facts: {} };
     });
+  }
+
+  #signingKeyOf(keyId: string): LoadedKey {
+    const key = this.#keyOf(keyId, 'domain-signing');
+    if (key.record.state !== 'active') throw noKey(keyId);
+    return key;
   }
 
   #keyOf(keyId: string, keyClass: KeyClass): LoadedKey {

@@ -2,6 +2,8 @@ import { constants, type KeyObject, type SignKeyObjectInput, sign } from 'node:c
 import { promisify } from 'node:util';
 import { der, OID } from '@sallyport/der';
 import type { CallParams, CallResult, keyholderOutwardProtocol } from '@sallyport/ipc';
+import type { PrivateKey } from './private-key.ts';
+import { TokenKey } from './token/token-key.ts';
 
 type Protocol = typeof keyholderOutwardProtocol;
 type Choice = Pick<CallParams<Protocol, 'sign'>, 'digestAlgorithm' | 'rsaPadding'>;
@@ -41,13 +43,14 @@ const PURE = {
  * @returns why digest or padding do not go with the key, if they do not.
  */
 export function signatureScheme(
-  key: KeyObject,
+  key: PrivateKey,
   { digestAlgorithm, rsaPadding }: Choice,
 ): SignatureScheme | { readonly refusal: string } {
   const type = key.asymmetricKeyType;
   if (rsaPadding !== undefined && type !== 'rsa') {
     return { refusal: 'a padding can be chosen for RSA keys only' };
   }
+  if (key instanceof TokenKey) return onToken(key, { digestAlgorithm, rsaPadding });
   switch (type) {
     case 'rsa': {
       const isPss = rsaPadding === 'pss';
@@ -69,6 +72,46 @@ export function signatureScheme(
     default:
       return { refusal: 'the key does not sign' };
   }
+}
+
+/** The same on a token: only the digest goes there. */
+function onToken(
+  key: TokenKey,
+  { digestAlgorithm, rsaPadding }: { digestAlgorithm: Digest; rsaPadding: Choice['rsaPadding'] },
+): SignatureScheme | { readonly refusal: string } {
+  const { publicKey } = key;
+  switch (key.asymmetricKeyType) {
+    case 'rsa': {
+      const isPss = rsaPadding === 'pss';
+      const padding = constants.RSA_PKCS1_PSS_PADDING;
+      const saltLength = constants.RSA_PSS_SALTLEN_DIGEST;
+      const verifyWith = isPss ? { key: publicKey, padding, saltLength } : publicKey;
+      const scheme = isPss ? 'pss' : 'pkcs1v15';
+      return {
+        name: isPss ? `rsa-pss-${digestAlgorithm}` : `rsa-${digestAlgorithm}`,
+        protection: null,
+        sign: (bytes) => key.sign(bytes, { scheme, digestAlgorithm, verifyWith }),
+      };
+    }
+    case 'ec': {
+      const verifyWith = { key: publicKey, dsaEncoding: 'ieee-p1363' } as const;
+      return {
+        name: `ecdsa-${digestAlgorithm}`,
+        protection: null,
+        sign: async (bytes) =>
+          ecdsaDer(await key.sign(bytes, { scheme: 'ecdsa', digestAlgorithm, verifyWith })),
+      };
+    }
+    default:
+      return { refusal: 'a key of this kind does not sign on a token' };
+  }
+}
+
+/** RFC 3279 section 2.2.3: Ecdsa-Sig-Value; tokens give r and s, each as long as the other. */
+function ecdsaDer(pair: Buffer): Buffer {
+  const half = pair.length / 2;
+  const numbers = [pair.subarray(0, half), pair.subarray(half)];
+  return der.sequence(...numbers.map((one) => der.integer(BigInt(`0x${one.toString('hex')}`))));
 }
 
 function hashed(

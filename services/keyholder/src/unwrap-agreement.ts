@@ -25,15 +25,26 @@ export interface KariFacts {
  * @throws Error if anything fails; the caller makes a rejection of it.
  */
 export function unwrapAgreement(privateKey: KeyObject, { recipient, keyBytes }: KariFacts): Buffer {
-  const { curve } = recipient;
+  const publicKey = originatorKey(privateKey, recipient);
+  return openAgreement(diffieHellman({ privateKey, publicKey }), { recipient, keyBytes });
+}
+
+/** The originator's public key, of the curve of ours. @throws Error if it is not a point of that. */
+export function originatorKey(
+  ours: Pick<KeyObject, 'asymmetricKeyType' | 'asymmetricKeyDetails'>,
+  { curve, originatorPublicKey }: Kari,
+): KeyObject {
   const isOfCurve =
     curve === 'x25519'
-      ? privateKey.asymmetricKeyType === 'x25519'
-      : privateKey.asymmetricKeyDetails?.namedCurve === CURVES[curve].nodeName;
+      ? ours.asymmetricKeyType === 'x25519'
+      : ours.asymmetricKeyDetails?.namedCurve === CURVES[curve].nodeName;
   if (!isOfCurve) throw new Error('the key is of another curve');
-  const octets = Buffer.from(recipient.originatorPublicKey, 'base64');
-  const publicKey = curve === 'x25519' ? importX25519(octets) : importPoint(octets, curve);
-  const shared = diffieHellman({ privateKey, publicKey });
+  const octets = Buffer.from(originatorPublicKey, 'base64');
+  return curve === 'x25519' ? importX25519(octets) : importPoint(octets, curve);
+}
+
+/** Opens the encryptedKey with the shared secret. @throws Error if it does not open. */
+export function openAgreement(shared: Buffer, { recipient, keyBytes }: KariFacts): Buffer {
   // RFC 8418 section 2: an all-zero secret is one that everybody knows.
   if (shared.every((octet) => octet === 0)) throw new Error('the shared secret is all zero');
   return openWrapped(recipient, deriveKek(recipient, shared), keyBytes);

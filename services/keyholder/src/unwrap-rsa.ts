@@ -2,7 +2,7 @@ import { constants, type KeyObject, privateDecrypt } from 'node:crypto';
 import type { UnwrapRecipient } from '@sallyport/ipc';
 import { type Unpadded, unpadOaep, unpadPkcs1v15 } from './rsa-unpad.ts';
 
-type Ktri = Extract<UnwrapRecipient, { kind: 'ktri' }>;
+export type Ktri = Extract<UnwrapRecipient, { kind: 'ktri' }>;
 
 /** Stands in for a value that RSA cannot take, so that the same work is done. */
 const INSTEAD = 2;
@@ -18,16 +18,23 @@ export function unwrapRsa(privateKey: KeyObject, recipient: Ktri, keyBytes: numb
   const opened = fits ? decryptRaw(privateKey, encryptedKey) : null;
   const encoded =
     opened ?? decryptRaw(privateKey, small(modulusBytes)) ?? Buffer.alloc(modulusBytes);
-  const { algorithm } = recipient;
-  const unpadded =
-    algorithm.kind === 'pkcs1v15'
-      ? unpadPkcs1v15(encoded, keyBytes)
-      : unpadOaep(encoded, keyBytes, {
-          hash: algorithm.hash,
-          mgf1Hash: algorithm.mgf1Hash,
-          label: Buffer.from(algorithm.label, 'base64'),
-        });
+  const unpadded = takePaddingOff(encoded, recipient, keyBytes);
   return { key: unpadded.key, good: unpadded.good & (opened === null ? 0 : 1) };
+}
+
+/** Takes the recipient's padding off a block of RSADP, in constant time. */
+export function takePaddingOff(
+  encoded: Buffer,
+  { algorithm }: Pick<Ktri, 'algorithm'>,
+  keyBytes: number,
+): Unpadded {
+  if (algorithm.kind === 'pkcs1v15') return unpadPkcs1v15(encoded, keyBytes);
+  const { hash, mgf1Hash } = algorithm;
+  return unpadOaep(encoded, keyBytes, {
+    hash,
+    mgf1Hash,
+    label: Buffer.from(algorithm.label, 'base64'),
+  });
 }
 
 /** RSADP (RFC 8017 section 5.1.2); null for a value at or above the modulus. */
@@ -39,7 +46,8 @@ function decryptRaw(privateKey: KeyObject, value: Buffer): Buffer | null {
   }
 }
 
-function small(modulusBytes: number): Buffer {
+/** A value that every key takes. */
+export function small(modulusBytes: number): Buffer {
   const value = Buffer.alloc(modulusBytes);
   value[modulusBytes - 1] = INSTEAD;
   return value;

@@ -61,7 +61,8 @@ export function unwrapContentKey(question: UnwrapQuestion, keys: UnwrapKeys): Bu
   return choose(good, key, wrong);
 }
 
-function rejectionKey(question: UnwrapQuestion, secret: Secret): Buffer {
+/** The wrong key of a question. */
+export function rejectionKey(question: UnwrapQuestion, secret: Secret): Buffer {
   const info = digestQuestion(question);
   // A KeyObject: to find out that a Buffer is none costs Node as much as the derivation.
   const material = createSecretKey(secret.reveal());

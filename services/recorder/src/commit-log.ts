@@ -15,6 +15,8 @@ import { type AcceptedIds, acceptedBy, closesIntent, type OpenIntents } from './
 import type { RecoveredLog } from './recover.ts';
 import type { OpenSegment, SegmentFile } from './segment-file.ts';
 
+/** Uses of a key that put a signature under a message of ours. */
+const SIGNS: ReadonlySet<string> = new Set(['sign', 'sign-dkim']);
 /** Events that may wait for the disk. */
 const MAX_WAITING = 20_000;
 /** Leaves of one commit: bounds its memory and its time. */
@@ -118,7 +120,7 @@ export class CommitLog {
       throw new IpcRefused('recorder-unavailable', 'too many events wait for the disk');
     }
     // An unwrap comes before an inward message is accepted; only a signature needs the record.
-    if (event.kind === 'key-intent' && event.operation === 'sign' && !this.#isAccepted(event)) {
+    if (event.kind === 'key-intent' && SIGNS.has(event.operation) && !this.#isAccepted(event)) {
       throw new IpcRefused(null, NOT_ACCEPTED);
     }
     if (event.kind === 'key-outcome') {

@@ -1,4 +1,4 @@
-import type { AuditEvent } from '@sallyport/audit-log';
+import type { AuditEvent, KeyOperation } from '@sallyport/audit-log';
 
 /** Queue ids that stay known; the oldest go first. */
 const MAX_ACCEPTED = 500_000;
@@ -37,7 +37,7 @@ export class AcceptedIds {
 interface OpenIntent {
   readonly queueId: string;
   readonly keyId: string;
-  readonly operation: 'sign' | 'unwrap';
+  readonly operation: KeyOperation;
 }
 
 /** Open intents by their index in the log. */

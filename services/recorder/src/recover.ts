@@ -4,6 +4,7 @@ import { readdir, stat, truncate, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   headHash,
+  KEY_OPERATIONS,
   type LogLine,
   leafHash,
   MerkleTree,
@@ -187,6 +188,8 @@ async function cutTail(tail: { path: string; name: string; from: number }): Prom
   return { segment: tail.name, cutBytes, cutLines, cutDigest: digest.digest('hex') };
 }
 
+const OPERATIONS = KEY_OPERATIONS.join('|');
+
 /**
  * The beginning of a leaf line that later events may refer to, as this recorder writes it. Anchored,
  * so that nothing within a text can look like it; a start reads half a million lines with it.
@@ -197,7 +200,7 @@ const REFERRED = new RegExp(
     String.raw`,\\"kind\\":\\"(?<kind>accepted|dsn-created|key-intent|key-outcome)\\"`,
     String.raw`,\\"queueId\\":\\"(?<queueId>[0-9a-z]{20})\\"`,
     String.raw`(?:,\\"dsnId\\":\\"(?<dsnId>[0-9a-z]{20})\\")?`,
-    String.raw`(?:,\\"keyId\\":\\"(?<keyId>[a-z0-9._-]+)\\",\\"operation\\":\\"(?<operation>sign|unwrap)\\")?`,
+    String.raw`(?:,\\"keyId\\":\\"(?<keyId>[a-z0-9._-]+)\\",\\"operation\\":\\"(?<operation>${OPERATIONS})\\")?`,
     String.raw`(?:,\\"intent\\":(?<intent>\d+))?`,
   ].join(''),
 );
@@ -223,7 +226,7 @@ function learnFields(
   if (kind === 'dsn-created') known.accepted.add(dsnId);
   if (kind === 'key-outcome') known.openIntents.delete(Number(intent));
   if (kind === 'key-intent') {
-    const use = operation === 'sign' ? 'sign' : 'unwrap';
+    const use = KEY_OPERATIONS.find((one) => one === operation) ?? 'unwrap';
     known.openIntents.set(Number(index), { queueId, keyId, operation: use });
   }
 }

@@ -11,19 +11,21 @@
  * Standards RFC 3183, RFC 8551, RFC 5652, RFC 8601, RFC 3464.
  */
 import { readFile } from 'node:fs/promises';
+import { processClock } from '@sallyport/ipc';
 import { createLogger } from '@sallyport/log';
-import { never, systemClock } from '@sallyport/mail';
+import { never } from '@sallyport/mail';
 import { type WorkerOptions, workerOptionsSchema } from './options.ts';
 import type { Runtime, Started } from './shared/runtime.ts';
 
 process.on('SIGINT', () => {}); // Ctrl-C reaches the whole group; the supervisor decides
-const [, , optionsFile = ''] = process.argv;
+const [, , optionsFile = '', testClock] = process.argv;
+const clock = processClock(testClock);
 const options = workerOptionsSchema.parse(JSON.parse(await readFile(optionsFile, 'utf8')));
 const service = `worker-${options.role}`;
 const write = (line: string): void => void process.stderr.write(line);
-const logger = createLogger({ service, now: () => systemClock.now(), write });
+const logger = createLogger({ service, now: () => clock.now(), write });
 try {
-  const started = await start(options, { clock: systemClock, logger });
+  const started = await start(options, { clock, logger });
   const stop = (): void => void started.close().finally(() => process.exit(0));
   process.once('SIGTERM', stop);
   process.once('disconnect', stop);

@@ -1,20 +1,9 @@
+import { tlsRuleSchema } from '@sallyport/transport';
 import { z } from 'zod';
 
 const path = z.string().min(1);
 const hostPort = z.strictObject({ host: z.string(), port: z.number().int() });
 const milliseconds = z.number().int().nonnegative();
-
-const tlsRuleSchema = z.discriminatedUnion('level', [
-  z.strictObject({ level: z.literal('none') }),
-  z.strictObject({ level: z.literal('may') }),
-  z.strictObject({ level: z.literal('encrypt'), minVersion: z.enum(['TLSv1.2', 'TLSv1.3']) }),
-  z.strictObject({
-    level: z.literal('secure'),
-    match: z.array(z.string()),
-    minVersion: z.enum(['TLSv1.2', 'TLSv1.3']),
-    anchors: z.union([z.literal('system'), z.array(z.string())]),
-  }),
-]);
 
 const domainSchema = z.strictObject({
   name: z.string(),
@@ -37,8 +26,23 @@ const common = {
   domains: z.array(domainSchema).min(1),
   dns: z.strictObject({ servers: z.array(hostPort).min(1), trusted: z.boolean() }),
   allowPrivateAddresses: z.boolean(),
+  lookup: z.strictObject({
+    tlsAnchorsFile: path.nullable(),
+    ldapServers: z.array(
+      z.strictObject({
+        url: z.string(),
+        baseDn: z.string().exactOptional(),
+        bind: z.strictObject({ dn: z.string(), passwordFile: path }).exactOptional(),
+        anchorsFile: path.exactOptional(),
+        allowPrivateAddress: z.boolean(),
+      }),
+    ),
+    revocationRefreshMs: milliseconds,
+  }),
   /** What partners announced: worker inward writes there, the others read. */
   capabilitiesFolder: path,
+  /** Certificates out of verified mail: worker inward writes there, the others read. */
+  harvestedFolder: path,
 };
 
 const mailRole = {
@@ -79,7 +83,13 @@ export const workerOptionsSchema = z.discriminatedUnion('role', [
     }),
     holdExpiryMs: milliseconds,
   }),
-  z.strictObject({ role: z.literal('inward'), ...mailRole, decryptionFloorMs: milliseconds }),
+  z.strictObject({
+    role: z.literal('inward'),
+    ...mailRole,
+    decryptionFloorMs: milliseconds,
+    /** Where TLS reports of others go. */
+    tlsReportsFolder: path,
+  }),
   z.strictObject({ role: z.literal('advise'), ...common }),
 ]);
 

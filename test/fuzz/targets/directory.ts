@@ -64,6 +64,8 @@ const NAME = 'gw.acme.example';
 const TYPES: Readonly<Record<RecordType, number>> = {
   A: 1,
   AAAA: 28,
+  CNAME: 5,
+  PTR: 12,
   MX: 15,
   SRV: 33,
   TXT: 16,
@@ -74,6 +76,8 @@ const TYPES: Readonly<Record<RecordType, number>> = {
 const TYPE_NAMES: readonly RecordType[] = [
   'A',
   'AAAA',
+  'CNAME',
+  'PTR',
   'MX',
   'SRV',
   'TXT',
@@ -101,6 +105,8 @@ const POINTER = Buffer.from([0xc0, 0x0c]);
 const RECORD_DATA: Readonly<Record<RecordType, Buffer>> = {
   A: Buffer.from([192, 0, 2, 1]),
   AAAA: Buffer.alloc(16, 0x20),
+  CNAME: nameOctets('third.acme.example'),
+  PTR: nameOctets('mx.acme.example'),
   MX: Buffer.concat([u16(10), POINTER]),
   SRV: Buffer.concat([u16(0, 5, 389), nameOctets('ldap.acme.example')]),
   TXT: Buffer.concat([Buffer.of(3), Buffer.from('v=1'), Buffer.of(2), Buffer.from('id')]),

@@ -1,5 +1,36 @@
 import { z } from 'zod';
-import { common, count, domain, faultId, queueId, text, time, tls } from './base.ts';
+import { common, count, domain, faultId, queueId, text, time, tls, word } from './base.ts';
+
+/** RFC 8460 section 4.3: the words for how TLS fared. `success` is ours: nothing failed. */
+export const TLS_RESULT_TYPES = [
+  'success',
+  'starttls-not-supported',
+  'certificate-host-mismatch',
+  'certificate-expired',
+  'certificate-not-trusted',
+  'validation-failure',
+  'tlsa-invalid',
+  'dnssec-invalid',
+  'dane-required',
+  'sts-policy-fetch-error',
+  'sts-policy-invalid',
+  'sts-webpki-invalid',
+] as const;
+
+/** How one try to reach one host fared under one policy that its side published (RFC 8460). */
+const tlsResult = z.strictObject({
+  policyType: z.enum(['tlsa', 'sts', 'no-policy-found']),
+  /** Who published it; for TLSA the base domain of the host. */
+  policyDomain: domain,
+  /** What it said, record by record or line by line. */
+  policyStrings: z.array(z.string().max(300)).max(32),
+  /** False where a failure changed nothing: no policy, or MTA-STS in mode testing. */
+  enforced: z.boolean(),
+  result: z.enum(TLS_RESULT_TYPES),
+  reason: text.optional(),
+  mx: domain,
+  address: word.optional(),
+});
 
 const nextHop = {
   queueId,
@@ -10,6 +41,8 @@ const nextHop = {
   recipients: count.optional(),
   attempts: count.optional(),
   tls: tls.nullable().optional(),
+  /** Every connection that was opened or refused for it; what a TLS report is made of. */
+  tlsResults: z.array(tlsResult).max(64).optional(),
 };
 
 /** The fate of a message at egress. */

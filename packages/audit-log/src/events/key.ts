@@ -1,13 +1,32 @@
 import { z } from 'zod';
-import { common, count, domain, keyId, queueId, sha256Hex, word } from './base.ts';
+import { common, count, domain, keyId, queueId, sha256Hex, time, word } from './base.ts';
 
 const keyFacts = {
   keyId,
   class: word,
   domain,
   algorithm: word.optional(),
+  /** SHA-256 of its certificate. */
   fingerprint: sha256Hex.optional(),
+  /** The state before; absent if there was no key. */
+  from: word.optional(),
+  /** The state after. */
+  state: word.optional(),
 };
+
+/**
+ * sign, sign-dkim and unwrap serve a message; `queueId` is its queue id. A request for a certificate and a
+ * statement of the domain serve the operator; `queueId` is then an id of that order alone.
+ */
+export const KEY_OPERATIONS = [
+  'sign',
+  'sign-dkim',
+  'unwrap',
+  'sign-request',
+  'sign-statement',
+] as const;
+export type KeyOperation = (typeof KEY_OPERATIONS)[number];
+const operation = z.enum(KEY_OPERATIONS);
 
 /** The life of a key, and each use of it: intent first, outcome before the answer. */
 export const keyEvents = [
@@ -15,12 +34,14 @@ export const keyEvents = [
     kind: z.literal('key-intent'),
     queueId,
     keyId,
-    operation: z.enum(['sign', 'unwrap']),
+    operation,
     digestAlgorithm: word.optional(),
     /** Base64: the message digest that is to be signed. */
     digest: z.string().max(128).optional(),
     signatureTypes: z.array(word).max(8).optional(),
     attributes: z.array(word).max(8).optional(),
+    /** SHA-256 of the bytes that were composed to be signed: DKIM, a request or a statement. */
+    contentDigest: sha256Hex.optional(),
     /** SHA-256 over all fields of the recipientInfo. */
     recipientDigest: sha256Hex.optional(),
     ...common,
@@ -29,7 +50,7 @@ export const keyEvents = [
     kind: z.literal('key-outcome'),
     queueId,
     keyId,
-    operation: z.enum(['sign', 'unwrap']),
+    operation,
     /** Index of the intent that this closes. */
     intent: count,
     /** For unwrap `done` says that a key was given out, not that it was the right one. */
@@ -39,11 +60,35 @@ export const keyEvents = [
     ...common,
   }),
   z.strictObject({ kind: z.literal('key-generated'), ...keyFacts, ...common }),
+  z.strictObject({ kind: z.literal('key-activated'), ...keyFacts, ...common }),
+  z.strictObject({ kind: z.literal('key-imported'), ...keyFacts, ...common }),
+  z.strictObject({ kind: z.literal('key-certified'), ...keyFacts, ...common }),
   z.strictObject({
-    kind: z.literal('key-activated'),
+    kind: z.literal('key-scheduled'),
     ...keyFacts,
-    state: word.optional(),
+    activateAt: time.nullable(),
     ...common,
   }),
-  z.strictObject({ kind: z.literal('key-imported'), ...keyFacts, ...common }),
+  z.strictObject({ kind: z.literal('key-retired'), ...keyFacts, ...common }),
+  z.strictObject({ kind: z.literal('key-reopened'), ...keyFacts, ...common }),
+  z.strictObject({ kind: z.literal('key-destroyed'), ...keyFacts, ...common }),
+  z.strictObject({
+    kind: z.literal('certificate-revoked'),
+    /** Of the key that it is the certificate of, if that is one of the key folder. */
+    keyId: keyId.optional(),
+    fingerprint: sha256Hex.optional(),
+    /** Serial number in hex. */
+    serial: word,
+    reason: word,
+    ...common,
+  }),
+  z.strictObject({
+    kind: z.literal('crl-issued'),
+    crlNumber: count,
+    entries: count,
+    nextUpdate: time,
+    ...common,
+  }),
+  /** A key that the keyholder leaves out: a file that is broken, changed or open to others. */
+  z.strictObject({ kind: z.literal('key-quarantined'), keyId, ...common }),
 ] as const;

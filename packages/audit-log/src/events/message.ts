@@ -17,6 +17,23 @@ const output = z.strictObject({
   folder: z.enum(['incoming', 'outgoing', 'hold']).optional(),
 });
 
+/** How revocation was checked, and what came of it for the whole path; absent: no path was proven. */
+const revocation = z.strictObject({
+  mode: z.enum(['hard', 'soft', 'off']),
+  status: z.enum(['good', 'unknown', 'not-checked']),
+});
+
+/** The certificate that is encrypted to: where it was found, whose it is, why it is trusted. */
+const encryptedTo = {
+  door: word.optional(),
+  owner: z.enum(['domain', 'user']).optional(),
+  proof: z.enum(['path', 'pinned', 'dnssec']).optional(),
+  revocation: revocation.optional(),
+};
+
+/** Domains of others that a message is to, or claims to be from; the first hundred. */
+const domains = z.array(domain).max(100).optional();
+
 /** The verdict words of an opened message (design section 8). */
 const verdict = z.strictObject({
   signature: z.enum(['valid', 'invalid', 'none', 'unverifiable']),
@@ -27,6 +44,20 @@ const verdict = z.strictObject({
   encryption: z.enum(['domain', 'user', 'none']),
   scope: z.enum(['whole', 'partial']),
   reason: text,
+  revocation: revocation.optional(),
+  /** Whether the domain publishes the certificate that signed (TM-4); absent: nobody looked. */
+  senderLookup: z.enum(['match', 'mismatch', 'not-found', 'unavailable']).optional(),
+});
+
+/** What SPF, DKIM and DMARC said of the message as received. */
+const authentication = z.strictObject({
+  spf: z.strictObject({ result: word, domain: domain.nullable() }),
+  dkim: z.array(z.strictObject({ result: word, domain: domain.nullable() })).max(8),
+  dmarc: z.strictObject({
+    result: word,
+    policy: z.enum(['none', 'quarantine', 'reject']).nullable(),
+    domain: domain.nullable(),
+  }),
 });
 
 /** What a signer says it can read (RFC 8551 section 2.5.2), and for which domain it may speak. */
@@ -64,6 +95,8 @@ export const messageEvents = [
     stage: z.enum(['connect', 'ehlo', 'auth', 'mail', 'rcpt', 'data', 'judge', 'decide']),
     /** The true reason where the reply does not tell (design section 4). */
     reason: text.optional(),
+    /** At stage decide: of the recipients. */
+    domains,
     ...common,
   }),
   /** The client left before its reply, or the verdict came too late. */
@@ -77,7 +110,8 @@ export const messageEvents = [
   z.strictObject({
     kind: z.literal('committed'),
     queueId,
-    results: z.array(output).min(1).max(1_000),
+    /** Empty: it was for the gateway itself; the sentence tells what was kept of it. */
+    results: z.array(output).max(1_000),
     sizeBytes: count.optional(),
     verdict: verdict.optional(),
     tls: tls.nullable().optional(),
@@ -95,7 +129,10 @@ export const messageEvents = [
     contentSource: word.optional(),
     keyTransportSource: word.optional(),
     certificates: z.array(sha256Hex).max(1_000).optional(),
+    ...encryptedTo,
     recipients: count.optional(),
+    /** Of these recipients. */
+    domains,
     ...common,
   }),
   z.strictObject({
@@ -109,13 +146,20 @@ export const messageEvents = [
     contentAlgorithm: word.optional(),
     keyTransport: word.optional(),
     certificates: z.array(sha256Hex).max(1_000).optional(),
+    ...encryptedTo,
     ...common,
   }),
   z.strictObject({
     kind: z.literal('opened'),
     queueId,
     verdict,
+    authentication: authentication.optional(),
     outputs: z.array(output).max(1_000).optional(),
+    /** What the rule made of it, before ingress said anything to the client. */
+    decision: z.enum(['deliver', 'hold', 'refuse', 'wait']).optional(),
+    fault: faultId.optional(),
+    /** That the authors claim to be of: From and Sender, outside and protected. */
+    domains,
     ...common,
   }),
   z.strictObject({
@@ -153,6 +197,32 @@ export const messageEvents = [
     door: word,
     outcome: z.enum(['found', 'nothing', 'refused', 'unreachable', 'skipped']),
     certificates: z.array(sha256Hex).max(100).optional(),
+    ...common,
+  }),
+  /**
+   * A partner of whom a certificate is pinned shows another one, with a valid path. `waits`: an
+   * admin must pin it before it is used; `followed`: the rule lets it be used.
+   */
+  z.strictObject({
+    kind: z.literal('partner-key-changed'),
+    queueId: queueId.optional(),
+    domain,
+    direction: z.enum(['encrypt', 'sign']),
+    outcome: z.enum(['waits', 'followed']),
+    door: word.optional(),
+    /** The new one. */
+    certificate: sha256Hex,
+    /** Those that are pinned. */
+    pinned: z.array(sha256Hex).max(200),
+    ...common,
+  }),
+  /** Verified mail brought a certificate; it is a candidate and proves nothing. */
+  z.strictObject({
+    kind: z.literal('certificate-harvested'),
+    queueId,
+    domain,
+    certificate: sha256Hex,
+    signingTime: time,
     ...common,
   }),
   z.strictObject({

@@ -1,5 +1,15 @@
 import { z } from 'zod';
-import { common, count, sha256Hex, text, word } from './base.ts';
+import { common, count, sha256Hex, text, time, word } from './base.ts';
+
+/** A step in the life of the policy; who took it is the personal field `by`. */
+const policyStep = {
+  version: count,
+  /** Of the version: the exact document that was meant. */
+  sha256: sha256Hex,
+  /** Number of the step in the policy folder; a crash may put one into the log twice. */
+  step: count.optional(),
+  reason: text.optional(),
+};
 
 /** What the gateway itself went through. */
 export const serviceEvents = [
@@ -17,12 +27,26 @@ export const serviceEvents = [
   }),
   z.strictObject({
     kind: z.literal('policy-activated'),
-    version: count,
-    sha256: sha256Hex,
+    ...policyStep,
     previous: sha256Hex.nullable().optional(),
-    reason: text.optional(),
     ...common,
   }),
+  z.strictObject({
+    kind: z.literal('policy-proposed'),
+    ...policyStep,
+    /** What was in force then. */
+    base: count.nullable().optional(),
+    ...common,
+  }),
+  z.strictObject({ kind: z.literal('policy-approved'), ...policyStep, ...common }),
+  /** Null takes the plan back. */
+  z.strictObject({
+    kind: z.literal('policy-scheduled'),
+    ...policyStep,
+    activateAt: time.nullable(),
+    ...common,
+  }),
+  z.strictObject({ kind: z.literal('policy-rolled-back'), ...policyStep, ...common }),
   /** What lay after the last signed head was cut; nothing before a head ever is. */
   z.strictObject({
     kind: z.literal('log-recovered'),

@@ -10,6 +10,13 @@ export const CONTENT_FAULTS = {
     advice:
       "The author's program must send a message with a From field that MIME readers can take apart.",
   },
+  'tls-report-refused': {
+    class: 'permanent',
+    code: 554,
+    detail: '6.0',
+    text: 'this address takes TLS reports alone, with a DKIM signature of their submitter',
+    advice: 'Send TLS reports as RFC 8460 section 5.3 has them; write to postmaster for all else.',
+  },
   'limit-exceeded': {
     class: 'permanent',
     code: 554,
@@ -128,6 +135,29 @@ export const CONTENT_FAULTS = {
     detail: '7.1',
     text: 'signer is not trusted for this author',
     advice: 'The two security admins must exchange trust anchors or correct the certificate.',
+  },
+  'signer-revoked': {
+    class: 'permanent',
+    code: 550,
+    detail: '7.1',
+    text: "the signer's certificate is revoked",
+    advice: 'The partner must sign with a certificate that is not revoked.',
+  },
+  'dmarc-failed': {
+    class: 'permanent',
+    code: 550,
+    detail: '7.26', // RFC 7372 section 3.3
+    text: "neither SPF nor DKIM shows that the author's domain sent this message",
+    advice:
+      'The sending domain must send through its own servers, or sign with its own DKIM key; the security admin may relax the rule.',
+  },
+  'signer-not-published': {
+    class: 'permanent',
+    code: 550,
+    detail: '7.1',
+    text: 'the signing domain does not publish the certificate that signed',
+    advice:
+      'The partner must publish its signing certificate, or the security admin must demand less in `trust.senderLookup`.',
   },
   'signer-mismatch': {
     class: 'permanent',

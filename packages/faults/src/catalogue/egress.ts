@@ -30,6 +30,35 @@ export const EGRESS_FAULTS = {
     text: 'TLS with the next hop failed',
     advice: 'Waits, then comes back; protocol or cipher do not match.',
   },
+  'tlsa-unavailable': {
+    class: 'transient',
+    code: null,
+    detail: '7.5',
+    text: 'the TLSA records of the next hop could not be learnt',
+    advice:
+      'Waits, then comes back; DNSSEC of the partner or the own resolver is broken (RFC 7672).',
+  },
+  'dane-required': {
+    class: 'transient',
+    code: null,
+    detail: '7.5',
+    text: 'the rule demands DANE and the next hop publishes nothing that can be used',
+    advice: 'Waits, then comes back; the partner must publish TLSA records under DNSSEC.',
+  },
+  'mx-not-proven': {
+    class: 'transient',
+    code: null,
+    detail: '7.5',
+    text: 'the name of the next hop is not proven, and the rule rests on it',
+    advice: 'Waits, then comes back; use level secure with match, or DNSSEC for the MX.',
+  },
+  'mta-sts-not-met': {
+    class: 'transient',
+    code: null,
+    detail: '7.5',
+    text: "the next hop does not meet the domain's MTA-STS policy",
+    advice: 'Waits, then comes back; the partner must correct its MX or its policy (RFC 8461).',
+  },
   'next-hop-unreachable': {
     class: 'transient',
     code: null,
@@ -78,6 +107,20 @@ export const EGRESS_FAULTS = {
     detail: '6.3',
     text: 'the next hop takes 7-bit mail only and the message may not be re-encoded',
     advice: 'The author must send it 7-bit, or the partner must offer 8BITMIME (RFC 6152).',
+  },
+  'requiretls-not-offered': {
+    class: 'permanent',
+    code: null,
+    detail: '7.30',
+    text: 'the message demands REQUIRETLS and the next hop does not offer it',
+    advice: 'Send it without REQUIRETLS if the content allows that (RFC 8689).',
+  },
+  'requiretls-not-met': {
+    class: 'permanent',
+    code: null,
+    detail: '7.10',
+    text: 'the message demands REQUIRETLS and no server of the recipient can be proven',
+    advice: 'Send it without REQUIRETLS if the content allows that (RFC 8689).',
   },
   'smtputf8-not-offered': {
     class: 'permanent',

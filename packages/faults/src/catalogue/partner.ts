@@ -52,6 +52,29 @@ export const PARTNER_FAULTS = {
     text: 'the certificate found for the recipient is expired',
     advice: 'The partner must publish a new certificate.',
   },
+  'recipient-certificate-revoked': {
+    class: 'permanent',
+    code: 550,
+    detail: '7.5',
+    text: 'the certificate found for the recipient is revoked',
+    advice: 'The partner must publish a new certificate.',
+  },
+  'recipient-certificate-unfit': {
+    class: 'permanent',
+    code: 550,
+    detail: '7.5',
+    text: 'the certificate found for the recipient is not what was agreed',
+    advice:
+      'The log names the field of `trust.certificates` that it does not meet; the two security admins must agree.',
+  },
+  'partner-key-changed': {
+    class: 'permanent',
+    code: 550,
+    detail: '7.5',
+    text: 'the certificate of the recipient changed and waits for approval',
+    advice:
+      'The security admin must compare the new certificate with the partner and pin it, or drop the message.',
+  },
   'recipient-certificate-mismatch': {
     class: 'permanent',
     code: 550,
@@ -94,7 +117,7 @@ export const PARTNER_FAULTS = {
     code: 451,
     detail: '3.0',
     text: 'own key not available',
-    advice: 'The security admin must activate a key for this domain.',
+    advice: 'The security admin must activate a key for this domain, or see to its token.',
   },
   'inner-signature-invalid': {
     class: 'permanent',

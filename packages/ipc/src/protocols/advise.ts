@@ -1,6 +1,10 @@
 import { z } from 'zod';
 import { defineProtocol } from '../protocol.ts';
-import { forwardPathSchema, reversePathSchema } from './values.ts';
+import { base64Schema, forwardPathSchema, reversePathSchema } from './values.ts';
+
+/** A call is one frame of a megabyte. */
+export const MAX_SIMULATED_BYTES = 512 * 1024;
+export const MAX_DRAFT_CHARS = 256 * 1024;
 
 /** One step of a search for certificates: what was asked, of whom, what came, what it means. */
 export const traceStepSchema = z.strictObject({
@@ -17,11 +21,34 @@ const traced = { steps: z.array(traceStepSchema).max(1_000) };
 /** What console and cli ask of worker advise. It writes nothing. */
 export const adviseProtocol = defineProtocol({
   locate: {
-    params: z.strictObject({ address: forwardPathSchema }),
-    result: z.strictObject({ ...traced, certificates: z.array(z.base64()) }),
+    params: z.strictObject({
+      address: forwardPathSchema,
+      /** What it is to do; `confidentiality` if left out. */
+      role: z.enum(['confidentiality', 'signing']).exactOptional(),
+    }),
+    result: z.strictObject({
+      ...traced,
+      certificates: z.array(z.base64()),
+      /** How the certificate came to be trusted; null if none can be used. */
+      found: z
+        .strictObject({
+          door: z.string(),
+          owner: z.string(),
+          proof: z.string(),
+          revocation: z.strictObject({ mode: z.string(), status: z.string(), reason: z.string() }),
+        })
+        .nullable(),
+    }),
   },
   simulate: {
-    params: z.strictObject({ from: reversePathSchema, to: forwardPathSchema }),
+    params: z.strictObject({
+      from: reversePathSchema,
+      to: forwardPathSchema,
+      /** The message itself; left out: as if it were short, unsigned and clean. */
+      message: base64Schema(MAX_SIMULATED_BYTES).exactOptional(),
+      /** JSON of a policy to decide by in place of the one in force. */
+      policy: z.string().max(MAX_DRAFT_CHARS).exactOptional(),
+    }),
     result: z.strictObject({
       ...traced,
       decision: z.string(),
@@ -36,6 +63,20 @@ export const adviseProtocol = defineProtocol({
           keyTransportSource: z.string(),
         })
         .nullable(),
+      /** What it would be encrypted to; null if it would not be. */
+      certificate: z
+        .strictObject({
+          fingerprint: z.string(),
+          door: z.string(),
+          owner: z.string(),
+          proof: z.string(),
+          revocation: z.string(),
+        })
+        .nullable(),
+      /** By which it was decided; null for a draft. */
+      policyVersion: z.int().nullable(),
+      /** What was taken for granted. */
+      remarks: z.array(z.string()),
     }),
   },
 });

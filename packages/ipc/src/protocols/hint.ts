@@ -1,16 +1,16 @@
 import { z } from 'zod';
 import { defineProtocol } from '../protocol.ts';
 import {
+  destinationSchema,
   emptySchema,
   faultIdSchema,
   forwardPathSchema,
+  operatorSchema,
   queueIdSchema,
   reversePathSchema,
   timeSchema,
 } from './values.ts';
 
-const by = z.string().min(1).max(320).describe('who did it, for the audit log');
-const destination = z.string().min(1).max(255);
 const id = queueIdSchema;
 
 /** waiting: due later. active: being worked on. held: policy. paused: an operator stopped the destination. */
@@ -31,8 +31,44 @@ export const queueEntrySchema = z.strictObject({
   fault: faultIdSchema.nullable(),
   /** Why it waits or is held. */
   sentence: z.string(),
+  /** Of held ones: when it comes back to its author, or is dropped, if nobody releases it. */
+  expiresAt: timeSchema.exactOptional(),
+  /** Of held ones: who may release it, and what becomes of it either way. */
+  release: z.string().exactOptional(),
 });
 export type QueueEntry = z.infer<typeof queueEntrySchema>;
+
+/** Which messages are meant; each part that is there must match. */
+export const queueSelectionSchema = z.strictObject({
+  /** Domains of a partner, or `*.x` for all below x; of a recipient or of the reverse-path. */
+  partnerDomains: z.array(z.string().max(255)).max(1_000).exactOptional(),
+  /** An address or a domain. */
+  recipient: z.string().min(1).max(320).exactOptional(),
+});
+export type QueueSelection = z.infer<typeof queueSelectionSchema>;
+
+/** True if an operator means this message. */
+export function isSelected(
+  { forwardPaths, reversePath }: Pick<QueueEntry, 'forwardPaths' | 'reversePath'>,
+  { partnerDomains, recipient }: QueueSelection,
+): boolean {
+  const domains = [...forwardPaths, reversePath].map(domainOf);
+  if (partnerDomains !== undefined && !domains.some((one) => isIn(one, partnerDomains)))
+    return false;
+  if (recipient === undefined) return true;
+  const wanted = recipient.toLowerCase();
+  return forwardPaths.some((path) => path.toLowerCase() === wanted || domainOf(path) === wanted);
+}
+
+function domainOf(path: string): string {
+  return path.slice(path.lastIndexOf('@') + 1).toLowerCase();
+}
+
+function isIn(domain: string, patterns: readonly string[]): boolean {
+  return patterns.some((pattern) =>
+    pattern.startsWith('*.') ? domain.endsWith(pattern.slice(1)) : domain === pattern,
+  );
+}
 
 const done = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('done') }),
@@ -47,7 +83,7 @@ export const hintProtocol = defineProtocol({
     params: z.strictObject({
       id,
       /** Of a file that was just made: what the owner would read from it. */
-      destination: destination.exactOptional(),
+      destination: destinationSchema.exactOptional(),
     }),
     result: emptySchema,
   },
@@ -55,6 +91,7 @@ export const hintProtocol = defineProtocol({
     params: z.strictObject({
       state: queueStateSchema.optional(),
       limit: z.int().min(1).max(1_000).optional(),
+      selection: queueSelectionSchema.optional(),
     }),
     result: z.strictObject({ entries: z.array(queueEntrySchema), more: z.boolean() }),
   },
@@ -69,9 +106,7 @@ export const hintProtocol = defineProtocol({
       z.strictObject({ kind: z.literal('unknown-id') }),
     ]),
   },
-  release: { params: z.strictObject({ id, by }), result: done },
+  release: { params: z.strictObject({ id, by: operatorSchema }), result: done },
   retry: { params: z.strictObject({ id }), result: done },
-  drop: { params: z.strictObject({ id, by, notify: z.boolean() }), result: done },
-  pause: { params: z.strictObject({ destination, by }), result: emptySchema },
-  resume: { params: z.strictObject({ destination, by }), result: emptySchema },
+  drop: { params: z.strictObject({ id, by: operatorSchema, notify: z.boolean() }), result: done },
 });

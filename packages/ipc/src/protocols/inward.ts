@@ -20,7 +20,10 @@ export const inwardProtocol = defineProtocol({
   /** RFC5321.MailFrom: what policy demands of this client, its TLS and the reverse-path. */
   demands: {
     params: z.strictObject(transaction),
-    result: z.discriminatedUnion('kind', [z.strictObject({ kind: z.literal('ok') }), refusal]),
+    result: z.discriminatedUnion('kind', [
+      z.strictObject({ kind: z.literal('ok') }),
+      refusal.extend({ sentence: z.string().exactOptional() }),
+    ]),
   },
   /** RCPT: known or not, and which rule; another `ruleKey` than the first one's needs its own transaction. */
   recipient: {
@@ -30,7 +33,10 @@ export const inwardProtocol = defineProtocol({
       refusal,
     ]),
   },
-  /** The message of `spool/tmp/<queueId>`. Results lie in `tmp`; ingress alone commits them. */
+  /**
+   * The message of `spool/tmp/<queueId>`. Results lie in `tmp`; ingress alone commits them. None at
+   * all: it was for the gateway itself, which has kept what it says.
+   */
   judge: {
     params: z.strictObject({
       queueId: queueIdSchema,
@@ -43,7 +49,6 @@ export const inwardProtocol = defineProtocol({
         kind: z.literal('accept'),
         results: z
           .array(z.strictObject({ id: queueIdSchema, folder: z.enum(['outgoing', 'hold']) }))
-          .min(1)
           .max(MAX_RESULTS),
         sentence: z.string(),
       }),

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { defineProtocol } from '../protocol.ts';
+import { dkimFieldsSchema, dkimKeySchema } from './dkim.ts';
 import { keyClassSchema, keyStateSchema } from './key-record.ts';
 import { base64Schema, emptySchema, keyIdSchema, queueIdSchema } from './values.ts';
 
@@ -207,8 +208,23 @@ export const keyholderUnwrapProtocol = defineProtocol({
   keys: keysMethod,
 });
 
+/** DKIM: what is to be signed goes in as typed fields, a DKIM-Signature field comes out. */
+export const keyholderDkimProtocol = defineProtocol({
+  signDkim: {
+    params: z.strictObject({
+      keyId: keyIdSchema,
+      queueId: queueIdSchema,
+      ...dkimFieldsSchema.shape,
+    }),
+    /** The whole field, folded, with its final CRLF. */
+    result: z.strictObject({ field: z.string() }),
+  },
+  dkimKeys: { params: emptySchema, result: z.array(dkimKeySchema) },
+});
+
 /** The socket of worker outward. */
 export const keyholderOutwardProtocol = defineProtocol({
+  ...keyholderDkimProtocol,
   ...keyholderSignProtocol,
   ...keyholderUnwrapProtocol,
 });

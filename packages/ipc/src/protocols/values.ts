@@ -3,6 +3,10 @@ import { z } from 'zod';
 
 const MAX_PATH_CHARS = 320;
 
+/** CA certificates of a TLS client: enough for every real path, and small enough for a queue file. */
+export const MAX_CHAIN_CERTIFICATES = 5;
+export const MAX_CHAIN_CERTIFICATE_BYTES = 8 * 1024;
+
 /** A row of the fault catalogue. */
 export const faultIdSchema = z.custom<FaultId>(
   (value) => typeof value === 'string' && isFaultId(value),
@@ -46,9 +50,19 @@ export const clientFactsSchema = z.strictObject({
       cipher: z.string().max(128),
       clientCertificate: base64Schema(64 * 1024).nullable(),
       clientAuthorized: z.boolean(),
+      /** What the client sent above its own certificate; left out: nothing. */
+      clientChain: z
+        .array(base64Schema(MAX_CHAIN_CERTIFICATE_BYTES))
+        .max(MAX_CHAIN_CERTIFICATES)
+        .exactOptional(),
     })
     .nullable(),
   login: z.string().max(MAX_PATH_CHARS).nullable(),
   listener: z.enum(['partner', 'submission', 'relay']),
 });
 export type ClientFacts = z.infer<typeof clientFactsSchema>;
+
+/** The domain that a message goes to, as schedules know it. */
+export const destinationSchema = z.string().min(1).max(255);
+
+export const operatorSchema = z.string().min(1).max(320).describe('who did it, for the audit log');

@@ -21,13 +21,23 @@ interface ExchangeOptions {
   readonly timeoutMs: number;
 }
 
-/** One question to one server: UDP, and TCP if the reply was cut (RFC 7766 section 5). */
+/**
+ * One question to one server: UDP, and TCP if the reply was cut (RFC 7766 section 5) or its echo
+ * was not ours. SMIMEA goes by TCP first (RFC 8162 section 7), unless the server has none.
+ */
 export async function exchange(options: ExchangeOptions): Promise<ExchangeResult> {
+  if (options.question.type === 'SMIMEA') {
+    const reply = await overTcp(options);
+    if (reply.kind === 'reply' || reply.reason === 'malformed') return reply;
+  }
   const reply = await overUdp(options);
+  if (reply.kind === 'other-case') return overTcp(options);
   return reply.kind === 'reply' && reply.truncated ? overTcp(options) : reply;
 }
 
-function overUdp(options: ExchangeOptions): Promise<ExchangeResult> {
+type UdpResult = ExchangeResult | { readonly kind: 'other-case' };
+
+function overUdp(options: ExchangeOptions): Promise<UdpResult> {
   const { server, question, timeoutMs } = options;
   return new Promise((resolve) => {
     // A socket of its own for each query: the kernel draws its source port at random
@@ -35,7 +45,7 @@ function overUdp(options: ExchangeOptions): Promise<ExchangeResult> {
     const socket = createSocket(isIPv6(server.address) ? 'udp6' : 'udp4');
     let strays = 0;
     let isDone = false;
-    const done = (result: ExchangeResult): void => {
+    const done = (result: UdpResult): void => {
       if (isDone) return;
       isDone = true;
       clearTimeout(timer);
@@ -46,7 +56,7 @@ function overUdp(options: ExchangeOptions): Promise<ExchangeResult> {
     socket.on('error', () => done({ kind: 'failure', reason: 'refused' }));
     socket.on('message', (bytes) => {
       const reply = decodeReply(bytes, question);
-      if (reply.kind === 'reply') done(reply);
+      if (reply.kind === 'reply' || reply.kind === 'other-case') done(reply);
       else if (reply.kind === 'malformed') done({ kind: 'failure', reason: 'malformed' });
       else {
         strays += 1;
@@ -65,6 +75,7 @@ function overTcp(options: ExchangeOptions): Promise<ExchangeResult> {
     const socket = connect({ host: server.address, port: server.port });
     const chunks: Buffer[] = [];
     let length = 0;
+    let needed = 2;
     const done = (result: ExchangeResult): void => {
       clearTimeout(timer);
       socket.destroy();
@@ -82,12 +93,13 @@ function overTcp(options: ExchangeOptions): Promise<ExchangeResult> {
     socket.on('data', (chunk: Buffer) => {
       chunks.push(chunk);
       length += chunk.length;
-      if (length < 2) return;
+      if (length < needed) return;
       const bytes = Buffer.concat(chunks);
-      const end = 2 + bytes.readUInt16BE(0);
-      if (length < end) return;
-      const reply = decodeReply(bytes.subarray(2, end), question);
-      done(reply.kind === 'reply' ? reply : { kind: 'failure', reason: 'malformed' });
+      needed = 2 + bytes.readUInt16BE(0);
+      if (length < needed) return;
+      const reply = decodeReply(bytes.subarray(2, needed), question, 'tcp');
+      const isWhole = reply.kind === 'reply' && !reply.truncated;
+      done(isWhole ? reply : { kind: 'failure', reason: 'malformed' });
     });
   });
 }

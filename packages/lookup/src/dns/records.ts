@@ -34,6 +34,10 @@ export interface CertRecord {
 export interface RecordData {
   readonly A: string;
   readonly AAAA: string;
+  /** The target, lower case, no trailing dot; asked for where the alias itself must be proven. */
+  readonly CNAME: string;
+  /** A name of an address, lower case, no trailing dot; what it says is its owner's claim. */
+  readonly PTR: string;
   readonly MX: MxRecord;
   readonly SRV: SrvRecord;
   /** The character strings of one record, joined (RFC 7208 section 3.3), as latin1. */

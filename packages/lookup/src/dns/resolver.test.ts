@@ -1,83 +1,10 @@
 import assert from 'node:assert/strict';
-import { createSocket, type RemoteInfo } from 'node:dgram';
-import { once } from 'node:events';
-import { createServer } from 'node:net';
-import { after, test } from 'node:test';
-import type { Clock } from '@sallyport/mail';
+import { test } from 'node:test';
 import packet from 'dns-packet';
 import fc from 'fast-check';
-import { systemRandom } from '../random.ts';
-import type { Resolver } from './records.ts';
-import { createResolver } from './resolver.ts';
+import { TestClock } from '../test-web.ts';
+import { a, nameIn, reply, resolverFor, serve } from './test-server.ts';
 import { decodeReply } from './wire.ts';
-
-type Script = (query: packet.DecodedPacket, over: 'udp' | 'tcp') => (Buffer | packet.Packet)[];
-
-const stops: (() => void)[] = [];
-after(() => {
-  for (const stop of stops) stop();
-});
-
-/** A DNS server on one free port, UDP and TCP, that says what the script says. */
-async function serve(script: Script): Promise<{ port: number; asked: () => number }> {
-  let asked = 0;
-  const tcp = createServer((socket) => {
-    socket.on('error', () => socket.destroy());
-    socket.on('data', (bytes: Buffer) => {
-      asked += 1;
-      for (const reply of script(packet.decode(bytes.subarray(2)), 'tcp')) {
-        if (!Buffer.isBuffer(reply)) socket.write(packet.streamEncode(reply));
-      }
-    });
-  });
-  tcp.listen(0, '127.0.0.1');
-  await once(tcp, 'listening');
-  const address = tcp.address();
-  assert.ok(typeof address === 'object' && address !== null);
-  const udp = createSocket('udp4');
-  udp.on('message', (bytes: Buffer, from: RemoteInfo) => {
-    asked += 1;
-    for (const reply of script(packet.decode(bytes), 'udp')) {
-      udp.send(Buffer.isBuffer(reply) ? reply : packet.encode(reply), from.port, from.address);
-    }
-  });
-  udp.bind(address.port, '127.0.0.1');
-  await once(udp, 'listening');
-  stops.push(() => {
-    tcp.close();
-    udp.close();
-  });
-  return { port: address.port, asked: () => asked };
-}
-
-const reply = (query: packet.DecodedPacket, rest: packet.Packet = {}): packet.Packet => ({
-  type: 'response',
-  id: query.id ?? 0,
-  questions: query.questions ?? [],
-  ...rest,
-});
-
-const a = (name: string, data: string, ttl = 60): packet.Answer => ({ type: 'A', name, ttl, data });
-
-class TestClock implements Clock {
-  time = Date.UTC(2026, 0, 1);
-  now(): Date {
-    return new Date(this.time);
-  }
-}
-
-function resolverFor(
-  ports: number[],
-  rest: { trusted?: boolean; clock?: Clock; timeoutMs?: number } = {},
-): Resolver {
-  return createResolver({
-    servers: ports.map((port) => ({ address: '127.0.0.1', port })),
-    trusted: rest.trusted ?? false,
-    timeoutMs: rest.timeoutMs ?? 300,
-    clock: rest.clock ?? new TestClock(),
-    random: systemRandom,
-  });
-}
 
 test('SERVFAIL, REFUSED and silence are failures, never "no such record"', async () => {
   const rcodes = { servfail: 2, refused: 5 } as const;
@@ -139,7 +66,7 @@ test('an alias loop ends in a failure', async () => {
 
 test('RFC 1034 section 3.6.2: aliases are followed, in one reply and over several', async () => {
   const server = await serve((query) => {
-    const name = query.questions?.[0]?.name ?? '';
+    const name = nameIn(query);
     if (name === 'a.example') {
       const cname: packet.Answer = { type: 'CNAME', name, ttl: 30, data: 'B.example' };
       return [reply(query, { answers: [cname] })];
@@ -161,7 +88,7 @@ test('RFC 2308: NXDOMAIN and NODATA differ, and both are kept for the time of th
     data: { mname: 'ns', rname: 'x', minimum: 10 },
   };
   const server = await serve((query) => {
-    const isGone = query.questions?.[0]?.name === 'gone.example';
+    const isGone = nameIn(query) === 'gone.example';
     return [reply(query, { flags: isGone ? 3 : 0, authorities: [soa] })];
   });
   const resolver = resolverFor([server.port], { clock });
@@ -190,7 +117,7 @@ test('RFC 7766: a truncated reply is asked for again by TCP, and a SMIMEA of 4 K
   const association = Buffer.alloc(4_096, 7);
   const server = await serve((query, over) => {
     if (over === 'udp') return [reply(query, { flags: packet.TRUNCATED_RESPONSE })];
-    const name = query.questions?.[0]?.name ?? '';
+    const name = nameIn(query);
     const data = Buffer.concat([Buffer.of(3, 0, 0), association]);
     return [reply(query, { answers: [{ type: 'UNKNOWN_53' as 'CERT', name, ttl: 60, data }] })];
   });

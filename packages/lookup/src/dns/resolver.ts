@@ -3,13 +3,23 @@ import { BoundedCache } from '../cache.ts';
 import type { Random } from '../random.ts';
 import { type DnsServer, type ExchangeResult, exchange } from './exchange.ts';
 import type { DnsAnswer, NonEmpty, RecordData, RecordType, Resolver } from './records.ts';
-import { canonical, isCarriableName, type Reply, recordsAt } from './wire.ts';
+import {
+  canonical,
+  inRandomCase,
+  isCarriableName,
+  type Reply,
+  recordsAt,
+  withoutDot,
+} from './wire.ts';
 
 const MAX_ALIASES = 8;
 const MAX_SERVERS = 8;
 /** Each server is asked this often before the question fails. */
 const ROUNDS = 2;
 const MAX_CACHE_ENTRIES = 10_000;
+const MAX_CACHE_BYTES = 32 * 1024 * 1024;
+/** What an entry takes beside its records. */
+const ENTRY_BYTES = 300;
 const MAX_POSITIVE_TTL = 3_600;
 /** RFC 2308 section 5 allows up to 3 hours; ours is short so that a new record counts soon. */
 const MAX_NEGATIVE_TTL = 300;
@@ -51,12 +61,17 @@ export function createResolver(options: ResolverOptions): Resolver {
   if (options.servers.length === 0 || options.servers.length > MAX_SERVERS) {
     throw new RangeError(`1 to ${MAX_SERVERS} DNS servers are needed`);
   }
-  const cache = new BoundedCache<Cached>({ clock: options.clock, maxEntries: MAX_CACHE_ENTRIES });
+  const cache = new BoundedCache<Cached>({
+    clock: options.clock,
+    maxEntries: MAX_CACHE_ENTRIES,
+    maxBytes: MAX_CACHE_BYTES,
+  });
   const pending = new Map<string, Promise<DnsAnswer<RecordData[RecordType]>>>();
 
   const ask = async <Type extends RecordType>(name: string, type: Type, key: string) => {
     const { answer, ttl } = await resolve(name, type, options);
-    cache.set(key, { answer, storedAt: options.clock.now().getTime() }, ttl * 1_000);
+    const storedAt = options.clock.now().getTime();
+    cache.set(key, { answer, storedAt }, ttl * 1_000, sizeOf(answer));
     return answer;
   };
 
@@ -64,6 +79,10 @@ export function createResolver(options: ResolverOptions): Resolver {
     name: string,
     type: Type,
   ): Promise<DnsAnswer<RecordData[Type]>> => {
+    // Before the case is folded: toLowerCase makes ASCII of letters that are none.
+    if (!isCarriableName(withoutDot(name))) {
+      return Promise.resolve({ kind: 'none', reason: 'nxdomain', secure: false });
+    }
     const key = `${type} ${canonical(name)}`;
     const known = cache.get(key);
     // The key holds the type, so what is kept under it is of that type.
@@ -77,6 +96,17 @@ export function createResolver(options: ResolverOptions): Resolver {
     return started;
   };
   return { query };
+}
+
+function sizeOf(answer: DnsAnswer<RecordData[RecordType]>): number {
+  if (answer.kind !== 'answer') return ENTRY_BYTES;
+  return answer.records.reduce((sum, record) => sum + recordBytes(record), ENTRY_BYTES);
+}
+
+function recordBytes(record: RecordData[RecordType]): number {
+  if (typeof record === 'string') return ENTRY_BYTES + 2 * record.length;
+  if ('association' in record) return ENTRY_BYTES + record.association.length;
+  return ENTRY_BYTES + ('certificate' in record ? record.certificate.length : 0);
 }
 
 function aged(cached: Cached, clock: Clock): DnsAnswer<RecordData[RecordType]> {
@@ -198,7 +228,8 @@ async function askServer(
   options: ResolverOptions,
 ): Promise<Outcome> {
   const put = (edns: boolean): Promise<ExchangeResult> => {
-    const question = { id: options.random(0x1_0000), name, type };
+    const asked = inRandomCase(name, options.random);
+    const question = { id: options.random(0x1_0000), name: asked, type };
     return exchange({ server, question, edns, timeoutMs: options.timeoutMs });
   };
   let reply = await put(true);

@@ -1,4 +1,5 @@
 import packet from 'dns-packet';
+import type { Random } from '../random.ts';
 import type { RecordData, RecordType } from './records.ts';
 
 /** RFC 6891: fits one Ethernet frame after IPv6, so replies are not fragmented. */
@@ -13,6 +14,8 @@ const MAX_TTL = 0x7fff_ffff;
 const WIRE_TYPE: Readonly<Record<RecordType, string>> = {
   A: 'A',
   AAAA: 'AAAA',
+  CNAME: 'CNAME',
+  PTR: 'PTR',
   MX: 'MX',
   SRV: 'SRV',
   TXT: 'TXT',
@@ -23,6 +26,7 @@ const WIRE_TYPE: Readonly<Record<RecordType, string>> = {
 
 export interface Question {
   readonly id: number;
+  /** In the case in which it is asked; over UDP an answer must repeat it letter by letter. */
   readonly name: string;
   readonly type: RecordType;
 }
@@ -52,6 +56,22 @@ export function isCarriableName(name: string): boolean {
     .every((label) => label.length <= MAX_LABEL_OCTETS && /^[\x21-\x7e]+$/.test(label));
 }
 
+/**
+ * The name with each letter's case drawn at random ("0x20"): a forger who sees no query must guess
+ * these bits beside id and port (RFC 5452 section 9). Names mean the same in any case (RFC 4343).
+ */
+export function inRandomCase(name: string, random: Random): string {
+  let bits = 0;
+  let left = 0;
+  return name.replace(/[a-z]/gi, (letter) => {
+    if (left === 0) [bits, left] = [random(0x1_0000), 16];
+    const isUpper = (bits & 1) === 1;
+    bits >>= 1;
+    left -= 1;
+    return isUpper ? letter.toUpperCase() : letter.toLowerCase();
+  });
+}
+
 /** A query with recursion desired and, unless refused before, EDNS0 with DO and AD set. */
 export function encodeQuery(question: Question, options: { readonly edns: boolean }): Buffer {
   const opt = {
@@ -75,14 +95,22 @@ export function encodeQuery(question: Question, options: { readonly edns: boolea
   });
 }
 
+/** Not an answer to the question, or bearing its id and not readable. */
+export type NoReply =
+  | { readonly kind: 'other' }
+  /** The question came back in another case: an old server, or a forger. */
+  | { readonly kind: 'other-case' }
+  | { readonly kind: 'malformed' };
+
 /**
- * Reads what came back. `other` is not an answer to this question (wrong id or question echo, not
- * a response) and must be waited past; `malformed` bears our id and cannot be read.
+ * Reads what came back. `other` (wrong id or question echo, not a response) must be waited past.
+ * Over TCP nobody but the server can answer, so there the case of the echo is free.
  */
 export function decodeReply(
   bytes: Buffer,
   question: Question,
-): Reply | { readonly kind: 'other' } | { readonly kind: 'malformed' } {
+  over: 'udp' | 'tcp' = 'udp',
+): Reply | NoReply {
   if (bytes.length < HEADER_BYTES || bytes.readUInt16BE(0) !== question.id) {
     return { kind: 'other' };
   }
@@ -98,6 +126,7 @@ export function decodeReply(
   const flags = decoded.flags ?? 0;
   const rcode = (flags & 0xf) | (extendedRcode(decoded) << 4);
   if (!echoes(decoded, question, rcode)) return { kind: 'other' };
+  if (over === 'udp' && !echoesCase(decoded, question)) return { kind: 'other-case' };
   return {
     kind: 'reply',
     rcode,
@@ -119,6 +148,11 @@ function echoes(decoded: packet.DecodedPacket, question: Question, rcode: number
     String(echo.type) === WIRE_TYPE[question.type] &&
     echo.class === 'IN'
   );
+}
+
+function echoesCase(decoded: packet.DecodedPacket, question: Question): boolean {
+  const [echo] = decoded.questions ?? [];
+  return echo === undefined || withoutDot(echo.name) === withoutDot(question.name);
 }
 
 function extendedRcode(decoded: packet.DecodedPacket): number {
@@ -150,7 +184,11 @@ function negativeTtl(decoded: packet.DecodedPacket): number | null {
 
 /** Lower case, no trailing dot; the root is the empty string. */
 export function canonical(name: string): string {
-  return name.toLowerCase().replace(/\.$/, '');
+  return withoutDot(name.toLowerCase());
+}
+
+export function withoutDot(name: string): string {
+  return name.replace(/\.$/, '');
 }
 
 /** The records of the wanted type at `name`; the target if a CNAME stands there instead. */
@@ -182,6 +220,8 @@ type Readers = { readonly [Type in RecordType]: (data: unknown) => RecordData[Ty
 const READERS: Readers = {
   A: (data) => (typeof data === 'string' ? data : null),
   AAAA: (data) => (typeof data === 'string' ? data.toLowerCase() : null),
+  CNAME: (data) => (typeof data === 'string' ? canonical(data) : null),
+  PTR: (data) => (typeof data === 'string' ? canonical(data) : null),
   MX: (data) => {
     const { preference = 0, exchange } = data as packet.MxData;
     return { preference, exchange: canonical(exchange) };

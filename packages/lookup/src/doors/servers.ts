@@ -1,7 +1,9 @@
 import { isPublicAddress } from '../address.ts';
 import type { DnsFailureReason, SrvRecord } from '../dns/records.ts';
 import { orderSrv } from '../dns/srv.ts';
-import type { LocatePorts, TraceStep } from '../locate-types.ts';
+import { isCarriableName } from '../dns/wire.ts';
+import type { DoorName, LocatePorts, TraceStep } from '../locate-types.ts';
+import { DNS_ABSENCES, DNS_FAILURES } from './teller.ts';
 
 const MAX_ADDRESSES = 4;
 
@@ -26,41 +28,57 @@ export interface SrvFinding {
   readonly step: TraceStep;
 }
 
-/** Asks for one SRV name; the servers come in the order to try (CD-1). */
+/** Asks for one SRV name of a directory; the servers come in the order to try (CD-1). */
 export async function findServers(
   service: (typeof LDAP_SERVICES)[number],
   domain: string,
   ports: LocatePorts,
 ): Promise<SrvFinding> {
+  const found = await findSrv({ door: 'ldap-srv', name: `${service.prefix}.${domain}` }, ports);
+  return { ...found, servers: found.records.map(toServer(service.tls)) };
+}
+
+/** What one SRV name says; no records and no failure is knowledge that there is no server. */
+export interface SrvAnswer {
+  readonly records: readonly SrvRecord[];
+  readonly failure: DnsFailureReason | null;
+  /** The name has SRV records, be they a "." that offers nothing (RFC 2782). */
+  readonly exists: boolean;
+  readonly step: TraceStep;
+}
+
+/** Asks for one SRV name; the records come in the order to try (CD-1). */
+export async function findSrv(
+  asked: { readonly door: DoorName; readonly name: string },
+  ports: Pick<LocatePorts, 'resolver' | 'random'>,
+): Promise<SrvAnswer> {
   const started = performance.now();
-  const name = `${service.prefix}.${domain}`;
-  const answer = await ports.resolver.query(name, 'SRV');
+  const answer = await ports.resolver.query(asked.name, 'SRV');
   const base = {
-    door: 'ldap-srv' as const,
-    query: `SRV ${name}`,
+    door: asked.door,
+    query: `SRV ${asked.name}`,
     tookMs: Math.round(performance.now() - started),
   };
+  const silent = { records: [], failure: null, exists: false };
   switch (answer.kind) {
-    case 'failure':
-      return {
-        servers: [],
-        failure: answer.reason,
-        step: { ...base, outcome: 'failed', reason: `DNS: ${answer.reason}` },
-      };
-    case 'none':
-      return {
-        servers: [],
-        failure: null,
-        step: { ...base, outcome: 'nothing', reason: answer.reason },
-      };
+    case 'failure': {
+      const step: TraceStep = { ...base, outcome: 'failed', reason: DNS_FAILURES[answer.reason] };
+      return { ...silent, failure: answer.reason, step };
+    }
+    case 'none': {
+      const step: TraceStep = { ...base, outcome: 'nothing', reason: DNS_ABSENCES[answer.reason] };
+      return { ...silent, step };
+    }
     case 'answer': {
-      const servers = orderSrv(answer.records, ports.random).map(toServer(service.tls));
-      const list = servers.map((server) => `${server.name}:${server.port}`).join(', ');
+      // A stranger's bytes: what is no name goes neither into the trace nor to the DNS.
+      const named = answer.records.filter(({ target }) => target === '' || isCarriableName(target));
+      const records = orderSrv(named, ports.random);
+      const list = records.map(({ target, port }) => `${target}:${port}`).join(', ');
       const step: TraceStep =
-        servers.length > 0
+        records.length > 0
           ? { ...base, outcome: 'found', reason: `servers in order: ${list}` }
           : { ...base, outcome: 'nothing', reason: 'the domain says that it offers none' };
-      return { servers, failure: null, step };
+      return { records, failure: null, exists: true, step };
     }
   }
 }
@@ -76,13 +94,17 @@ function toServer(tls: 'offered' | 'ldaps'): (record: SrvRecord) => LdapServer {
 export type AddressFinding =
   | { readonly kind: 'addresses'; readonly addresses: readonly string[] }
   | { readonly kind: 'refused'; readonly reason: string }
-  | { readonly kind: 'failure'; readonly reason: string };
+  /** `isAbsent`: the DNS knows that there is no address, as opposed to not knowing. */
+  | { readonly kind: 'failure'; readonly reason: string; readonly isAbsent: boolean };
 
 /**
  * The addresses of a directory. What is not public is refused here, and the caller connects to
  * the address that was checked, so a second DNS answer cannot lead it elsewhere (SSRF).
  */
-export async function findAddresses(name: string, ports: LocatePorts): Promise<AddressFinding> {
+export async function findAddresses(
+  name: string,
+  ports: Pick<LocatePorts, 'resolver' | 'allowPrivateAddresses'>,
+): Promise<AddressFinding> {
   const [v4, v6] = await Promise.all([
     ports.resolver.query(name, 'A'),
     ports.resolver.query(name, 'AAAA'),
@@ -92,8 +114,9 @@ export async function findAddresses(name: string, ports: LocatePorts): Promise<A
     ...(v6.kind === 'answer' ? v6.records : []),
   ];
   if (all.length === 0) {
-    const isKnown = v4.kind === 'none' && v6.kind === 'none';
-    return { kind: 'failure', reason: isKnown ? 'has no address' : 'DNS failed for its address' };
+    const isAbsent = v4.kind === 'none' && v6.kind === 'none';
+    const reason = isAbsent ? 'has no address' : 'DNS failed for its address';
+    return { kind: 'failure', reason, isAbsent };
   }
   const allowed = all.filter((address) => ports.allowPrivateAddresses || isPublicAddress(address));
   if (allowed.length === 0) return { kind: 'refused', reason: 'its address is not public' };

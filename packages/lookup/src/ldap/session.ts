@@ -114,6 +114,8 @@ export class LdapSession implements AsyncDisposable {
 
   async search(query: {
     readonly baseDn: string;
+    /** The whole subtree when absent. */
+    readonly scope?: 'base' | 'sub';
     readonly filter: Filter;
     readonly attributes: readonly string[];
     readonly explicitBufferAttributes?: readonly string[];
@@ -121,7 +123,7 @@ export class LdapSession implements AsyncDisposable {
     try {
       const { searchEntries } = await this.#whileOpen(
         this.#client.search(query.baseDn, {
-          scope: 'sub',
+          scope: query.scope ?? 'sub',
           derefAliases: 'never',
           filter: query.filter,
           attributes: [...query.attributes],

@@ -1,4 +1,8 @@
 import type { FaultId } from '@sallyport/faults';
+import type { Clock } from '@sallyport/mail';
+import type { HostSource, TlsaFinding } from '../dane/locate-tlsa.ts';
+import type { MtaStsFinding } from '../mta-sts/locate.ts';
+import type { TlsResult } from '../tls-result.ts';
 import type { TlsRule } from '../tls-rule.ts';
 import type { TlsContexts } from './contexts.ts';
 import type { SmtpReply } from './reply.ts';
@@ -39,6 +43,12 @@ export interface SmtpTarget {
   readonly port: number;
   readonly nexthopDomain: string;
   readonly tlsRule: TlsRule;
+  /** How the name of the host is known; `configured` if left out. */
+  readonly hostSource?: HostSource;
+  /** What DNSSEC says of the host; left out where nobody looked. */
+  readonly tlsa?: TlsaFinding;
+  /** What the next-hop domain demands; left out where nobody looked. */
+  readonly mtaSts?: MtaStsFinding;
 }
 
 /** What holds for all connections of a client. */
@@ -47,6 +57,8 @@ export interface SmtpClientSettings {
   readonly localAddress?: string | undefined;
   readonly timeouts: SmtpTimeouts;
   readonly contexts: TlsContexts;
+  /** For what counts from a day on; the system's if left out. */
+  readonly clock?: Clock;
 }
 
 /** The TLS of an open session, for the record. */
@@ -55,6 +67,8 @@ export interface SessionTls {
   readonly cipher: string;
   /** SHA-256 of the server's certificate, hex. */
   readonly peerFingerprint: string | null;
+  /** What told who the server is: `pins`, `names`, `mta-sts`, `dane`, joined by `+`; else `none`. */
+  readonly identity: string;
 }
 
 /** A session that has passed its TLS rule and waits for MAIL FROM. */
@@ -67,6 +81,8 @@ export interface SmtpSession {
   readonly tls: SessionTls | null;
   /** What was found about TLS and why it is enough. */
   readonly tlsSentence: string;
+  /** For TLS reports: one for each policy that counted when it was opened. */
+  readonly tlsResults: readonly TlsResult[];
 }
 
 /** Why there is no session. */
@@ -75,6 +91,7 @@ export interface SessionFault {
   readonly fault: FaultId;
   readonly sentence: string;
   readonly reply: SmtpReply | null;
+  readonly tlsResults: readonly TlsResult[];
 }
 
 export type SessionOpening =

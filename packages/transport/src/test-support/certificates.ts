@@ -12,7 +12,11 @@ export interface ServerIdentity {
 /** A CA of the openssl command line, for tests. */
 export interface TestCa {
   readonly caPem: string;
-  issue(options: { readonly names: readonly string[]; readonly days?: number }): ServerIdentity;
+  issue(options: {
+    readonly names: readonly string[];
+    readonly days?: number;
+    readonly key?: 'ec' | 'rsa';
+  }): ServerIdentity;
   selfSigned(name: string): ServerIdentity;
   remove(): void;
 }
@@ -45,12 +49,13 @@ export function createTestCa(): TestCa {
   let count = 0;
   return {
     caPem: readFileSync(at('ca.pem'), 'utf8'),
-    issue: ({ names, days = 30 }) => {
+    issue: ({ names, days = 30, key = 'ec' }) => {
       count += 1;
       const name = `leaf${count}`;
       // The common name is a wanted one on purpose: it must never count.
       openssl(
-        ...['req', '-new', ...newKey, '-subj', '/CN=mx.bravo.example'],
+        ...['req', '-new', ...(key === 'ec' ? newKey : ['-newkey', 'rsa:2048', '-nodes'])],
+        ...['-subj', '/CN=mx.bravo.example'],
         ...['-keyout', at(`${name}.key`), '-out', at(`${name}.csr`)],
       );
       const san = names.map((one) => `DNS:${one}`).join(',');

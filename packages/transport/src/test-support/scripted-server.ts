@@ -13,6 +13,10 @@ export interface Script {
   /** Octets in clear that come right behind the 220 of STARTTLS. */
   readonly injected?: string;
   readonly maxTlsVersion?: 'TLSv1.2' | 'TLSv1.3';
+  /** OpenSSL's list of what it speaks below TLS 1.3. */
+  readonly ciphers?: string;
+  /** Asks clients for a certificate; whatever they show is taken. */
+  readonly asksForCertificate?: boolean;
   /** A reply of its own for a command; `die` ends the connection; undefined is the usual reply. */
   readonly reply?: (command: string, session: { readonly isTls: boolean }) => string | undefined;
   /** The reply to the final dot; `die` ends the connection in mid-DATA instead. */
@@ -34,30 +38,37 @@ export interface ScriptedServer extends AsyncDisposable {
   /** Every command, in order, clear or not. */
   readonly commands: string[];
   connections(): number;
+  /** What each client asked for by SNI and showed of itself. */
+  readonly clients: { readonly serverName: string; readonly certificate: string | null }[];
 }
 
 /** A next hop on loopback that misbehaves as told. */
-export async function startScriptedServer(script: Script): Promise<ScriptedServer> {
+export async function startScriptedServer(
+  script: Script,
+  at: { readonly host?: string; readonly port?: number } = {},
+): Promise<ScriptedServer> {
   const sockets = new Set<Socket>();
   const messages: ReceivedMessage[] = [];
   const commands: string[] = [];
   const clear: Buffer[] = [];
+  const clients: ScriptedServer['clients'] = [];
   let connections = 0;
   const server = createServer((socket) => {
     connections += 1;
     sockets.add(socket);
     socket.on('close', () => sockets.delete(socket));
     socket.on('error', () => {});
-    talk(socket, { script, messages, commands, clear, isTls: false });
+    talk(socket, { script, messages, commands, clear, clients, isTls: false });
     socket.write(script.greeting ?? '220 mx.bravo.example ESMTP\r\n');
   });
-  server.listen(0, '127.0.0.1');
+  server.listen(at.port ?? 0, at.host ?? '127.0.0.1');
   await once(server, 'listening');
   const address = server.address();
   return {
     port: typeof address === 'object' && address !== null ? address.port : 0,
     messages,
     commands,
+    clients,
     clear: () => Buffer.concat(clear).toString('latin1'),
     connections: () => connections,
     [Symbol.asyncDispose]: async () => {
@@ -73,6 +84,7 @@ interface Talk {
   readonly messages: ReceivedMessage[];
   readonly commands: string[];
   readonly clear: Buffer[];
+  readonly clients: ScriptedServer['clients'];
   readonly isTls: boolean;
 }
 
@@ -162,12 +174,24 @@ function startTls(socket: Socket, context: Talk): void {
   const { identity } = script;
   if (script.starttls !== undefined || identity === undefined) return;
   socket.removeAllListeners('data');
+  let asked = '';
   const secure = new TLSSocket(socket, {
     isServer: true,
     secureContext: createSecureContext({
       ...identity,
       maxVersion: script.maxTlsVersion ?? 'TLSv1.3',
+      ...(script.ciphers === undefined ? {} : { ciphers: script.ciphers }),
     }),
+    requestCert: script.asksForCertificate === true,
+    rejectUnauthorized: false,
+    SNICallback: (name, give) => {
+      asked = name;
+      give(null);
+    },
+  });
+  secure.once('secure', () => {
+    const certificate = secure.getPeerX509Certificate()?.subject ?? null;
+    context.clients.push({ serverName: asked, certificate });
   });
   secure.on('error', () => socket.destroy());
   talk(secure, { ...context, isTls: true });

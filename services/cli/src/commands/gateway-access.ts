@@ -23,7 +23,11 @@ export interface Gateway {
 
 function gatewayOf(configFile: string, loaded: LoadedConfig): Gateway {
   if (loaded.kind === 'ok') {
-    return { configFile, config: loaded.config, layout: layoutOf(loaded.config.gateway) };
+    return {
+      configFile,
+      config: loaded.config,
+      layout: layoutOf(loaded.config.gateway, loaded.config.keys),
+    };
   }
   const [fault] = loaded.faults;
   const path = fault === undefined || fault.path === '' ? '' : `${fault.path}: `;

@@ -6,16 +6,17 @@ import { importPolicy } from '@sallyport/policy-store/write';
 import { configTemplate, FIRST_POLICY } from '../gateway/config-template.ts';
 import { writeWhole } from '../gateway/files.ts';
 import { layoutOf } from '../gateway/layout.ts';
+import { CRL_DAYS, crlUrlAt, issueOwnCrl } from '../gateway/own-crl.ts';
 import {
   createAuthorities,
   createCa,
   createInnerKeys,
   createTlsFiles,
-  publishCertificates,
   saveCa,
 } from '../gateway/provision.ts';
+import { publishAuthorities } from '../gateway/published-certificates.ts';
 import { readSecret } from './ask-secret.ts';
-import { formatZone, gatewayRecords } from './dns.ts';
+import { formatZone, publicationOf } from './dns.ts';
 import { type Gateway, openGateway, operatorName } from './gateway-access.ts';
 import { print, printText } from './output.ts';
 import { Complaint } from './run.ts';
@@ -40,7 +41,16 @@ interface Plan {
 }
 
 /** What init makes, in the folder; whatever of it exists already is never touched. */
-const OUTPUTS = ['gateway.yaml', 'data', 'tls.pem', 'tls-key.pem', 'passwords'] as const;
+const OUTPUTS = [
+  'gateway.yaml',
+  'data',
+  'credentials',
+  'tls.pem',
+  'tls-key.pem',
+  'passwords',
+] as const;
+/** Not below data: a copy of the data alone opens no private key. */
+const SEAL_CREDENTIAL = 'credentials/key-seal';
 const PASSWORDS = '# Logins for submission; written by sallyport user add and remove.\n';
 
 /** A production start: config, keys, certificates, policy version 1, published entries. */
@@ -87,16 +97,19 @@ async function refuseToOverwrite(folder: string): Promise<void> {
 async function create({ folder, domain, gatewayName, passphrase, options }: Plan): Promise<void> {
   const now = new Date();
   const runtimeFolder = options.runtimeDir;
-  const layout = layoutOf({
-    name: gatewayName,
-    dataFolder: join(folder, 'data'),
-    runtimeFolder: resolve(folder, runtimeFolder),
-  });
+  const dataFolder = join(folder, 'data');
+  const layout = layoutOf(
+    { name: gatewayName, dataFolder, runtimeFolder: resolve(folder, runtimeFolder) },
+    { seal: { kind: 'credential', credentialFile: join(folder, SEAL_CREDENTIAL) } },
+  );
   const ca = createCa(domain, options.keyKind, now);
   await createInnerKeys(layout);
   await saveCa(layout, ca, passphrase);
-  const authorities = await createAuthorities({ layout, ca, domain, kind: options.keyKind, now });
-  await publishCertificates(layout, [{ domain, authorities }]);
+  const crlUrls = [crlUrlAt(`http://${gatewayName}`)]; // as the config template has it
+  await createAuthorities({ layout, ca, domain, kind: options.keyKind, crlUrls, now });
+  await publishAuthorities(layout, now);
+  const issuer = { certificate: ca.certificate, privateKey: ca.privateKeyPem };
+  await issueOwnCrl(layout, { issuer, now, days: CRL_DAYS });
   await createTlsFiles({
     ca,
     hostName: gatewayName,
@@ -109,12 +122,13 @@ async function create({ folder, domain, gatewayName, passphrase, options }: Plan
   const policy = await importPolicy(layout.policy, FIRST_POLICY, by);
   if (policy.kind === 'invalid') throw new Error(`first policy: ${policy.faults[0]?.reason}`);
   const { innerMta } = options;
-  const config = configTemplate({ gatewayName, domain, innerMta, runtimeFolder });
+  const sealCredential = SEAL_CREDENTIAL;
+  const config = configTemplate({ gatewayName, domain, innerMta, runtimeFolder, sealCredential });
   await writeFile(join(folder, 'gateway.yaml'), config, { mode: 0o644, flag: 'wx' });
 }
 
 async function zoneOf(folder: string): Promise<string> {
-  return formatZone(await gatewayRecords(await openGateway(join(folder, 'gateway.yaml'))));
+  return formatZone(await publicationOf(await openGateway(join(folder, 'gateway.yaml'))));
 }
 
 function tell(folder: string, { config, layout }: Gateway, zone: string): void {
@@ -135,6 +149,9 @@ function tell(folder: string, { config, layout }: Gateway, zone: string): void {
   );
   print(`6. Give partners the root that vouches for your domain: ${join(layout.ca, 'ca.pem')}`);
   print(
-    `7. Keep ${join(layout.ca, 'ca-key.pem')} and its passphrase offline; only key generate --self-issue needs it.`,
+    `7. Keep ${join(layout.ca, 'ca-key.pem')} and its passphrase offline; only key rollover, generate --self-issue, revoke and crl need it.`,
+  );
+  print(
+    `8. Keep a copy of ${join(folder, SEAL_CREDENTIAL)} apart from the backup of data: without it the private keys are lost.`,
   );
 }

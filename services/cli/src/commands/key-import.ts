@@ -1,52 +1,57 @@
 import { createPublicKey, type KeyObject } from 'node:crypto';
 import { checkAuthorityName } from '@sallyport/domsec';
-import { fitsKeyClass, type KeyRecord } from '@sallyport/ipc';
+import { type KeyRecord, keyAlgorithmOf } from '@sallyport/ipc';
 import type { Domain } from '@sallyport/mail';
 import { type Certificate, formatPemCertificate, validatePath } from '@sallyport/pki';
-import {
-  type AuthorityClass,
-  addPendingKey,
-  algorithmOf,
-  readPrivateKey,
-  writeKeyRecord,
-} from '../gateway/keys.ts';
+import { type AuthorityClass, certificateOf } from '../gateway/keys.ts';
 import { readOwnCa } from '../gateway/keys-ca.ts';
-import { readCertificates, readKeyPairs } from '../message/key-file.ts';
+import { planCertification } from '../gateway/keys-change.ts';
+import { newKeyId, readPrivateKey, storePrivateKey } from '../gateway/private-keys.ts';
+import { type KeyFile, readCertificates, readKeyFile, readKeyPairs } from '../message/key-file.ts';
+import { readSecret } from './ask-secret.ts';
 import type { Gateway } from './gateway-access.ts';
-import { activate, type KeyOptions, type KeySession, openKeySession } from './key-session.ts';
+import { checkKind } from './key-generate.ts';
+import { type KeyOptions, type KeySession, keyFacts, withKeySession } from './key-session.ts';
+import { activate } from './key-steps.ts';
+import { tokenKey } from './keyholder-orders.ts';
 import { print, printJson } from './output.ts';
 import { Complaint } from './run.ts';
 
 export interface KeyImportOptions extends KeyOptions {
   readonly key?: string;
   readonly anchors?: string;
+  readonly passphraseFile?: string;
   readonly activate?: boolean;
 }
 
-/** Takes a certificate in: name, key and path are checked before anything is written. */
-export async function runKeyImport(file: string, options: KeyImportOptions): Promise<number> {
-  const session = await openKeySession(options);
-  const [leaf, ...others] = await readCertificates(file);
-  if (leaf === undefined) throw new Complaint(`${file} holds no certificate.`);
-  const { keyClass, domain } = authorityOf(leaf, session.gateway, file);
-  const chain = await chainOf(leaf, others, {
-    gateway: session.gateway,
-    keyClass,
-    anchors: options.anchors,
+/** Takes a certificate in: name, key, strength and path are checked before anything is written. */
+export async function runKeyImport(spec: string, options: KeyImportOptions): Promise<number> {
+  const file = await readKeyFile(spec, async (path) => {
+    const source = { file: options.passphraseFile, option: '--passphrase-file', isNew: false };
+    return await readSecret({ ...source, what: `Password of ${path}` });
   });
-  const pending = await keyOf({ session, leaf, keyClass, domain, spec: options.key });
-  let record: KeyRecord = {
-    ...pending,
-    certificate: formatPemCertificate(leaf.der),
-    chain: chain.map((one) => formatPemCertificate(one.der)),
-  };
-  await writeKeyRecord(session.gateway.layout.keys, record);
-  await session.record('key-imported', record, leaf.fingerprint);
-  if (options.activate === true) record = await activate(session, record.keyId);
-  if (options.json === true)
-    printJson({ keyId: record.keyId, state: record.state, fingerprint: leaf.fingerprint });
-  else print(`${record.keyId} has its certificate and is ${record.state}.`);
-  return 0;
+  return await withKeySession(options, async (session) => {
+    const [leaf, ...others] = leafFirst(file);
+    if (leaf === undefined) throw new Complaint(`${file.file} holds no certificate.`);
+    const { keyClass, domain } = authorityOf(leaf, session.gateway, file.file);
+    const chain = await chainOf(leaf, others, {
+      gateway: session.gateway,
+      keyClass,
+      anchors: options.anchors,
+    });
+    const found = { session, file, leaf, chain, keyClass, domain, spec: options.key };
+    let record = (await certifyOwn(found)) ?? (await importKey(found));
+    if (options.activate === true) record = await activate(session, record.keyId);
+    if (options.json === true) printJson(keyFacts(record));
+    else print(`${record.keyId} has its certificate and is ${record.state}.`);
+    return 0;
+  });
+}
+
+/** PKCS#12 has no order: the certificate of a key that lies beside it is the one that is meant. */
+function leafFirst({ certificates, keys }: KeyFile): readonly Certificate[] {
+  const leaf = certificates.find((one) => keys.some((key) => isKeyOf(one, key))) ?? certificates[0];
+  return leaf === undefined ? [] : [leaf, ...certificates.filter((one) => one !== leaf)];
 }
 
 /** DS-N1, DS-N2: which authority the names make it, and of which of our domains. */
@@ -91,53 +96,99 @@ async function chainOf(
   throw new Complaint(`The certificate has no valid path: ${found.reason}${hint}.`);
 }
 
-interface KeyRequest {
+interface Found {
   readonly session: KeySession;
+  readonly file: KeyFile;
   readonly leaf: Certificate;
+  readonly chain: readonly Certificate[];
   readonly keyClass: AuthorityClass;
   readonly domain: Domain;
+  /** Where the private key is, if it was not made here: a file, or a key of the token. */
   readonly spec: string | undefined;
 }
 
-/** The record that the certificate is for: one whose key was made here, or a new one for a key given. */
-async function keyOf(request: KeyRequest): Promise<KeyRecord> {
-  const { session, leaf, keyClass, domain, spec } = request;
-  const folder = session.gateway.layout.keys;
-  for (const record of session.records) {
-    if (record.state === 'destroyed' || record.class !== keyClass || record.domain !== domain)
-      continue;
-    if (!isKeyOf(leaf, await readPrivateKey(folder, record))) continue;
-    if (record.state === 'pending') return record;
-    throw new Complaint(`${record.keyId} has this key already and is ${record.state}.`);
+/** Certifies the key that was made here for this certificate; null if there is none. */
+async function certifyOwn({ session, leaf, chain, ...found }: Found): Promise<KeyRecord | null> {
+  for (const record of await session.records()) {
+    const isOther = record.class !== found.keyClass || record.domain !== found.domain;
+    if (isOther || record.state === 'destroyed') continue;
+    if (!leaf.spki.equals(await publicKeyOf(session.gateway, record))) continue;
+    const certified = {
+      certificate: formatPemCertificate(leaf.der),
+      chain: chain.map((one) => formatPemCertificate(one.der)),
+    };
+    const [change] = await session.carryOut(planCertification(record, certified, session.now));
+    return change.record;
   }
-  if (spec === undefined) {
+  return null;
+}
+
+async function publicKeyOf(gateway: Gateway, record: KeyRecord): Promise<Buffer> {
+  const certificate = certificateOf(record);
+  if (certificate !== null) return certificate.spki;
+  if (record.token !== undefined) {
+    return Buffer.from((await tokenKey(gateway, record.token)).spki, 'base64');
+  }
+  return spkiOf(await readPrivateKey(gateway.layout, record));
+}
+
+/** Takes in a key that was made elsewhere, together with its certificate. */
+async function importKey(found: Found): Promise<KeyRecord> {
+  const { session, leaf, chain, keyClass, domain } = found;
+  const { algorithm, place } = found.spec?.startsWith('pkcs11:')
+    ? await keyOnToken(found, found.spec)
+    : await keyInFile(found);
+  checkKind(algorithm, keyClass);
+  const facts = { class: keyClass, domain, algorithm, now: session.now };
+  const keyId = newKeyId({ ...facts, records: await session.records() });
+  const { layout } = session.gateway;
+  const record = await storePrivateKey({
+    layout,
+    keyId,
+    place,
+    certificate: leaf,
+    chain,
+    ...facts,
+  });
+  const [change] = await session.carryOut({ changes: [{ from: null, step: 'certify', record }] });
+  return change.record;
+}
+
+async function keyOnToken({ session, leaf }: Found, uri: string) {
+  const { algorithm, spki } = await tokenKey(session.gateway, uri);
+  if (!leaf.spki.equals(Buffer.from(spki, 'base64'))) {
+    throw new Complaint('The key on the token is not the key of the certificate.');
+  }
+  return { algorithm, place: { token: uri } };
+}
+
+async function keyInFile({ file, leaf, spec }: Found) {
+  const keys =
+    spec === undefined ? file.keys : (await readKeyPairs(spec)).map((pair) => pair.privateKey);
+  if (keys.length === 0) {
     throw new Complaint(
-      'No pending key of this gateway fits the certificate; name its private key with --key.',
+      'No key of this gateway that waits for a certificate fits this one; name its private key with --key.',
     );
   }
-  const pair = (await readKeyPairs(spec)).find((one) => isKeyOf(leaf, one.privateKey));
-  if (pair === undefined)
-    throw new Complaint(`The key in ${spec.split(':')[0]} is not the key of the certificate.`);
-  const algorithm = algorithmOf(pair.privateKey);
-  if (algorithm === null)
+  const key = keys.find((one) => isKeyOf(leaf, one));
+  if (key === undefined) {
+    const where = spec === undefined ? file.file : spec.split(':')[0];
+    throw new Complaint(`The key in ${where} is not the key of the certificate.`);
+  }
+  const algorithm = keyAlgorithmOf(key);
+  if (algorithm === null) {
     throw new Complaint(
       'The key must be RSA of 2048, 3072 or 4096 bits, P-256, P-384, P-521, Ed25519, X25519, ML-DSA or ML-KEM.',
     );
-  if (!fitsKeyClass(algorithm, keyClass))
-    throw new Complaint(`A key of the kind ${algorithm} cannot serve ${keyClass}.`);
-  const privateKeyPem = String(pair.privateKey.export({ format: 'pem', type: 'pkcs8' }));
-  const { records } = session;
-  return await addPendingKey({
-    folder,
-    records,
-    class: keyClass,
-    domain,
-    algorithm,
-    privateKeyPem,
-    now: new Date(),
-  });
+  }
+  const privateKeyPem = String(key.export({ format: 'pem', type: 'pkcs8' }));
+  return { algorithm, place: { privateKeyPem } };
+}
+
+function spkiOf(key: KeyObject): Buffer {
+  return createPublicKey(key).export({ format: 'der', type: 'spki' });
 }
 
 function isKeyOf(certificate: Certificate, key: KeyObject): boolean {
-  return createPublicKey(key).export({ format: 'der', type: 'spki' }).equals(certificate.spki);
+  return spkiOf(key).equals(certificate.spki);
 }

@@ -1,7 +1,11 @@
+import type { AuditEvent } from '@sallyport/audit-log';
 import { type KeyRecord, recorderProtocol } from '@sallyport/ipc';
 import type { Domain } from '@sallyport/mail';
-import { KeyFolderFault, readKeyRecords } from '../gateway/keys.ts';
-import { activateKey } from '../gateway/keys-activate.ts';
+import { certificateOf, readKeyRecords } from '../gateway/keys.ts';
+import { applyChanges, type KeyChange, type KeyPlan } from '../gateway/keys-change.ts';
+import { keyEvent } from '../gateway/keys-event.ts';
+import { startRecorder } from '../gateway/one-order-recorder.ts';
+import { publishAuthorities } from '../gateway/published-certificates.ts';
 import {
   askProcess,
   type Gateway,
@@ -9,7 +13,7 @@ import {
   openGateway,
   operatorName,
 } from './gateway-access.ts';
-import { note } from './output.ts';
+import { reloadKeys } from './keyholder-orders.ts';
 import { Complaint } from './run.ts';
 
 export interface KeyOptions {
@@ -19,96 +23,110 @@ export interface KeyOptions {
   readonly json?: boolean;
 }
 
-/** A gateway whose keys are about to change, with the recorder behind it. */
+/** A gateway whose keys are about to change, with a recorder behind it. */
 export interface KeySession {
   readonly gateway: Gateway;
-  readonly records: readonly KeyRecord[];
-  /** Records one step of a key's life; nothing with --offline. */
-  record(
-    kind: 'key-generated' | 'key-imported' | 'key-activated',
-    key: KeyRecord,
-    fingerprint?: string,
-  ): Promise<void>;
+  readonly now: Date;
+  /** The keys as they are on disk now. */
+  records(): Promise<readonly KeyRecord[]>;
+  /** Records, writes and publishes what was planned. @throws Complaint if the plan is a refusal. */
+  carryOut(plan: KeyPlan): Promise<readonly [KeyChange, ...KeyChange[]]>;
+  /** Records a fact that is no step of a key; nothing with --offline. */
+  record(event: AuditEvent): Promise<void>;
 }
 
 /**
- * Makes sure, before any key changes, that each step can be recorded.
+ * Runs an order that changes keys. Before anything changes it is sure that each step can be
+ * recorded: by the running gateway, or by a recorder that is started for this order.
  *
- * @throws Complaint if the recorder does not answer and --offline was not given.
+ * @throws Complaint if there is none and --offline was not given.
  */
-export async function openKeySession(options: KeyOptions): Promise<KeySession> {
+export async function withKeySession<T>(
+  options: KeyOptions,
+  order: (session: KeySession) => Promise<T>,
+): Promise<T> {
   const gateway = await openGateway(options.config);
-  const recorder = {
-    name: 'recorder',
-    path: gateway.layout.sockets.recorder,
-    protocol: recorderProtocol,
-  };
-  if (options.offline !== true) await checkRecorder(recorder);
+  const offline = options.offline === true;
+  await using _recorder = offline ? null : await recorderFor(gateway);
   const by = operatorName(options.by);
-  return {
-    gateway,
-    records: await keyRecords(gateway),
-    record: async (kind, key, fingerprint) => {
-      if (options.offline === true) return;
-      const { keyId, domain, algorithm } = key;
-      const facts = { kind, keyId, class: key.class, domain, algorithm, personal: { by } };
-      const event = {
-        ...facts,
-        ...(fingerprint === undefined ? {} : { fingerprint }),
-        ...(kind === 'key-activated' ? { state: key.state } : {}),
-      };
-      await askProcess(
-        recorder,
-        async (client) => await client.call('record', { event, durable: true }),
-      );
-    },
+  const { layout } = gateway;
+  const now = new Date();
+  const record = async (event: AuditEvent): Promise<void> => {
+    if (offline) return;
+    const personal = { ...event.personal, by };
+    await askRecorder(gateway, { ...event, personal });
   };
+  return await order({
+    gateway,
+    now,
+    records: () => keyRecords(gateway),
+    record,
+    carryOut: async (plan) => {
+      if ('fault' in plan) throw new Complaint(plan.sentence);
+      // First the log: a step that is in no log has not happened.
+      for (const change of plan.changes) await record(keyEvent(change));
+      await applyChanges(layout, plan.changes, await keyRecords(gateway));
+      await publishAuthorities(layout, now);
+      await reloadKeys(gateway);
+      return plan.changes;
+    },
+  });
 }
 
-async function checkRecorder(recorder: {
-  readonly name: string;
-  readonly path: string;
-  readonly protocol: typeof recorderProtocol;
-}): Promise<void> {
+async function recorderFor(gateway: Gateway): Promise<AsyncDisposable | null> {
   try {
-    await askProcess(recorder, async (client) => await client.call('head', {}));
+    await askProcess(recorderOf(gateway), async (client) => await client.call('head', {}));
+    return null;
   } catch (error) {
     if (!(error instanceof NotRunning)) throw error;
-    throw new Complaint(
-      'The recorder does not answer, so this step would not be in the audit log: start the gateway, or give --offline.',
-    );
   }
-}
-
-/** All records of the key folder. @throws Complaint naming a broken one. */
-export async function keyRecords(gateway: Gateway): Promise<readonly KeyRecord[]> {
-  try {
-    return await readKeyRecords(gateway.layout.keys);
-  } catch (error) {
-    if (error instanceof KeyFolderFault) throw new Complaint(`${error.message}.`);
-    throw error;
-  }
-}
-
-/** Activates, records both changes, publishes, and says what is to be done next. */
-export async function activate(
-  session: KeySession,
-  keyId: string,
-  { beside = false }: { readonly beside?: boolean } = {},
-): Promise<KeyRecord> {
-  const how = { now: new Date(), beside };
-  const activation = await activateKey(session.gateway.layout, keyId, how);
-  if (activation === null)
-    throw new Complaint(`The key ${keyId} has no certificate yet, so it cannot be used.`);
-  await session.record('key-activated', activation.active);
-  for (const former of activation.retired) {
-    await session.record('key-activated', former);
-    note(`${former.keyId} is ${former.state} now.`);
-  }
-  note(
-    'A running gateway takes this up at a restart, or when its serve process gets SIGHUP; the DNS lines may have changed: sallyport dns.',
+  const started = await startRecorder(gateway.config, gateway.layout);
+  if (!('reason' in started)) return started;
+  throw new Complaint(
+    `The recorder does not answer and cannot be started (${started.reason}), so this step would not be in the audit log: start the gateway, or give --offline.`,
   );
-  return activation.active;
+}
+
+function recorderOf({ layout }: Gateway) {
+  return { name: 'recorder', path: layout.sockets.recorder, protocol: recorderProtocol } as const;
+}
+
+async function askRecorder(gateway: Gateway, event: AuditEvent): Promise<void> {
+  await askProcess(
+    recorderOf(gateway),
+    async (client) => await client.call('record', { event, durable: true }),
+  );
+}
+
+/** All records of the key folder that can be read. */
+async function keyRecords(gateway: Gateway): Promise<readonly KeyRecord[]> {
+  return await readKeyRecords(gateway.layout.keys);
+}
+
+/** The key of that name. @throws Complaint if there is none. */
+export async function keyRecord(gateway: Gateway, keyId: string): Promise<KeyRecord> {
+  const record = (await keyRecords(gateway)).find((one) => one.keyId === keyId);
+  if (record === undefined) throw new Complaint(`There is no key ${keyId}.`);
+  return record;
+}
+
+/** The facts of a key as commands print them with --json. */
+export function keyFacts(record: KeyRecord) {
+  const certificate = certificateOf(record);
+  const { keyId, domain, state, algorithm, activateAt } = record;
+  return {
+    keyId,
+    class: record.class,
+    domain,
+    state,
+    algorithm,
+    notAfter: certificate?.notAfter.toISOString() ?? null,
+    fingerprint: certificate?.fingerprint ?? null,
+    ...(record.dkimSelector === undefined ? {} : { selector: record.dkimSelector }),
+    ...(activateAt === undefined ? {} : { activateAt }),
+    ...(record.token === undefined ? {} : { token: record.token }),
+    ...(record.isRevoked === true ? { isRevoked: true } : {}),
+  };
 }
 
 /** The domain that a key is for: the one named, or the only one there is. */

@@ -1,4 +1,11 @@
-import { egressProtocol, hintProtocol, type IpcClient, type QueueEntry } from '@sallyport/ipc';
+import {
+  egressProtocol,
+  hintProtocol,
+  type IpcClient,
+  type QueueEntry,
+  type QueueSelection,
+} from '@sallyport/ipc';
+import { readActivePolicy } from '@sallyport/policy-store/read';
 import {
   askProcess,
   type Gateway,
@@ -19,6 +26,10 @@ export interface QueueOptions {
   readonly by?: string;
   readonly state?: QueueEntry['state'];
   readonly limit?: string;
+  /** Name of a partner record. */
+  readonly partner?: string;
+  /** An address or a domain. */
+  readonly recipient?: string;
   /** False with --silent. */
   readonly notify?: boolean;
 }
@@ -41,19 +52,40 @@ async function askBoth<R>(
 export async function runQueueList(options: QueueOptions): Promise<number> {
   const limit = numberOf(options.limit ?? '1000', '--limit', MAX_LIMIT);
   const gateway = await openGateway(options.config);
-  const { state } = options;
-  const wanted = { limit, ...(state === undefined ? {} : { state }) };
-  const answers = await askBoth(gateway, async (client) => await client.call('list', wanted));
-  const entries = answers
-    .flatMap((answer) => answer.entries)
-    .sort((a, b) => a.createdAt.localeCompare(b.createdAt))
-    .slice(0, limit);
+  const { entries, more } = await selected(gateway, options, limit);
   if (options.json === true) for (const entry of entries) printJson(entry);
   else if (entries.length === 0) print('The queue is empty.');
   else printTable(entries.map(rowOf));
-  if (answers.some((answer) => answer.more))
-    note(`There are more than ${limit}; ask for a --state.`);
+  if (more) note(`There are more than ${limit}; ask for a --state, --partner or --recipient.`);
   return 0;
+}
+
+/** The messages that are meant, the oldest first. */
+async function selected(
+  gateway: Gateway,
+  options: QueueOptions,
+  limit: number,
+): Promise<{ readonly entries: readonly QueueEntry[]; readonly more: boolean }> {
+  const { state, partner, recipient } = options;
+  const selection: QueueSelection = {
+    ...(partner === undefined ? {} : { partnerDomains: await domainsOf(gateway, partner) }),
+    ...(recipient === undefined ? {} : { recipient }),
+  };
+  const wanted = { limit, selection, ...(state === undefined ? {} : { state }) };
+  const answers = await askBoth(gateway, async (client) => await client.call('list', wanted));
+  const found = answers
+    .flatMap((answer) => answer.entries)
+    .sort((a, b) => a.createdAt.localeCompare(b.createdAt));
+  const more = found.length > limit || answers.some((answer) => answer.more);
+  return { entries: found.slice(0, limit), more };
+}
+
+/** @throws Complaint if the policy in force has no such partner. */
+async function domainsOf(gateway: Gateway, partner: string): Promise<string[]> {
+  const { policy } = await readActivePolicy(gateway.layout.policy, new Date());
+  const record = policy.partners.find(({ name }) => name === partner);
+  if (record === undefined) throw new Complaint(`The policy in force has no partner ${partner}.`);
+  return [...record.domains];
 }
 
 function rowOf(entry: QueueEntry): string[] {
@@ -104,8 +136,13 @@ export async function runQueueVerb(
 ): Promise<number> {
   for (const id of ids) idOf(id);
   const gateway = await openGateway(options.config);
+  const isSelection = options.partner !== undefined || options.recipient !== undefined;
+  if (isSelection === ids.length > 0) {
+    throw new Complaint('Say which messages: by their ids, or by --partner and --recipient.');
+  }
+  const chosen = isSelection ? await chosenBy(verb, gateway, options) : ids;
   let failed = 0;
-  for (const id of ids) {
+  for (const id of chosen) {
     const sentence = await applyVerb(gateway, verb, id, options);
     if (sentence === null) print(`${id} ${DONE[verb]}.`);
     else {
@@ -114,6 +151,18 @@ export async function runQueueVerb(
     }
   }
   return failed === 0 ? 0 : 1;
+}
+
+/** A held message is not tried again and one that waits is not released: they are left out. */
+async function chosenBy(verb: Verb, gateway: Gateway, options: QueueOptions): Promise<string[]> {
+  const { entries, more } = await selected(gateway, options, MAX_LIMIT);
+  const chosen = entries.filter(({ state }) => {
+    if (state === 'corrupt') return false;
+    return verb === 'drop' || (state === 'held') === (verb === 'release');
+  });
+  if (chosen.length === 0) print('No message of the queue is meant.');
+  if (more) note(`These are the oldest ${MAX_LIMIT}; ask again for the others.`);
+  return chosen.map(({ id }) => id);
 }
 
 /** @returns null if it is done, else why not. */
@@ -158,7 +207,10 @@ export async function runQueueDestination(
 ): Promise<number> {
   const gateway = await openGateway(options.config);
   const by = operatorName(options.by);
-  await askBoth(gateway, async (client) => await client.call(verb, { destination, by }));
+  await askProcess(
+    { name: 'egress', path: gateway.layout.sockets.egress, protocol: egressProtocol },
+    async (client) => await client.call(verb, { destination, by }),
+  );
   print(
     verb === 'pause'
       ? `Nothing goes to ${destination} until resume.`

@@ -1,10 +1,19 @@
 import { type Command, Option } from 'commander';
 import type { InitOptions } from './init.ts';
 import { run } from './run.ts';
+import type { ServeOptions } from './serve.ts';
+import type { SurveyOptions } from './survey.ts';
+
+interface DnsOptions {
+  readonly config: string;
+  readonly check?: boolean;
+  readonly users?: boolean;
+  readonly json?: boolean;
+}
 
 const KEY_KINDS = ['rsa-2048', 'rsa-3072', 'ec-p256', 'ec-p384'];
 
-/** `sandbox`, `init`, `serve`, `check-config`, `dns`. */
+/** `sandbox`, `init`, `serve`, `check-config`, `dns`, `survey`. */
 export function registerGateway(program: Command): void {
   program
     .command('sandbox')
@@ -20,8 +29,9 @@ export function registerGateway(program: Command): void {
     .description('Runs the gateway of a config file.')
     .requiredOption('--config <file>', 'the gateway config')
     .option('--role <roles>', 'only these processes, separated by commas')
-    .action(async ({ config, role }: { config: string; role?: string }) => {
-      await run(async () => await (await import('./serve.ts')).runServe(config, role ?? null));
+    .option('--test-clock <file>', 'follow the RFC 3339 time in a file; only with test: true')
+    .action(async (options: ServeOptions) => {
+      await run(async () => await (await import('./serve.ts')).runServe(options));
     });
   program
     .command('check-config')
@@ -33,13 +43,39 @@ export function registerGateway(program: Command): void {
       await run(async () => await (await import('./check-config.ts')).runCheckConfig(file, json));
     });
   registerInit(program);
+  registerSurvey(program);
   program
     .command('dns')
-    .description('Zone lines to publish: MX, SRV, SMIMEA, CERT and TLSA of every domain.')
+    .description(
+      'Zone lines to publish for every domain: MX, SRV, CERT, SMIMEA, TLSA, MTA-STS, TLSRPT, DKIM.',
+    )
     .requiredOption('--config <file>', 'the gateway config')
+    .option('--check', 'compare them with what the resolver of the config sees; 0 only if all fit')
+    .option('--users', "print the lines of users' certificates as well")
     .option('--json', 'one JSON object a line')
-    .action(async (options: { config: string; json?: boolean }) => {
-      await run(async () => await (await import('./dns.ts')).runDns(options));
+    .action(async ({ check, ...options }: DnsOptions) => {
+      await run(async () =>
+        check === true
+          ? await (await import('./dns-check.ts')).runDnsCheck(options)
+          : await (await import('./dns.ts')).runDns(options),
+      );
+    });
+}
+
+function registerSurvey(program: Command): void {
+  program
+    .command('survey')
+    .description(
+      'What domains publish about their mail and their certificates, and what is wrong with it: every door, ' +
+        'TLS of the mail servers, DNSSEC, MTA-STS, TLSRPT. Exit code 1 if something stands in the way of protected mail.',
+    )
+    .argument('<domain...>', 'mail domains')
+    .option('--config <file>', 'a gateway whose resolver and partner anchors count')
+    .option('--anchors <file>', 'PEM of trust anchors for all domains, in place of the policy')
+    .option('--steps', 'print every question that was asked')
+    .option('--json', 'one JSON object a line and domain')
+    .action(async (domains: string[], options: SurveyOptions) => {
+      await run(async () => await (await import('./survey.ts')).runSurvey(domains, options));
     });
 }
 

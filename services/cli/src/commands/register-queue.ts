@@ -2,6 +2,8 @@ import { type Command, Option } from 'commander';
 import type { QueueOptions } from './queue.ts';
 import { run } from './run.ts';
 
+const PARTNER = 'those to or from the domains of this partner';
+const RECIPIENT = 'those to this address or domain';
 const STATES = ['waiting', 'active', 'held', 'paused', 'corrupt'];
 
 /** `queue list|show|release|retry|drop|pause|resume`. */
@@ -15,6 +17,8 @@ export function registerQueue(program: Command): void {
 
   add('list', 'Every message that waits, is being worked on, is held or cannot be read.')
     .addOption(new Option('--state <state>', 'only these').choices(STATES))
+    .option('--partner <name>', PARTNER)
+    .option('--recipient <address>', RECIPIENT)
     .option('--limit <number>', 'at most so many', '1000')
     .option('--json', 'one JSON object a line')
     .action(async (options: QueueOptions) => {
@@ -32,7 +36,10 @@ export function registerQueue(program: Command): void {
     ['drop', 'Deletes messages; the author is told unless --no-notify.'],
   ] as const;
   for (const [verb, description] of verbs) {
-    const command = add(verb, description).argument('<ids...>', 'queue ids');
+    const command = add(verb, description)
+      .argument('[ids...]', 'queue ids')
+      .option('--partner <name>', PARTNER)
+      .option('--recipient <address>', RECIPIENT);
     if (verb !== 'retry') command.option('--by <name>', 'who decided it; else $USER');
     if (verb === 'drop') command.option('--no-notify', 'tell the author nothing');
     command.action(async (ids: string[], options: QueueOptions) => {

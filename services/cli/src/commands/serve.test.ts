@@ -11,8 +11,8 @@ import { createCa, createInnerKeys, createTlsFiles } from '../gateway/provision.
 
 const MAIN = fileURLToPath(new URL('../main.ts', import.meta.url));
 
-function serve(configFile: string) {
-  const args = [MAIN, 'serve', '--config', configFile];
+function serve(configFile: string, ...more: string[]) {
+  const args = [MAIN, 'serve', '--config', configFile, ...more];
   return spawnSync(process.execPath, args, { encoding: 'utf8', timeout: 20_000 });
 }
 
@@ -45,6 +45,10 @@ ingress: { relay: { listen: ["127.0.0.1:1"], allow: [127.0.0.1] }, tls: { certif
     open.stderr,
     /worker\/spool-key\.pem: may be read by others \(mode 644\); set it to 600/,
   );
+
+  const clock = serve(at('gateway.yaml'), '--test-clock', at('now'));
+  assert.equal(clock.status, 1);
+  assert.match(clock.stderr, /--test-clock: is for tests: the config must say test: true/);
 
   await rm(layout.spoolKeys.workerPrivate);
   const missing = serve(at('gateway.yaml'));

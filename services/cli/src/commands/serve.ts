@@ -1,9 +1,13 @@
 import { once } from 'node:events';
-import { type ConfigFault, loadConfig } from '@sallyport/config';
+import { resolve } from 'node:path';
+import { type ConfigFault, type GatewayConfig, loadConfig } from '@sallyport/config';
+import { processClock } from '@sallyport/ipc';
 import { createLogger } from '@sallyport/log';
-import { systemClock } from '@sallyport/mail';
+import { activateDueKeys } from '../gateway/activate-due.ts';
 import { checkSecrets } from '../gateway/check-secrets.ts';
+import { followPolicy } from '../gateway/follow-policy.ts';
 import { layoutOf } from '../gateway/layout.ts';
+import { publishStatements } from '../gateway/publish-statements.ts';
 import { processSpecs, ROLES, type Role } from '../gateway/roles.ts';
 import { Supervisor } from '../gateway/supervisor.ts';
 
@@ -18,25 +22,47 @@ function refuse(configFile: string, faults: readonly ConfigFault[]): number {
   return 1;
 }
 
+export interface ServeOptions {
+  readonly config: string;
+  readonly role?: string;
+  readonly testClock?: string;
+}
+
+/** Nobody's mail may depend on a time that a file says, nor may a queue whose timers Redis keeps. */
+function refuseTestClock({ test, queue }: GatewayConfig): ConfigFault | null {
+  const path = '--test-clock';
+  if (!test) return { path, reason: 'is for tests: the config must say test: true' };
+  return queue.driver === 'embedded' ? null : { path, reason: 'works with queue: embedded only' };
+}
+
 /** Runs the gateway's processes until SIGTERM or SIGINT. */
-export async function runServe(configFile: string, roles: string | null): Promise<number> {
+export async function runServe(options: ServeOptions): Promise<number> {
+  const { config: configFile, role: roles } = options;
+  const testClock = options.testClock === undefined ? null : resolve(options.testClock);
   const loaded = await loadConfig(configFile);
   if (loaded.kind === 'invalid') return refuse(configFile, loaded.faults);
-  const secrets = await checkSecrets(layoutOf(loaded.config.gateway));
+  const clockFault = testClock === null ? null : refuseTestClock(loaded.config);
+  if (clockFault !== null) return refuse(configFile, [clockFault]);
+  const secrets = await checkSecrets(layoutOf(loaded.config.gateway, loaded.config.keys));
   if (secrets.length > 0) return refuse(configFile, secrets);
-  const wanted = roles === null ? [...ROLES] : roles.split(',').map((role) => role.trim());
+  const wanted = roles === undefined ? [...ROLES] : roles.split(',').map((role) => role.trim());
   const unknown = wanted.find((role) => !isRole(role));
   if (unknown !== undefined) {
     process.stderr.write(`There is no role ${unknown}; the roles are ${ROLES.join(', ')}.\n`);
     return 1;
   }
   const { config } = loaded;
+  const clock = processClock(testClock ?? undefined);
   const logger = createLogger({
     service: 'supervisor',
-    now: () => systemClock.now(),
+    now: () => clock.now(),
     write: (line) => process.stderr.write(line),
   });
-  const supervisor = new Supervisor({ runtime: layoutOf(config.gateway).runtime, logger });
+  const supervisor = new Supervisor({
+    runtime: layoutOf(config.gateway).runtime,
+    logger,
+    testClock,
+  });
   // As daemons do: read again what may have changed, here the key folder.
   process.on('SIGHUP', () => supervisor.signal('keyholder', 'SIGHUP'));
   const stopped = Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT')]);
@@ -49,7 +75,20 @@ export async function runServe(configFile: string, roles: string | null): Promis
   }
   logger.info('gateway.ready', { processes: Object.fromEntries(supervisor.processIds()) });
   process.send?.('ready');
+  const ending = new AbortController();
+  const publishing = wanted.includes('keyholder')
+    ? publishStatements(config, { logger, clock, signal: ending.signal })
+    : Promise.resolve();
+  const reload = (): void => supervisor.signal('keyholder', 'SIGHUP');
+  const activating = wanted.includes('keyholder')
+    ? activateDueKeys(config, { logger, clock, signal: ending.signal, reload })
+    : Promise.resolve();
+  const following = wanted.includes('worker-outward')
+    ? followPolicy(config, { logger, clock, signal: ending.signal })
+    : Promise.resolve();
   await stopped;
+  ending.abort();
+  await Promise.all([publishing, activating, following]);
   await supervisor.stop();
   return 0;
 }

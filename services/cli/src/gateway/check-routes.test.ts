@@ -2,24 +2,25 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseConfig } from '@sallyport/config';
 import { parsePolicyDocument } from '@sallyport/policy';
-import { smartHostFaults } from './check-routes.ts';
+import { transportFaults } from './check-routes.ts';
 
-function routesOf(routes: string) {
+function configOf(routes: string, dns = 'trusted: true') {
   const parsed = parseConfig(
     `gateway: { name: gw.acme.example }
 domains: [{ name: acme.example, recipients: { kind: any } }]
 routes: [{ domain: acme.example, nextHops: ["127.0.0.1:25"] }, ${routes}]
+dns: { ${dns} }
 ingress: { relay: { listen: ["127.0.0.1:26"], allow: [127.0.0.1] }, tls: { certificateFile: a, keyFile: b } }
 `,
     '/etc/sallyport',
   );
   assert.equal(parsed.kind, 'ok', JSON.stringify(parsed));
-  return parsed.config.routes;
+  return parsed.config;
 }
 
-function policyOf(level: string) {
+function policyOf(level: string, more: object = {}) {
   const parsed = parsePolicyDocument({
-    partners: [{ name: 'Bravo', domains: ['bravo.example'], tls: { level } }],
+    partners: [{ name: 'Bravo', domains: ['bravo.example'], tls: { level, ...more } }],
   });
   assert.equal(parsed.kind, 'ok', JSON.stringify(parsed));
   return parsed.policy;
@@ -28,15 +29,36 @@ function policyOf(level: string) {
 const SMART_HOST = '{ domain: "*", nextHops: ["relay.example:25"] }';
 
 test('behind a smart host a mandatory TLS level is a fault, by name', () => {
-  const faults = smartHostFaults(policyOf('secure'), routesOf(SMART_HOST));
+  const faults = transportFaults(policyOf('secure'), configOf(SMART_HOST));
   assert.equal(faults.length, 1);
   assert.match(faults[0] ?? '', /^Bravo: tls\.level secure/);
 });
 
 test('a level that demands nothing, a route of its own, or a trusted hop is none', () => {
-  assert.deepEqual(smartHostFaults(policyOf('may'), routesOf(SMART_HOST)), []);
+  assert.deepEqual(transportFaults(policyOf('may'), configOf(SMART_HOST)), []);
   const own = `${SMART_HOST}, { domain: bravo.example, nextHops: ["gw.bravo.example:25"] }`;
-  assert.deepEqual(smartHostFaults(policyOf('secure'), routesOf(own)), []);
+  assert.deepEqual(transportFaults(policyOf('secure'), configOf(own)), []);
   const trusted = '{ domain: "*", nextHops: ["relay.example:25"], trustedHop: true }';
-  assert.deepEqual(smartHostFaults(policyOf('secure'), routesOf(trusted)), []);
+  assert.deepEqual(transportFaults(policyOf('secure'), configOf(trusted)), []);
+});
+
+const OWN_ROUTE = '{ domain: bravo.example, nextHops: ["gw.bravo.example:25"] }';
+const OTHER_ROUTE = '{ domain: other.example, nextHops: ["gw.other.example:25"] }';
+
+test('verify rests on the MX, so without a trusted resolver secure with match is demanded', () => {
+  const untrusted = configOf(OTHER_ROUTE, 'trusted: false');
+  const [fault, ...more] = transportFaults(policyOf('verify'), untrusted);
+  assert.match(fault ?? '', /^Bravo: tls\.level verify .* use secure with match$/);
+  assert.deepEqual(more, []);
+  assert.deepEqual(transportFaults(policyOf('verify'), configOf(OTHER_ROUTE)), []);
+  const match = { match: ['gw.bravo.example'] };
+  assert.deepEqual(transportFaults(policyOf('verify', match), untrusted), []);
+  const routed = configOf(OWN_ROUTE, 'trusted: false');
+  assert.deepEqual(transportFaults(policyOf('verify'), routed), []);
+});
+
+test('dane-only without a trusted resolver is a fault, dane is none', () => {
+  const untrusted = configOf(OTHER_ROUTE, 'trusted: false');
+  assert.match(transportFaults(policyOf('dane-only'), untrusted).join(), /dane-only needs/);
+  assert.deepEqual(transportFaults(policyOf('dane'), untrusted), []);
 });

@@ -7,15 +7,18 @@ const OTHERS = 0o077;
 
 /** Looks at the gateway's own secrets: each must be there and belong to its owner alone. */
 export async function checkSecrets(layout: GatewayLayout): Promise<ConfigFault[]> {
-  const { logKey, spoolKeys, keys } = layout;
+  const { logKey, spoolKeys, keys, seal } = layout;
   const names = await readdir(keys).catch(() => []);
   const files = [
     logKey,
     spoolKeys.workerPrivate,
     spoolKeys.egressPrivate,
     join(keys, 'rejection-secret'),
-    ...names.filter((name) => name.endsWith('.pem')).map((name) => join(keys, name)),
+    ...names.filter((name) => /\.(pem|sealed)$/.test(name)).map((name) => join(keys, name)),
   ];
+  if (names.some((name) => name.endsWith('.sealed'))) {
+    files.push(seal.kind === 'credential' ? seal.credentialFile : seal.passphraseFile);
+  }
   const faults = await Promise.all(files.map(checkSecret));
   return faults.filter((fault) => fault !== null);
 }

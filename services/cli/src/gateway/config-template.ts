@@ -4,6 +4,7 @@ export interface TemplateFacts {
   readonly domain: string;
   readonly innerMta: string;
   readonly runtimeFolder: string;
+  readonly sealCredential: string;
 }
 
 /** A production config with comments: what runs as it is, and what an admin must look at. */
@@ -12,6 +13,7 @@ export function configTemplate({
   domain,
   innerMta,
   runtimeFolder,
+  sealCredential,
 }: TemplateFacts): string {
   return `# Sallyport gateway of ${domain}.
 # Every field, its meaning and default: docs/reference/config.md. An unknown key is an error.
@@ -24,6 +26,11 @@ gateway:
   dataFolder: data
   # Unix sockets; the absolute path must have at most 80 characters.
   runtimeFolder: ${runtimeFolder}
+
+# Private keys lie sealed in data; this file opens them. Keep a copy of it apart from the backup of
+# data, or let systemd hand it over (LoadCredential). Keys on a smart card or HSM: docs/operations.md.
+keys:
+  seal: { kind: credential, credentialFile: ${sealCredential} }
 
 domains:
   - name: ${domain}
@@ -54,9 +61,17 @@ ingress:
     certificateFile: tls.pem
     keyFile: tls-key.pem
 
-# Our certificates for partners to find: LDAP, read-only, exact names only.
+# Our certificates for partners to find: LDAP and HTTP, read-only, exact names only. Over TLS also
+# the signed statement of the domain. Users' certificates: sallyport directory import.
 directory:
   listen: ["0.0.0.0:389"]
+  http:
+    listen: ["0.0.0.0:80"]
+    listenTls: ["0.0.0.0:443"]
+    publicUrl: http://${gatewayName}
+  tls:
+    certificateFile: tls.pem
+    keyFile: tls-key.pem
 
 # A virus scanner. Without it attachments are judged by name and type only.
 # scanner:

@@ -8,7 +8,7 @@ export async function makePrivateFolder(folder: string): Promise<void> {
 }
 
 /** Writes a file as a whole, on disk when it resolves; a reader sees the old or the new one. */
-export async function writeWhole(path: string, text: string, mode: number): Promise<void> {
+export async function writeWhole(path: string, text: string | Buffer, mode: number): Promise<void> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   const temporary = join(dirname(path), `.${basename(path)}.new`);
   const file = await open(temporary, 'w', mode);

@@ -1,8 +1,27 @@
 import { createPrivateKey, type KeyObject } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Certificate, parsePemCertificates } from '@sallyport/pki';
+import type { Domain } from '@sallyport/mail';
+import {
+  type Certificate,
+  issueDomainAuthority,
+  parseCertificate,
+  parsePemCertificates,
+  type UntrustedCertificate,
+  validatePath,
+} from '@sallyport/pki';
+import { AUTHORITY_OF, type AuthorityClass } from './keys.ts';
 import type { GatewayLayout } from './layout.ts';
+
+const AUTHORITY_DAYS = 825;
+/** Certificates are valid a little before now: partners' clocks differ. */
+const BACKDATE_MS = 3_600_000;
+
+/** The own CA with its key opened. */
+export interface OwnCaIssuer {
+  readonly certificate: UntrustedCertificate;
+  readonly privateKey: KeyObject | string;
+}
 
 /** The certificate of the gateway's own CA; null if it has none. */
 export async function readOwnCa(layout: GatewayLayout): Promise<Certificate | null> {
@@ -26,4 +45,30 @@ export async function openOwnCaKey(
   } catch {
     return null; // OpenSSL tells a wrong passphrase from a damaged file by luck only
   }
+}
+
+/**
+ * A certificate of the own CA for one authority of a domain, checked as a partner would.
+ *
+ * @returns why partners would refuse it: the CA is bound to its domains, and it ends.
+ */
+export function issueByOwnCa(request: {
+  readonly keyClass: AuthorityClass;
+  readonly domain: Domain;
+  readonly spki: Buffer;
+  readonly issuer: OwnCaIssuer;
+  readonly crlUrls: readonly string[];
+  readonly now: Date;
+}): Certificate | { readonly refusal: string } {
+  const { keyClass, domain, spki, issuer, crlUrls, now } = request;
+  const notBefore = new Date(now.getTime() - BACKDATE_MS);
+  const name = AUTHORITY_OF[keyClass];
+  const days = AUTHORITY_DAYS;
+  const der = issueDomainAuthority({ name, domain, spki, issuer, notBefore, days, crlUrls });
+  const parsed = parseCertificate(der);
+  if (parsed.kind !== 'certificate') throw new Error(`own certificate: ${parsed.reason}`);
+  const leaf = parsed.value;
+  const anchors = [issuer.certificate];
+  const valid = validatePath({ leaf, intermediates: [], anchors, time: now, purpose: 'any' });
+  return valid.kind === 'valid' ? leaf : { refusal: valid.reason };
 }

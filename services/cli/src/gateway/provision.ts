@@ -15,6 +15,7 @@ import {
 import { generateReaderKey, SPOOL_FOLDERS } from '@sallyport/spool';
 import { makePrivateFolder, writeWhole } from './files.ts';
 import type { GatewayLayout } from './layout.ts';
+import { writePrivateKey } from './seal-keys.ts';
 import { fixedAttributes } from './signed-attributes.ts';
 
 const CA_DAYS = 3_650;
@@ -77,9 +78,11 @@ export async function createAuthorities(options: {
   readonly ca: OwnCa;
   readonly domain: Domain;
   readonly kind: KeyKind;
+  /** Where partners will find the CRL of the CA. */
+  readonly crlUrls?: readonly string[];
   readonly now: Date;
 }): Promise<Authorities> {
-  const { layout, ca, domain, kind, now } = options;
+  const { layout, ca, domain, kind, crlUrls = [], now } = options;
   const issue = (name: 'domain-signing-authority' | 'domain-confidentiality-authority') => {
     const { privateKeyPem, spki } = generateKeyPairPem(kind);
     const notBefore = new Date(now.getTime() - BACKDATE_MS);
@@ -91,6 +94,7 @@ export async function createAuthorities(options: {
       issuer,
       notBefore,
       days: AUTHORITY_DAYS,
+      crlUrls,
     });
     return { certificate: parsed(der), privateKeyPem };
   };
@@ -123,8 +127,7 @@ type KeyFacts = Pick<
 
 async function saveKey(layout: GatewayLayout, key: IssuedKey, facts: KeyFacts): Promise<void> {
   const { now, chain, ...record } = facts;
-  const privateKeyFile = `${record.keyId}.key.pem`;
-  await writeWhole(join(layout.keys, privateKeyFile), key.privateKeyPem, 0o600);
+  const privateKeyFile = await writePrivateKey(layout, record, key.privateKeyPem);
   const full: KeyRecord = {
     ...record,
     certificate: formatPemCertificate(key.certificate.der),
@@ -165,9 +168,9 @@ export async function createTlsFiles(options: {
 
 /** The folders and the keys that are the gateway's own business: spool readers, log, rejection. */
 export async function createInnerKeys(layout: GatewayLayout): Promise<void> {
-  const { spool, audit, policy, index, capabilities, pausedDestinations } = layout;
+  const { spool, audit, policy, index, capabilities, harvested, pausedDestinations } = layout;
   const state = dirname(pausedDestinations);
-  for (const folder of [spool, audit, policy, index, capabilities, state]) {
+  for (const folder of [spool, audit, policy, index, capabilities, harvested, state]) {
     await makePrivateFolder(folder);
   }
   for (const folder of SPOOL_FOLDERS) await makePrivateFolder(join(layout.spool, folder));
@@ -185,26 +188,6 @@ export async function createInnerKeys(layout: GatewayLayout): Promise<void> {
   await makePrivateFolder(layout.keys);
   const secret = `${randomBytes(SECRET_BYTES).toString('hex')}\n`;
   await writeWhole(join(layout.keys, 'rejection-secret'), secret, 0o600);
-}
-
-/** What the directory publishes: the confidentiality certificate under every name that partners ask. */
-export async function publishCertificates(
-  layout: GatewayLayout,
-  authorities: readonly { readonly domain: Domain; readonly authorities: Authorities }[],
-): Promise<void> {
-  const entries = authorities.flatMap(({ domain, authorities: { signing, confidentiality } }) => [
-    {
-      cn: 'domain-confidentiality-authority',
-      mail: [`domain-confidentiality-authority@${domain}`, domain],
-      userCertificate: [confidentiality.der.toString('base64')],
-    },
-    {
-      cn: 'domain-signing-authority',
-      mail: [`domain-signing-authority@${domain}`],
-      userCertificate: [signing.der.toString('base64')],
-    },
-  ]);
-  await writeWhole(layout.published, `${JSON.stringify({ entries }, null, 2)}\n`, 0o644);
 }
 
 /** Base DNs of the directory: the domain's labels as RFC 2247 has them. */

@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { GatewayConfig } from '@sallyport/config';
+import { never } from '@sallyport/mail';
+import type { TlsRule } from '@sallyport/transport';
 import { type GatewayLayout, layoutOf } from './layout.ts';
 import { baseDnOf } from './provision.ts';
 import type { ProcessSpec } from './supervisor.ts';
@@ -25,10 +27,10 @@ const MAX_CONTEXTS = 8;
 
 /** What each process of a gateway gets to know and to touch (design, section 2). */
 export function processSpecs(config: GatewayConfig, roles: readonly Role[]): ProcessSpec[] {
-  const layout = layoutOf(config.gateway);
+  const layout = layoutOf(config.gateway, config.keys);
   const specs: Record<Role, ProcessSpec | null> = {
     recorder: recorderSpec(layout),
-    keyholder: keyholderSpec(layout),
+    keyholder: keyholderSpec(config, layout),
     'worker-outward': outwardSpec(config, layout),
     'worker-inward': inwardSpec(config, layout),
     'worker-advise': adviseSpec(config, layout),
@@ -53,20 +55,46 @@ function recorderSpec(layout: GatewayLayout): ProcessSpec {
   };
 }
 
-function keyholderSpec(layout: GatewayLayout): ProcessSpec {
-  const { recorder, keyholderOutward, keyholderInward } = layout.sockets;
+function keyholderSpec(config: GatewayConfig, layout: GatewayLayout): ProcessSpec {
+  const { recorder, keyholderOutward, keyholderInward, keyholderOperator } = layout.sockets;
+  const { seal } = layout;
+  const { token } = config.keys;
+  const secret = seal.kind === 'credential' ? seal.credentialFile : seal.passphraseFile;
   return {
     name: 'keyholder',
     module: '@sallyport/keyholder',
     options: {
       keyFolder: layout.keys,
+      seal,
+      ...(token === undefined ? {} : { token: tokenOptions(token) }),
       recorderSocket: recorder,
       outwardSocket: keyholderOutward,
       inwardSocket: keyholderInward,
+      operatorSocket: keyholderOperator,
     },
-    readable: [layout.keys, recorder],
-    writable: [keyholderOutward, keyholderInward],
+    readable: [
+      layout.keys,
+      secret,
+      recorder,
+      ...(token === undefined ? [] : [token.moduleFile, token.pinFile]),
+    ],
+    writable: [keyholderOutward, keyholderInward, keyholderOperator],
+    ...(token === undefined ? {} : { addon: { environment: tokenEnvironment(token) } }),
   };
+}
+
+type TokenConfig = NonNullable<GatewayConfig['keys']['token']>;
+
+function tokenOptions({ moduleFile, pinFile, sessions, timeout }: TokenConfig) {
+  return { moduleFile, pinFile, sessions, timeoutMs: timeout };
+}
+
+/** Threads of libuv that stay free for files and for keys that are in files. */
+const FREE_THREADS = 4;
+
+// A use of the token occupies one of libuv's threads: a token that stands still must not take all.
+function tokenEnvironment({ sessions, environment }: TokenConfig): Record<string, string> {
+  return { ...environment, UV_THREADPOOL_SIZE: String(sessions + FREE_THREADS) };
 }
 
 function commonWorker(config: GatewayConfig, layout: GatewayLayout) {
@@ -82,8 +110,27 @@ function commonWorker(config: GatewayConfig, layout: GatewayLayout) {
     })),
     dns: dnsOf(config),
     allowPrivateAddresses: config.lookup.allowPrivateAddresses,
+    lookup: lookupOf(config),
     capabilitiesFolder: layout.capabilities,
+    harvestedFolder: layout.harvested,
   };
+}
+
+function lookupOf({ lookup }: GatewayConfig) {
+  return {
+    tlsAnchorsFile: lookup.tlsAnchorsFile ?? null,
+    ldapServers: lookup.ldapServers,
+    revocationRefreshMs: lookup.revocationRefresh,
+  };
+}
+
+/** Files that lookups read: anchors, and passwords of directories. */
+function lookupFiles({ lookup }: GatewayConfig): string[] {
+  const files = lookup.ldapServers.flatMap(({ anchorsFile, bind }) => [
+    anchorsFile,
+    bind?.passwordFile,
+  ]);
+  return [lookup.tlsAnchorsFile, ...files].filter((file) => file !== undefined);
 }
 
 function routeOf(config: GatewayConfig, domain: string) {
@@ -94,7 +141,8 @@ function routeOf(config: GatewayConfig, domain: string) {
   return { nextHops, tlsRule };
 }
 
-function dnsOf(config: GatewayConfig) {
+/** The resolvers to ask, and whether their word on DNSSEC counts. */
+export function dnsOf(config: Pick<GatewayConfig, 'dns'>) {
   const { servers, trusted } = config.dns;
   return { servers: servers.length > 0 ? servers : systemResolvers(), trusted };
 }
@@ -142,6 +190,7 @@ function workerFiles(config: GatewayConfig, layout: GatewayLayout): string[] {
     layout.spoolKeys.egressPublic,
     layout.spoolKeys.workerPrivate,
     ...lists,
+    ...lookupFiles(config),
   ];
 }
 
@@ -164,13 +213,18 @@ function outwardSpec(config: GatewayConfig, layout: GatewayLayout): ProcessSpec 
       retry: retryOf(config),
       holdExpiryMs: config.hold.expiry,
     },
-    readable: [...workerFiles(config, layout), ...queueFiles(config), layout.capabilities],
+    readable: [
+      ...workerFiles(config, layout),
+      ...queueFiles(config),
+      layout.capabilities,
+      layout.harvested,
+    ],
     writable: [
       ...spoolFolders(layout, 'tmp', 'incoming', 'outgoing', 'hold', 'corrupt'),
       layout.index,
       layout.sockets.outward,
     ],
-    folders: [layout.capabilities],
+    folders: [layout.capabilities, layout.harvested],
   };
 }
 
@@ -184,16 +238,32 @@ function retryOf({ retry }: GatewayConfig) {
 }
 
 function routeRow({ domain, nextHops, tls, trustedHop }: GatewayConfig['routes'][number]) {
-  const { level, match, minVersion } = tls;
-  const anchors =
-    tls.anchorsFile === undefined ? 'system' : [readFileSync(tls.anchorsFile, 'utf8')];
-  const tlsRule = {
-    none: { level },
-    may: { level },
-    encrypt: { level, minVersion },
-    secure: { level, match, minVersion, anchors },
-  }[level];
-  return { domain, nextHops, tlsRule, trustedHop };
+  return { domain, nextHops, tlsRule: routeRule(tls), trustedHop };
+}
+
+function routeRule(tls: GatewayConfig['routes'][number]['tls']): TlsRule {
+  const { level, match, minVersion, ciphers } = tls;
+  const profile = { minVersion, ciphers };
+  const pins = tls.pins.map((spki) => ({ spki, state: 'current' as const }));
+  switch (level) {
+    case 'none':
+      return { level };
+    case 'may':
+    case 'encrypt':
+    case 'dane':
+    case 'dane-only':
+      return { level, ...profile };
+    case 'fingerprint':
+      return { level, ...profile, pins };
+    case 'verify':
+    case 'secure': {
+      const { anchorsFile } = tls;
+      const anchors = anchorsFile === undefined ? 'system' : [readFileSync(anchorsFile, 'utf8')];
+      return { level, ...profile, match, anchors, pins };
+    }
+    default:
+      return never(level);
+  }
 }
 
 function queueOf(config: GatewayConfig) {
@@ -213,15 +283,18 @@ function inwardSpec(config: GatewayConfig, layout: GatewayLayout): ProcessSpec |
       listen: layout.sockets.inward,
       keyholderSocket: layout.sockets.keyholderInward,
       decryptionFloorMs: DECRYPTION_FLOOR_MS,
+      tlsReportsFolder: layout.tlsReportsReceived,
     },
     readable: workerFiles(config, layout),
     writable: [
       ...spoolFolders(layout, 'tmp'),
       layout.index,
       layout.capabilities,
+      layout.harvested,
+      layout.tlsReportsReceived,
       layout.sockets.inward,
     ],
-    folders: [layout.capabilities],
+    folders: [layout.capabilities, layout.harvested, layout.tlsReportsReceived],
   };
 }
 
@@ -230,9 +303,9 @@ function adviseSpec(config: GatewayConfig, layout: GatewayLayout): ProcessSpec {
     name: 'worker-advise',
     module: '@sallyport/worker',
     options: { role: 'advise', ...commonWorker(config, layout), listen: layout.sockets.advise },
-    readable: [layout.policy, layout.capabilities],
+    readable: [layout.policy, layout.capabilities, layout.harvested, ...lookupFiles(config)],
     writable: [layout.sockets.advise],
-    folders: [layout.capabilities],
+    folders: [layout.capabilities, layout.harvested],
   };
 }
 
@@ -255,12 +328,24 @@ function egressSpec(config: GatewayConfig, layout: GatewayLayout): ProcessSpec {
       },
       pausedFile: layout.pausedDestinations,
       dns: dnsOf(config),
+      mtaSts: {
+        folder: layout.mtaStsPolicies,
+        allowPrivateAddresses: config.lookup.allowPrivateAddresses,
+        tlsAnchorsFile: config.lookup.tlsAnchorsFile ?? null,
+      },
+      tlsReports: { folder: layout.tlsReportCounts, submitter: config.domains[0]?.name },
       routes: config.routes.map(routeRow),
       mxPort: config.egress.port,
       localAddress: config.egress.sourceAddress ?? null,
       clientCertificate: clientTls ?? null,
       concurrency: config.egress.concurrency,
       perDestination: config.egress.perDestination,
+      rate: rateOf(config.egress.rate),
+      destinations: config.egress.destinations.map(({ domain, concurrency, rate }) => ({
+        domain,
+        concurrency: concurrency ?? config.egress.perDestination,
+        rate: rateOf(rate ?? config.egress.rate),
+      })),
       timeouts: { connectMs: config.egress.connectTimeout, tlsMs: config.egress.connectTimeout },
       retry: retryOf(config),
       queue: queueOf(config),
@@ -272,40 +357,63 @@ function egressSpec(config: GatewayConfig, layout: GatewayLayout): ProcessSpec {
       layout.spoolKeys.workerPublic,
       layout.spoolKeys.egressPrivate,
       ...(clientTls === undefined ? [] : [clientTls.certificateFile, clientTls.keyFile]),
+      ...(config.lookup.tlsAnchorsFile === undefined ? [] : [config.lookup.tlsAnchorsFile]),
     ],
     writable: [
       ...spoolFolders(layout, 'tmp', 'incoming', 'outgoing', 'hold', 'corrupt'),
       dirname(layout.pausedDestinations),
+      layout.mtaStsPolicies,
+      layout.tlsReportCounts,
       layout.sockets.egress,
     ],
+    folders: [layout.mtaStsPolicies, layout.tlsReportCounts],
   };
+}
+
+function rateOf(rate: GatewayConfig['egress']['rate']) {
+  return rate === undefined ? null : { count: rate.messages, perMs: rate.per };
 }
 
 function directorySpec(config: GatewayConfig, layout: GatewayLayout): ProcessSpec | null {
   const { directory } = config;
   if (directory === undefined) return null;
-  const listen = [
-    ...directory.listen.map((one) => ({ ...one, tls: false })),
-    ...directory.listenTls.map((one) => ({ ...one, tls: true })),
+  const listenersOn = (on: {
+    readonly listen: typeof directory.listen;
+    readonly listenTls: typeof directory.listenTls;
+  }) => [
+    ...on.listen.map((one) => ({ ...one, tls: false })),
+    ...on.listenTls.map((one) => ({ ...one, tls: true })),
   ];
   return {
     name: 'directory',
     module: '@sallyport/directory',
     options: {
-      listen,
+      listen: listenersOn(directory),
+      http: listenersOn(directory.http),
       entriesFile: layout.published,
+      usersFolder: layout.publishedUsers,
+      substitute: config.domains
+        .filter((domain) => domain.publish.substitute)
+        .map((domain) => domain.name),
+      statements: config.domains.map(({ name }) => ({
+        domain: name,
+        file: join(layout.statements, `${name}.jws`),
+      })),
+      crlFile: layout.publishedCrl,
+      limits: { searchesPerMinute: directory.searchesPerMinute },
       baseDn: config.domains.slice(0, MAX_CONTEXTS).map((domain) => baseDnOf(domain.name)),
       ...(directory.tls === undefined
         ? {}
         : { tlsCertificateFile: directory.tls.certificateFile, tlsKeyFile: directory.tls.keyFile }),
     },
     readable: [
-      layout.published,
+      layout.publishedFolder,
       ...(directory.tls === undefined
         ? []
         : [directory.tls.certificateFile, directory.tls.keyFile]),
     ],
     writable: [],
+    folders: [layout.publishedFolder],
   };
 }
 
@@ -342,6 +450,14 @@ function ingressSpec(config: GatewayConfig, layout: GatewayLayout): ProcessSpec 
   };
 }
 
+/** RFC 8689 section 4.2.1: taken from partners only where the way on to our people proves its server. */
+function keepsRequireTls({ domains, routes }: GatewayConfig): boolean {
+  return domains.every(({ name }) => {
+    const route = routes.find(({ domain }) => domain === name);
+    return route?.tls.level === 'secure';
+  });
+}
+
 function listenersOf(config: GatewayConfig) {
   const { ingress } = config;
   const common = {
@@ -355,6 +471,7 @@ function listenersOf(config: GatewayConfig) {
     ...listen,
     ...common,
     tls: 'offered',
+    offersRequireTls: keepsRequireTls(config),
     greetingDelayMs: ingress.greetingDelay,
   }));
   const relay = (ingress.relay?.listen ?? []).map((listen) => ({
@@ -362,6 +479,7 @@ function listenersOf(config: GatewayConfig) {
     ...listen,
     ...common,
     tls: 'offered',
+    offersRequireTls: true,
     clients: ingress.relay?.allow,
     lineEnds: ingress.relay?.lineEnds,
     maxLineOctets: ingress.relay?.maxLineBytes,
@@ -369,6 +487,12 @@ function listenersOf(config: GatewayConfig) {
   const submission = [
     ...(ingress.submission?.listen ?? []).map((listen) => ({ listen, tls: 'required' })),
     ...(ingress.submission?.listenTls ?? []).map((listen) => ({ listen, tls: 'implicit' })),
-  ].map(({ listen, tls }) => ({ kind: 'submission', ...listen, ...common, tls }));
+  ].map(({ listen, tls }) => ({
+    kind: 'submission',
+    ...listen,
+    ...common,
+    tls,
+    offersRequireTls: true,
+  }));
   return [...partner, ...relay, ...submission];
 }

@@ -16,6 +16,8 @@ export interface ProcessSpec {
   readonly writable: readonly string[];
   /** Made before the start where they are missing: Node grants what is in a folder that is there. */
   readonly folders?: readonly string[];
+  /** Native code and a thread to run it in, for a PKCS#11 module; no other process may load any. */
+  readonly addon?: { readonly environment: Readonly<Record<string, string>> };
 }
 
 const FIRST_BACKOFF_MS = 200;
@@ -30,13 +32,14 @@ function codeFolders(): readonly string[] {
   return ['node_modules', 'packages', 'services', 'package.json'].map((name) => join(root, name));
 }
 
-/** Node's own switches for a role: files by exact path, no child processes, no add-ons, no workers. */
+/** Node's own switches for a role: files by exact path, no child processes, no add-ons. */
 export function permissionFlags(spec: ProcessSpec, optionsFile: string): string[] {
   const read = [...codeFolders(), optionsFile, ...spec.readable, ...spec.writable];
   return [
     '--permission',
     ...outermost(read).map((path) => `--allow-fs-read=${path}`),
     ...outermost(spec.writable).map((path) => `--allow-fs-write=${path}`),
+    ...(spec.addon === undefined ? [] : ['--allow-addons', '--allow-worker']),
     '--disable-warning=SecurityWarning',
     '--disable-warning=ExperimentalWarning',
     '--v8-pool-size=1',
@@ -67,16 +70,22 @@ export class Supervisor {
   readonly #running: Running[] = [];
 
   readonly #logFile: string | null;
+  readonly #testClock: string | null;
 
-  /** What the processes log goes to our own standard error, or to the end of `logFile`. */
+  /**
+   * What the processes log goes to our own standard error, or to the end of `logFile`. With a
+   * `testClock` they follow the time in that file.
+   */
   constructor(options: {
     readonly runtime: string;
     readonly logger: Logger;
     readonly logFile?: string;
+    readonly testClock?: string | null;
   }) {
     this.#runtime = options.runtime;
     this.#logger = options.logger;
     this.#logFile = options.logFile ?? null;
+    this.#testClock = options.testClock ?? null;
   }
 
   /**
@@ -132,10 +141,15 @@ export class Supervisor {
     for (const folder of spec.folders ?? []) await mkdir(folder, { recursive: true, mode: 0o700 });
     if (entry.stopping) return null;
     const log = this.#logFile === null ? 'inherit' : openSync(this.#logFile, 'a', 0o600);
-    const child = fork(fileURLToPath(import.meta.resolve(spec.module)), [optionsFile], {
-      execArgv: permissionFlags(spec, optionsFile),
+    const testClock = this.#testClock === null ? [] : [this.#testClock];
+    const given = [optionsFile, ...testClock];
+    const child = fork(fileURLToPath(import.meta.resolve(spec.module)), given, {
+      execArgv: permissionFlags(
+        { ...spec, readable: [...spec.readable, ...testClock] },
+        optionsFile,
+      ),
       stdio: ['ignore', log, log, 'ipc'],
-      env: { PATH: process.env['PATH'] },
+      env: { PATH: process.env['PATH'], ...spec.addon?.environment },
     });
     if (typeof log === 'number') closeSync(log);
     entry.child = child;

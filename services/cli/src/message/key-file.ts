@@ -3,7 +3,7 @@ import { stat } from 'node:fs/promises';
 import { type Certificate, parseCertificate, parsePemCertificates } from '@sallyport/pki';
 import { readBytes } from '../commands/read-input.ts';
 import { Complaint } from '../commands/run.ts';
-import { openPkcs12 } from './pkcs12.ts';
+import { openPkcs12, type Pkcs12 } from './pkcs12.ts';
 
 const PRIVATE_KEYS = /-----BEGIN ([A-Z ]*PRIVATE KEY)-----[^-]+-----END \1-----/g;
 const DER_SEQUENCE = 0x30;
@@ -39,6 +39,40 @@ export async function readKeyPairs(
   });
 }
 
+/** All that one file holds: certificates and private keys, in PEM, PKCS#12 (RFC 7292) or DER. */
+export interface KeyFile {
+  readonly file: string;
+  readonly certificates: readonly Certificate[];
+  /** Opens the private keys; asked for a password only where one is needed. */
+  readonly keys: readonly KeyObject[];
+}
+
+/**
+ * Reads `FILE[:password]`; without a password `askPassword` is asked for it, once and only if the
+ * file needs one.
+ *
+ * @throws Complaint if it holds no certificate or cannot be opened.
+ */
+export async function readKeyFile(
+  spec: string,
+  askPassword: (file: string) => Promise<string>,
+): Promise<KeyFile> {
+  const { file, password } = await splitSpec(spec);
+  const bytes = await readBytes(file);
+  const pkcs12 = pkcs12In(bytes);
+  if (pkcs12 === null || parseCertificate(bytes).kind === 'certificate') {
+    const certificates = await readCertificates(file);
+    const pems = [...bytes.toString('latin1').matchAll(PRIVATE_KEYS)].map(([pem]) => pem);
+    const needsOne = password === null && pems.some((pem) => pem.includes('ENCRYPTED'));
+    const secret = needsOne ? await askPassword(file) : password;
+    return { file, certificates, keys: pems.map((pem) => openKey(pem, file, secret)) };
+  }
+  const secret = password ?? (await askPassword(file));
+  const { keys, certificates } = openedPkcs12(pkcs12, file, secret);
+  if (certificates.length > 0) return { file, certificates, keys };
+  throw new Complaint(`${file} holds no certificate.`);
+}
+
 function pkcs12In(bytes: Buffer): Buffer | null {
   if (bytes[0] === DER_SEQUENCE) return bytes;
   const [, body] = /-----BEGIN PKCS12-----([^-]+)-----END/.exec(bytes.toString('latin1')) ?? [];
@@ -51,10 +85,14 @@ function openBinary(
   password: string | null,
   others: readonly Certificate[],
 ): readonly KeyPair[] {
+  const { keys, certificates } = openedPkcs12(bytes, file, password ?? '');
+  const all = [...certificates, ...others];
+  return keys.map((key) => ({ file, privateKey: key, certificate: certificateOf(key, all) }));
+}
+
+function openedPkcs12(bytes: Buffer, file: string, password: string): Pkcs12 {
   try {
-    const { keys, certificates } = openPkcs12(bytes, password ?? '');
-    const all = [...certificates, ...others];
-    return keys.map((key) => ({ file, privateKey: key, certificate: certificateOf(key, all) }));
+    return openPkcs12(bytes, password);
   } catch (error) {
     const scheme = error instanceof Error && /not supported/.test(error.message);
     const reason = scheme ? error.message : 'wrong password, or no PKCS#12 file';

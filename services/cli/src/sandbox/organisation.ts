@@ -13,8 +13,8 @@ import {
   createInnerKeys,
   createTlsFiles,
   type OwnCa,
-  publishCertificates,
 } from '../gateway/provision.ts';
+import { publishAuthorities } from '../gateway/published-certificates.ts';
 
 /** Where one organisation of the sandbox listens. */
 export interface OrganisationPlan {
@@ -51,14 +51,14 @@ export async function createOrganisation(plan: OrganisationPlan, now: Date): Pro
   });
   const ca = createCa(plan.domain, 'ec-p256', now);
   await createInnerKeys(layout);
-  const authorities = await createAuthorities({
+  await createAuthorities({
     layout,
     ca,
     domain: plan.domain,
     kind: 'rsa-2048',
     now,
   });
-  await publishCertificates(layout, [{ domain: plan.domain, authorities }]);
+  await publishAuthorities(layout, now);
   await createTlsFiles({
     ca,
     hostName: gatewayName(plan),

@@ -1,9 +1,11 @@
+import type { X509Certificate } from 'node:crypto';
 import { createServer, type Server, type Socket } from 'node:net';
 import {
   createServer as createTlsServer,
   type SecureContextOptions,
   type TLSSocket,
 } from 'node:tls';
+import { MAX_CHAIN_CERTIFICATE_BYTES, MAX_CHAIN_CERTIFICATES } from '@sallyport/ipc';
 import type { Logger } from '@sallyport/log';
 import { SmtpSession } from './session.ts';
 import type { Authenticator, SessionRules, TlsFacts, Transactions } from './types.ts';
@@ -30,8 +32,8 @@ export interface ListenerOptions {
 export interface TlsSettings {
   readonly key: SecureContextOptions['key'];
   readonly cert: SecureContextOptions['cert'];
-  /** Anchors of client certificates; null asks for none. */
-  readonly clientAnchors: SecureContextOptions['ca'] | null;
+  /** Anchors of client certificates; null asks for none, an empty list asks and trusts none. */
+  readonly clientAnchors: NonNullable<SecureContextOptions['ca']> | null;
 }
 
 /** One listening port with its sessions. */
@@ -142,15 +144,10 @@ class Listener implements SmtpListener {
     const server = createTlsServer({
       ...(tls.key === undefined ? {} : { key: tls.key }),
       ...(tls.cert === undefined ? {} : { cert: tls.cert }),
-      ...(tls.clientAnchors === null || tls.clientAnchors === undefined
-        ? {}
-        : { ca: tls.clientAnchors }),
       // RFC 8996 and RFC 9325 section 3.1.1: nothing below TLS 1.2.
       minVersion: 'TLSv1.2',
       honorCipherOrder: true,
-      requestCert: tls.clientAnchors !== null,
-      // A stranger's certificate is a fact for policy to judge, not a reason to hang up.
-      rejectUnauthorized: false,
+      ...(tls.clientAnchors === null ? {} : clientCertificates(tls.clientAnchors)),
       handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
     });
     server.on('secureConnection', (socket) => this.#secured(socket));
@@ -186,14 +183,41 @@ class Listener implements SmtpListener {
   }
 }
 
+/**
+ * Asks for a certificate without demanding one, which Node says in these words alone. A client with
+ * none, or with a stranger's, may deliver all the same (RFC 3207 section 4.1 leaves that to us). The
+ * verdict is not lost: it is `clientAuthorized` of every session, and no name of a certificate
+ * counts without it.
+ */
+function clientCertificates(ca: NonNullable<TlsSettings['clientAnchors']>) {
+  return { ca, requestCert: true, rejectUnauthorized: false };
+}
+
 function tlsFacts(socket: TLSSocket): TlsFacts {
   const certificate = socket.getPeerX509Certificate();
+  const chain = certificate === undefined ? [] : chainAbove(certificate);
   return {
     version: socket.getProtocol() ?? 'unknown',
     cipher: socket.getCipher().standardName,
     clientCertificate: certificate?.raw.toString('base64') ?? null,
     clientAuthorized: certificate !== undefined && socket.authorized,
+    ...(chain.length === 0 ? {} : { clientChain: chain }),
   };
+}
+
+/** The CA certificates that a client sent; one that is longer than any real one ends them. */
+function chainAbove(certificate: X509Certificate): string[] {
+  const chain: string[] = [];
+  let issuer = certificate.issuerCertificate;
+  while (issuer !== undefined && chain.length < MAX_CHAIN_CERTIFICATES) {
+    if (issuer.raw.length > MAX_CHAIN_CERTIFICATE_BYTES) break;
+    const text = issuer.raw.toString('base64');
+    // A root is its own issuer.
+    if (chain.includes(text)) break;
+    chain.push(text);
+    issuer = issuer.issuerCertificate;
+  }
+  return chain;
 }
 
 function endpoint(socket: Socket): string | null {

@@ -125,9 +125,12 @@ test('a client certificate is a fact of the session, trusted only under a config
   });
   const own = { key: readFileSync(key), cert: readFileSync(cert) };
   rmSync(folder, { recursive: true });
-  for (const [clientAnchors, authorized] of [
-    [own.cert, true],
-    [tls.cert, false],
+  for (const [clientAnchors, shown, authorized] of [
+    [own.cert, own, true],
+    [tls.cert, own, false],
+    [tls.cert, {}, false],
+    [[] as Buffer[], own, false],
+    [null, own, false],
   ] as const) {
     let seen: SessionFacts | null = null;
     const transactions = () => ({
@@ -146,7 +149,7 @@ test('a client certificate is a fact of the session, trusted only under a config
       port: listener.port,
       ca: tls.cert,
       servername: 'localhost',
-      ...own,
+      ...shown,
     });
     socket.write('');
     const closed = new Promise((resolve) => socket.once('close', resolve));
@@ -157,7 +160,8 @@ test('a client certificate is a fact of the session, trusted only under a config
     await closed;
     const facts = seen as SessionFacts | null;
     assert.equal(facts?.tls?.clientAuthorized, authorized);
-    assert.ok((facts?.tls?.clientCertificate?.length ?? 0) > 100);
+    const isAsked = clientAnchors !== null && shown === own;
+    assert.equal((facts?.tls?.clientCertificate?.length ?? 0) > 100, isAsked);
     assert.equal(facts?.tls?.version, 'TLSv1.3');
   }
 });

@@ -13,6 +13,8 @@ export interface TlsFacts {
   readonly clientCertificate: string | null;
   /** True only if the certificate leads to an anchor of the listener. */
   readonly clientAuthorized: boolean;
+  /** DER in base64: what the client sent above its own certificate; left out: nothing. */
+  readonly clientChain?: string[];
 }
 
 /** What the session knows of its client at this moment. */

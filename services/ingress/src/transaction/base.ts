@@ -34,6 +34,12 @@ export interface OpenMessage {
   readonly gone: AbortSignal;
 }
 
+/** Why MAIL is refused, with the words for the record where there are some. */
+export interface MailRefusal {
+  readonly fault: ReplyFaultId;
+  readonly sentence?: string;
+}
+
 /** What the transactions of all listeners have in common; the two directions differ in the rest. */
 export abstract class BaseTransactions implements Transactions {
   protected readonly around: Surroundings;
@@ -49,7 +55,7 @@ export abstract class BaseTransactions implements Transactions {
   protected abstract checkMail(
     command: MailCommand,
     client: ClientFacts,
-  ): MaybePromise<ReplyFaultId | null>;
+  ): MaybePromise<MailRefusal | null>;
 
   /** Checks RCPT: null if the recipient is taken. */
   protected abstract checkRecipient(
@@ -70,10 +76,10 @@ export abstract class BaseTransactions implements Transactions {
   async mail(command: MailCommand, facts: SessionFacts): Promise<ReplyFaultId | null> {
     const client = clientFacts(facts, this.listener);
     const envelope = new OpenEnvelope(command);
-    const fault = (await this.checkMail(command, client)) ?? (await this.#checkRoom(command));
-    if (fault === null) this.#envelope = envelope;
-    else this.refused({ fault, stage: 'mail', client, envelope });
-    return fault;
+    const refusal = (await this.checkMail(command, client)) ?? (await this.#checkRoom(command));
+    if (refusal === null) this.#envelope = envelope;
+    else this.refused({ ...refusal, stage: 'mail', client, envelope });
+    return refusal?.fault ?? null;
   }
 
   async recipient(command: RecipientCommand, facts: SessionFacts): Promise<ReplyFaultId | null> {
@@ -146,13 +152,14 @@ export abstract class BaseTransactions implements Transactions {
   }
 
   /** RFC 1870 section 6.1: no room for what the client announced is said at MAIL. */
-  async #checkRoom(command: MailCommand): Promise<ReplyFaultId | null> {
+  async #checkRoom(command: MailCommand): Promise<MailRefusal | null> {
     const announced = command.parameters.sizeBytes ?? 0;
     try {
-      return (await this.around.ports.spool.hasRoomFor(announced)) ? null : 'spool-full';
+      const hasRoom = await this.around.ports.spool.hasRoomFor(announced);
+      return hasRoom ? null : { fault: 'spool-full' };
     } catch (cause) {
       this.around.logger.error('spool.room-unknown', { cause });
-      return 'internal';
+      return { fault: 'internal' };
     }
   }
 

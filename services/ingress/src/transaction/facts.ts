@@ -3,6 +3,7 @@ import type { ReplyFaultId } from '@sallyport/faults';
 import type { ClientFacts } from '@sallyport/ipc';
 import type { Logger } from '@sallyport/log';
 import {
+  AUTHORITY_LOCAL_PARTS,
   type Clock,
   type Domain,
   formatMailbox,
@@ -35,15 +36,8 @@ export function clientFacts(facts: SessionFacts, listener: ListenerKind): Client
 }
 
 /** RFC 3183 section 3.1.1: names of the authorities, which are never mailboxes. */
-const RESERVED_LOCAL_PARTS: ReadonlySet<string> = new Set([
-  'domain-signing-authority',
-  'review-authority',
-  'attribute-authority',
-  'domain-confidentiality-authority',
-]);
-
 export function isReserved(mailbox: Mailbox): boolean {
-  return RESERVED_LOCAL_PARTS.has(mailbox.localPart.toLowerCase());
+  return AUTHORITY_LOCAL_PARTS.has(mailbox.localPart.toLowerCase());
 }
 
 /** RFC 5321 section 4.5.1. */

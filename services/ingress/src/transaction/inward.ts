@@ -3,7 +3,7 @@ import { type ClientFacts, IpcUnavailable } from '@sallyport/ipc';
 import { formatMailbox, formatReversePath, parseQueueId, type QueueId } from '@sallyport/mail';
 import type { InwardPort, Judgement } from '../ports.ts';
 import type { DataOutcome, MailCommand, RecipientCommand } from '../smtp/types.ts';
-import { BaseTransactions, type OpenMessage } from './base.ts';
+import { BaseTransactions, type MailRefusal, type OpenMessage } from './base.ts';
 import {
   acceptedEvent,
   destinationOf,
@@ -42,12 +42,14 @@ export class InwardTransactions extends BaseTransactions {
   protected override async checkMail(
     command: MailCommand,
     client: ClientFacts,
-  ): Promise<ReplyFaultId | null> {
+  ): Promise<MailRefusal | null> {
     this.#ruleKey = null;
     const reversePath = formatReversePath(command.reversePath);
     const demands = await this.#ask(() => this.#inward.demands({ client, reversePath }));
-    if (demands === null) return 'worker-unavailable';
-    return demands.kind === 'ok' ? null : demands.fault;
+    if (demands === null) return { fault: 'worker-unavailable' };
+    if (demands.kind === 'ok') return null;
+    const { fault, sentence } = demands;
+    return { fault, ...(sentence === undefined ? {} : { sentence }) };
   }
 
   protected override async checkRecipient(

@@ -2,7 +2,7 @@ import type { ReplyFaultId } from '@sallyport/faults';
 import type { ClientFacts } from '@sallyport/ipc';
 import type { ReversePath } from '@sallyport/mail';
 import type { DataOutcome, MailCommand, RecipientCommand } from '../smtp/types.ts';
-import { BaseTransactions, type OpenMessage } from './base.ts';
+import { BaseTransactions, type MailRefusal, type OpenMessage } from './base.ts';
 import {
   acceptedEvent,
   destinationOf,
@@ -35,11 +35,13 @@ export class OutwardTransactions extends BaseTransactions {
   protected override async checkMail(
     command: MailCommand,
     client: ClientFacts,
-  ): Promise<ReplyFaultId | null> {
-    if (this.#options.evidenceFor(client) === null) return 'relay-denied';
+  ): Promise<MailRefusal | null> {
+    if (this.#options.evidenceFor(client) === null) return { fault: 'relay-denied' };
     const { reversePath } = command;
-    if (!isOwnReversePath(reversePath, this.around.ownDomains)) return 'sender-not-yours';
-    if (!this.#options.maySendAs(client, reversePath)) return 'sender-not-yours';
+    const isOurs = isOwnReversePath(reversePath, this.around.ownDomains);
+    if (!isOurs || !this.#options.maySendAs(client, reversePath)) {
+      return { fault: 'sender-not-yours' };
+    }
     // Mail that comes faster than it is worked on waits where it comes from.
     await this.#room;
     return null;

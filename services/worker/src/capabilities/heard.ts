@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { type CertificateReference, formatCapability } from '@sallyport/cms';
-import type { LayerSigner, OpenedMessage, Verdict } from '@sallyport/domsec';
+import type { LayerSigner, OpenedMessage, SignedLayer, Verdict } from '@sallyport/domsec';
 import { type Domain, formatMailbox, type Mailbox, type QueueId } from '@sallyport/mail';
 import type { Certificate } from '@sallyport/pki';
 import { outwardRuleFor, type PolicyDocument } from '@sallyport/policy';
@@ -30,7 +30,23 @@ interface HeardIn {
  * author for the author.
  */
 export function heardIn(message: HeardIn): readonly Heard[] {
-  const { opened, verdict } = message;
+  return believedSigners(message).flatMap((believed) => fromSigner(believed, message));
+}
+
+/** A signer of whom a message proves that it stands for the originators, and how. */
+export interface BelievedSigner {
+  readonly signer: LayerSigner;
+  readonly certificate: Certificate;
+  readonly signingTime: Date;
+  readonly role: Entry['role'];
+  readonly layer: SignedLayer;
+}
+
+/** The signers of a message that may be believed about themselves; none if it does not count as signed. */
+export function believedSigners({
+  opened,
+  verdict,
+}: Pick<HeardIn, 'opened' | 'verdict'>): readonly BelievedSigner[] {
   if (verdict.signature !== 'valid') return [];
   return opened.layers.flatMap((layer, index) => {
     const report = verdict.layers[index];
@@ -38,21 +54,22 @@ export function heardIn(message: HeardIn): readonly Heard[] {
     if (report.mapping !== 'ok' && report.mapping !== 'exception') return [];
     const { role } = report;
     if (role !== 'domain' && role !== 'originator') return [];
-    return layer.signers.flatMap((signer, at) =>
-      report.signers[at]?.state === 'valid' ? fromSigner(signer, role, message) : [],
-    );
+    return layer.signers.flatMap((signer, at) => {
+      const { certificate, signingTime, legacy } = signer;
+      const isValid = report.signers[at]?.state === 'valid';
+      if (!isValid || certificate === null || signingTime === null) return [];
+      // What a broken digest lets somebody forge must not weaken what we send.
+      return legacy.length > 0 ? [] : [{ signer, certificate, signingTime, role, layer }];
+    });
   });
 }
 
 function fromSigner(
-  signer: LayerSigner,
-  role: Entry['role'],
+  { signer, certificate, signingTime, role }: BelievedSigner,
   { queueId, originators, policy }: HeardIn,
 ): Heard[] {
-  const { certificate, capabilities, signingTime, encryptionKeyPreference } = signer;
-  if (certificate === null || capabilities === null || signingTime === null) return [];
-  // What a broken digest lets somebody forge must not weaken what we send.
-  if (signer.legacy.length > 0) return [];
+  const { capabilities, encryptionKeyPreference } = signer;
+  if (capabilities === null) return [];
   const domains = new Set(originators.map(({ domain }) => domain));
   return [...domains].slice(0, MAX_DOMAINS).map((domain) => ({
     place: { domain, rule: outwardRuleFor(policy, domain).rule },

@@ -1,8 +1,8 @@
-import { type FileHandle, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from '@sallyport/log';
 import { type Clock, never } from '@sallyport/mail';
+import { BoundedFolder, emptyIfGone } from '@sallyport/spool';
 import type { Recorder } from '../shared/ports.ts';
 import {
   DEFAULT_PREFIX,
@@ -37,6 +37,7 @@ interface Known {
  */
 export class CapabilityLearner {
   readonly #folder: string;
+  readonly #files: BoundedFolder;
   readonly #clock: Clock;
   readonly #recorder: Recorder;
   readonly #logger: Logger;
@@ -52,6 +53,7 @@ export class CapabilityLearner {
     readonly logger: Logger;
   }) {
     this.#folder = options.folder;
+    this.#files = new BoundedFolder(options.folder, MAX_FILES);
     this.#clock = options.clock;
     this.#recorder = options.recorder;
     this.#logger = options.logger;
@@ -159,31 +161,9 @@ export class CapabilityLearner {
   }
 
   async #write(path: string, known: Known): Promise<void> {
-    const isNew = (await stat(path).catch(() => null)) === null;
-    if (isNew) await this.#makeRoom(path);
-    const temporary = `${path}.new`;
-    const file = await open(temporary, 'w', 0o600);
-    await writeAll(file, formatFile(known.place, known.entries));
-    await rename(temporary, path);
+    const gone = await this.#files.write(path, formatFile(known.place, known.entries));
+    for (const one of gone) this.#known.delete(one);
     known.isDirty = false;
-  }
-
-  /** The files that were not written for the longest time go first. */
-  async #makeRoom(path: string): Promise<void> {
-    const prefix = basename(path).startsWith(PARTNER_PREFIX) ? PARTNER_PREFIX : DEFAULT_PREFIX;
-    const names = (await readdir(this.#folder)).filter((name) => name.startsWith(prefix));
-    if (names.length < MAX_FILES[prefix]) return;
-    const files = await Promise.all(
-      names.map(async (name) => {
-        const at = join(this.#folder, name);
-        return { at, time: (await stat(at).catch(() => null))?.mtimeMs ?? 0 };
-      }),
-    );
-    files.sort((a, b) => a.time - b.time);
-    for (const { at } of files.slice(0, files.length - MAX_FILES[prefix] + 1)) {
-      await rm(at, { force: true });
-      this.#known.delete(at);
-    }
   }
 }
 
@@ -210,17 +190,3 @@ const SENTENCES: Readonly<Record<Outcome, (domain: string) => string>> = {
   'in-future': (domain) => `Not learned for ${domain}: the signing time lies in the future.`,
   'too-old': (domain) => `Not learned for ${domain}: the message was signed too long ago.`,
 };
-
-async function writeAll(file: FileHandle, text: string): Promise<void> {
-  try {
-    await file.writeFile(text);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-}
-
-function emptyIfGone(error: unknown): string {
-  if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return '';
-  throw error;
-}

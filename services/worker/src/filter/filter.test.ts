@@ -4,11 +4,10 @@ import { test } from 'node:test';
 import type { OpenedMessage } from '@sallyport/domsec';
 import { bufferContent, type Content } from '@sallyport/mail';
 import { DEFAULT_MIME_LIMITS, type Entity, readEntityBytes } from '@sallyport/mime';
-import { type FilterRule, parsePolicyDocument } from '@sallyport/policy';
+import { type FilterRule, matchesGlob, parsePolicyDocument } from '@sallyport/policy';
 import { listAttachments } from './attachments.ts';
 import { createClamdScanner } from './clamav.ts';
 import { filterContent, type Scanner } from './filter.ts';
-import { matchesGlob } from './glob.ts';
 
 const crlf = (text: string): Buffer => Buffer.from(text.replace(/\r?\n/g, '\r\n'), 'latin1');
 

@@ -1,9 +1,8 @@
 import type { OpenedMessage } from '@sallyport/domsec';
 import type { Content } from '@sallyport/mail';
 import type { Entity } from '@sallyport/mime';
-import type { FilterFacts, FilterRule } from '@sallyport/policy';
+import { type FilterFacts, type FilterRule, matchesGlob } from '@sallyport/policy';
 import { type Attachment, AttachmentsUnreadable, listAttachments } from './attachments.ts';
-import { matchesGlob } from './glob.ts';
 
 /** Looks for harmful content. A scanner that cannot be asked gives no verdict (`unavailable`). */
 export interface Scanner {

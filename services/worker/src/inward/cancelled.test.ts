@@ -8,7 +8,9 @@ import { createLogger } from '@sallyport/log';
 import { newQueueId, type QueueId } from '@sallyport/mail';
 import { parsePolicyDocument } from '@sallyport/policy';
 import { generateReaderKey, type QueueFileHeader, Spool } from '@sallyport/spool';
+import { KeyChangeLog } from '../shared/key-change-log.ts';
 import type { Keyring } from '../shared/keyholder-client.ts';
+import { silentLookup } from '../shared/test-lookup-ports.ts';
 import { releaseInward } from './release.ts';
 import { type InwardPorts, inwardHandlers } from './serve-inward.ts';
 
@@ -37,6 +39,8 @@ async function bench(t: TestContext) {
     recorder: { record: () => Promise.resolve() },
     mayOpenFor: () => () => Promise.resolve(true),
     correlates: () => Promise.resolve(false),
+    lookup: silentLookup({ now: () => NOW }),
+    keyChangeLog: new KeyChangeLog({ record: () => Promise.resolve() }),
   } as InwardPorts & { keyring: Keyring };
   const put = async (target: 'tmp' | 'hold', extra: QueueFileHeader['extra'] = {}) => {
     const header: QueueFileHeader = {
@@ -96,7 +100,12 @@ test('what egress could not deliver is released as it was judged, without a seco
   const judged = { heldFrom: newQueueId(NOW), hold: { fault: 'internal', rule: 'egress' } };
   const header = await it.put('hold', judged);
   const relayed: QueueId[] = [];
-  const refusal = await releaseInward(header.id, { ...it.ports, relay: (id) => relayed.push(id) });
+  const ports = { ...it.ports, relay: (id: QueueId) => relayed.push(id) };
+  const down = () => Promise.reject(new Error('recorder down'));
+  await assert.rejects(releaseInward(header.id, { ...ports, record: down }), /recorder down/);
+  assert.deepEqual([...relayed, ...(await it.ids('tmp')), ...(await it.ids('outgoing'))], []);
+  const record = () => Promise.resolve();
+  const refusal = await releaseInward(header.id, { ...ports, record });
   assert.equal(refusal, null);
   assert.deepEqual(await it.ids('hold'), []);
   assert.deepEqual(await it.ids('outgoing'), relayed);

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import type { ClientFacts } from '@sallyport/ipc';
 import { type Mailbox, parseMailbox } from '@sallyport/mail';
-import { clientNameMatches } from './client-name.ts';
+import { meetsDemands } from './client-name.ts';
 import {
   checkRecipient,
   listAsker,
@@ -189,6 +189,11 @@ function client(clientCertificate: string | null, clientAuthorized = true): Clie
 }
 
 const WANTED = 'gw.bravo.example';
+
+const clientNameMatches = (facts: ClientFacts | null, name: string | undefined): boolean => {
+  const demands = name === undefined ? [] : [{ name, anchors: 'gateway' as const }];
+  return meetsDemands(facts, demands, new Date());
+};
 
 test('where no name is demanded, any client will do', () => {
   assert.equal(clientNameMatches(null, undefined), true);

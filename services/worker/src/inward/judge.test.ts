@@ -18,6 +18,7 @@ import {
 } from '@sallyport/pki';
 import { parsePolicyDocument } from '@sallyport/policy';
 import type { Keyring } from '../shared/keyholder-client.ts';
+import { silentLookup } from '../shared/test-lookup-ports.ts';
 import { type Judgement, type JudgePorts, judgeMessage } from './judge.ts';
 
 const NOW = new Date();
@@ -154,6 +155,7 @@ const ports: JudgePorts = {
   mayOpen: () => Promise.resolve(true),
   correlates: () => Promise.resolve(false),
   authservId: 'gw.our.example',
+  lookup: silentLookup({ now: () => NOW }),
   now: NOW,
 };
 

@@ -5,7 +5,9 @@ import { PolicyReader } from '@sallyport/policy-store/read';
 import type { Spool } from '@sallyport/spool';
 import type { MailRoleOptions } from '../options.ts';
 import { HashIndex } from '../shared/hash-index.ts';
+import type { KeyChangeLog } from '../shared/key-change-log.ts';
 import type { Keyring } from '../shared/keyholder-client.ts';
+import type { LookupPorts } from '../shared/lookup-ports.ts';
 import type { Recorder } from '../shared/ports.ts';
 import type { Runtime } from '../shared/runtime.ts';
 import { createScanner } from '../shared/scanner.ts';
@@ -37,7 +39,10 @@ export interface Tools {
   readonly recorder: Recorder;
   readonly spool: Spool;
   readonly sent: HashIndex;
+  readonly lookup: LookupPorts;
+  readonly keyChangeLog: KeyChangeLog;
   readonly learn?: NonNullable<InwardPorts['learn']>;
+  readonly tlsReports?: NonNullable<InwardPorts['tlsReports']>;
 }
 
 /** Everything that judging a message from outside needs. */

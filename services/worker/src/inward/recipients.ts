@@ -1,6 +1,6 @@
 import { readFile, stat } from 'node:fs/promises';
 import type { ReplyFaultId } from '@sallyport/faults';
-import { type Mailbox, parseMailbox } from '@sallyport/mail';
+import { AUTHORITY_LOCAL_PARTS, type Mailbox, parseMailbox } from '@sallyport/mail';
 import type { OwnDomain } from '../options.ts';
 
 export type RecipientCheck = 'known' | 'unknown' | 'unavailable';
@@ -9,13 +9,6 @@ export type RecipientCheck = 'known' | 'unknown' | 'unavailable';
 export interface RecipientAsker {
   exists(mailbox: Mailbox): Promise<RecipientCheck>;
 }
-
-const AUTHORITIES = new Set([
-  'domain-signing-authority',
-  'domain-confidentiality-authority',
-  'review-authority',
-  'attribute-authority',
-]);
 
 /**
  * Checks a RCPT of ours (design section 4, Routing): postmaster always, the authorities' names
@@ -34,7 +27,7 @@ export async function checkRecipient(
   if (name === 'postmaster') return null;
   // RFC 3183 section 6, DS-N11: nobody may get mail under the authorities' names, or a
   // certificate by proving that they do.
-  if (AUTHORITIES.has(name)) return 'recipient-reserved';
+  if (AUTHORITY_LOCAL_PARTS.has(name)) return 'recipient-reserved';
   switch (await asker.exists(mailbox)) {
     case 'known':
       return null;

@@ -1,18 +1,25 @@
 import { type Content, childQueueId, type QueueId } from '@sallyport/mail';
-import type { QueueFileHeader } from '@sallyport/spool';
-import { writeQueueFile } from '../shared/spool-client.ts';
+import { putQueueFile, type QueueFileHeader } from '@sallyport/spool';
+import { activeFor } from './active-for.ts';
 import { judgeMessage } from './judge.ts';
 import type { InwardPorts } from './serve-inward.ts';
 
+interface ReleasePorts {
+  readonly relay: (id: QueueId) => void;
+  /** Puts the release on record. */
+  readonly record: () => Promise<void>;
+}
+
 /**
  * Takes a held message from outside to the inner MTA: opened and judged anew under the present
- * policy, with the hold lifted by a person. What proves no integrity stays held.
+ * policy, with the hold lifted by a person. What proves no integrity stays held. `ports.record`
+ * is called once it is sure to go, and before it does.
  *
  * @returns null if it was released, else why not.
  */
 export async function releaseInward(
   id: QueueId,
-  ports: InwardPorts & { readonly relay: (id: QueueId) => void },
+  ports: InwardPorts & ReleasePorts,
 ): Promise<string | null> {
   const stored = await ports.spool.read('hold', id);
   if (stored.kind !== 'ok') return 'The held message cannot be read.';
@@ -22,7 +29,7 @@ export async function releaseInward(
     await relayReleased(id, stored.header, stored.content, ports);
     return null;
   }
-  const active = await ports.policy.current();
+  const active = activeFor(await ports.policy.current(), stored.header);
   const received = stored.header.extra['receivedAs'];
   const judgement = await judgeMessage(
     {
@@ -47,13 +54,14 @@ async function relayReleased(
   id: QueueId,
   header: QueueFileHeader,
   content: Content,
-  ports: Pick<InwardPorts, 'spool' | 'clock'> & { readonly relay: (id: QueueId) => void },
+  ports: Pick<InwardPorts, 'spool' | 'clock'> & ReleasePorts,
 ): Promise<void> {
   const result = childQueueId(id, 'released');
   // Its time in hold does not count against its time in the queue.
   const createdAt = ports.clock.now().toISOString();
-  await writeQueueFile(ports.spool, { ...header, id: result, createdAt }, content, 'egress');
-  await ports.spool.commit(result, 'tmp', 'outgoing');
+  const released = { ...header, id: result, createdAt };
+  const file = { header: released, content, reader: 'egress' } as const;
+  await putQueueFile(ports.spool, 'outgoing', file, ports.record);
   await ports.spool.remove('hold', id);
   ports.relay(result);
 }

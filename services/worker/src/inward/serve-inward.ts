@@ -10,21 +10,23 @@ import {
 import type { Logger } from '@sallyport/log';
 import {
   type Clock,
+  type Content,
   childQueueId,
-  isNullPath,
+  isTlsReportAddress,
   parseMailbox,
   parseQueueId,
-  parseReversePath,
   type QueueId,
 } from '@sallyport/mail';
-import { inwardRuleFor } from '@sallyport/policy';
 import type { PolicyReader } from '@sallyport/policy-store/read';
 import { PolicyUnavailable } from '@sallyport/policy-store/read';
-import type { QueueFileHeader, Spool } from '@sallyport/spool';
-import type { Heard } from '../capabilities/heard.ts';
+import { type QueueFileHeader, type Spool, writeQueueFile } from '@sallyport/spool';
+import { authenticationFacts, provesReversePath } from '../authentication/facts.ts';
+import type { KeyChangeLog } from '../shared/key-change-log.ts';
 import { type Recorder, Unavailable } from '../shared/ports.ts';
-import { writeQueueFile } from '../shared/spool-client.ts';
-import { clientNamesMatch } from './client-name.ts';
+import type { ReceivedReports } from '../tls-reports/received-folder.ts';
+import { isForTlsReports, takeTlsReport } from '../tls-reports/take.ts';
+import { activeFor } from './active-for.ts';
+import { checkDemands } from './check-demands.ts';
 import { type Judgement, type JudgePorts, judgeMessage } from './judge.ts';
 import { checkRecipient, type RecipientAsker } from './recipients.ts';
 import { decryptionFloorMs, padToFloor } from './time-floor.ts';
@@ -32,6 +34,7 @@ import { decryptionFloorMs, padToFloor } from './time-floor.ts';
 type Protocol = typeof inwardProtocol;
 type JudgeParams = CallParams<Protocol, 'judge'>;
 type JudgeResult = CallResult<Protocol, 'judge'>;
+type Judged = Extract<Judgement, { kind: 'judged' }>;
 
 export interface InwardPorts extends Omit<JudgePorts, 'now' | 'mayOpen'> {
   readonly policy: PolicyReader;
@@ -41,7 +44,10 @@ export interface InwardPorts extends Omit<JudgePorts, 'now' | 'mayOpen'> {
   readonly mayOpenFor: (queueId: QueueId) => JudgePorts['mayOpen'];
   readonly decryptionFloorMs: number;
   /** Takes in what partners announce; left out where nothing is learned. */
-  readonly learn?: (heard: readonly Heard[]) => void;
+  readonly learn?: (judgement: Pick<Judged, 'heard' | 'harvested'>) => void;
+  readonly keyChangeLog: KeyChangeLog;
+  /** Left out where no TLS reports are taken. */
+  readonly tlsReports?: ReceivedReports;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -51,10 +57,17 @@ export function inwardHandlers(ports: InwardPorts): Handlers<Protocol> {
   // A cancel that comes when the judgement is over must not stay behind.
   const judging = new Map<string, { isCancelled: boolean }>();
   return {
-    demands: async (params) => await checkDemands(params, ports),
+    demands: async (params) => {
+      const { policy } = await currentPolicy(ports);
+      return checkDemands(params, policy, ports.clock.now());
+    },
     recipient: async (params) => {
       const mailbox = parseMailbox(params.forwardPath);
       if (mailbox === null) return { kind: 'refuse', fault: 'mailbox-syntax' };
+      const isOurs = ports.askers.has(mailbox.domain);
+      if (isOurs && isTlsReportAddress(mailbox) && ports.tlsReports !== undefined) {
+        return { kind: 'ok', ruleKey: 'tls-reports' };
+      }
       const fault = await checkRecipient(mailbox, ports.askers);
       // Keys and rules of ours differ by recipient domain alone.
       return fault === null ? { kind: 'ok', ruleKey: mailbox.domain } : { kind: 'refuse', fault };
@@ -74,23 +87,6 @@ export function inwardHandlers(ports: InwardPorts): Handlers<Protocol> {
       return {};
     },
   };
-}
-
-async function checkDemands(
-  params: CallParams<Protocol, 'demands'>,
-  ports: InwardPorts,
-): Promise<CallResult<Protocol, 'demands'>> {
-  const path = parseReversePath(params.reversePath);
-  if (path === null) return { kind: 'refuse', fault: 'mailbox-syntax' };
-  const { policy } = await currentPolicy(ports);
-  const reversePath = isNullPath(path) ? null : path.domain;
-  const { inbound, clientNames } = inwardRuleFor(policy, { reversePath, claimed: [] });
-  if (inbound.tls.level === 'encrypt' && params.client.tls === null) {
-    return { kind: 'refuse', fault: 'starttls-required' };
-  }
-  return clientNamesMatch(params.client, clientNames)
-    ? { kind: 'ok' }
-    : { kind: 'refuse', fault: 'client-certificate-required' };
 }
 
 async function currentPolicy(ports: InwardPorts) {
@@ -155,7 +151,10 @@ async function judgeOne(
 ): Promise<JudgeResult> {
   const stored = await ports.spool.read('tmp', id);
   if (stored.kind !== 'ok') throw new IpcRefused('internal', `no readable message: ${stored.kind}`);
-  const active = await currentPolicy(ports);
+  if (ports.tlsReports !== undefined && isForTlsReports(params.forwardPaths)) {
+    return await keepTlsReport(params, stored.content, { ...ports, tlsReports: ports.tlsReports });
+  }
+  const active = activeFor(await currentPolicy(ports), stored.header);
   const judgement = await judgeMessage(
     {
       queueId: id,
@@ -182,16 +181,48 @@ async function judgeOne(
       const folder = decision.kind === 'hold' ? 'hold' : 'outgoing';
       const result = childQueueId(id, folder);
       const header = resultHeader(result, stored.header, judgement, active.version);
-      if (decision.kind === 'hold')
-        await writeQueueFile(ports.spool, header, stored.content, 'worker');
-      else await writeQueueFile(ports.spool, header, judgement.delivered, 'egress');
+      await writeQueueFile(
+        ports.spool,
+        decision.kind === 'hold'
+          ? { header, content: stored.content, reader: 'worker' }
+          : { header, content: judgement.delivered, reader: 'egress' },
+      );
       if (gone()) {
         // Nobody commits it any more, and `tmp` is emptied at the next start only.
         await ports.spool.remove('tmp', result);
         return { kind: 'defer', fault: 'verdict-timeout' };
       }
-      if (decision.kind === 'deliver') ports.learn?.(judgement.heard);
+      if (decision.kind === 'deliver') ports.learn?.(judgement);
       return { kind: 'accept', results: [{ id: result, folder }], sentence: decision.sentence };
+    }
+  }
+}
+
+/** A report for the gateway itself: kept on disk before anybody says 250. */
+async function keepTlsReport(
+  { client, reversePath }: JudgeParams,
+  content: Content,
+  ports: InwardPorts & { readonly tlsReports: ReceivedReports },
+): Promise<JudgeResult> {
+  const { askers: ownDomains, authservId, lookup, clock } = ports;
+  const { resolver } = lookup;
+  const taken = await takeTlsReport(
+    { content, client, reversePath },
+    { resolver, authservId, ownDomains, now: clock.now() },
+  );
+  switch (taken.kind) {
+    case 'refused':
+      return { kind: 'refuse', fault: taken.fault, sentence: taken.sentence };
+    case 'unknown':
+      return { kind: 'defer', fault: 'dns-failure' };
+    default: {
+      const { stored } = taken;
+      if (!(await ports.tlsReports.keep(stored))) {
+        const long = 'Refused: the TLS report says more than is kept of one.';
+        return { kind: 'refuse', fault: 'tls-report-refused', sentence: long };
+      }
+      const sentence = `Kept: a TLS report of ${stored.submitter} about ${stored.domain}.`;
+      return { kind: 'accept', results: [], sentence };
     }
   }
 }
@@ -223,13 +254,16 @@ function resultHeader(
 
 /** A later failure is reported only to an author whose domain is proven (design section 4). */
 function returnFacts(judgement: Judgement & { kind: 'judged' }): Record<string, unknown> {
-  const { verdict, outerHeader } = judgement;
-  const isProven =
+  const { verdict, authentication, outerHeader } = judgement;
+  const isSigned =
     verdict.signature === 'valid' &&
     verdict.signatureType === 'domain' &&
     verdict.mapping !== 'mismatch';
+  const isProven = isSigned || provesReversePath(authentication);
   return isProven && outerHeader !== null ? { returnable: true, outerHeader } : {};
 }
+
+const MAX_RECORDED_DOMAINS = 100;
 
 async function recordJudgement(
   queueId: QueueId,
@@ -238,7 +272,7 @@ async function recordJudgement(
   ports: InwardPorts,
 ): Promise<void> {
   if (judgement.kind === 'malformed') return;
-  const { verdict, decision } = judgement;
+  const { verdict, authentication, decision, senderLookup, keyChanges } = judgement;
   const event: AuditEvent = {
     kind: 'opened',
     queueId,
@@ -251,10 +285,24 @@ async function recordJudgement(
       encryption: verdict.encryption,
       scope: verdict.scope,
       reason: verdict.reason.slice(0, 2_000),
+      ...(verdict.revocation === undefined
+        ? {}
+        : { revocation: { mode: verdict.revocation.mode, status: verdict.revocation.status } }),
+      ...(senderLookup === null ? {} : { senderLookup }),
     },
+    authentication: authenticationFacts(authentication),
+    decision: decision.kind,
+    ...('fault' in decision ? { fault: decision.fault } : {}),
+    domains: judgement.claimed.slice(0, MAX_RECORDED_DOMAINS),
     sentence: decision.sentence.slice(0, 2_000),
     rule: decision.rule.slice(0, 128),
     policyVersion,
   };
   await ports.recorder.record(event, false);
+  for (const change of keyChanges) {
+    const [mailbox] = change.certificate.mailboxes;
+    if (mailbox === undefined) continue;
+    const { domain } = mailbox;
+    await ports.keyChangeLog.record([change], { queueId, domain, rule: decision.rule });
+  }
 }

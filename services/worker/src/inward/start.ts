@@ -1,10 +1,14 @@
 import { inwardProtocol, serveSocket } from '@sallyport/ipc';
 import { CapabilityLearner } from '../capabilities/learner.ts';
+import { Harvester } from '../harvested/harvester.ts';
 import type { InwardOptions } from '../options.ts';
+import { KeyChangeLog } from '../shared/key-change-log.ts';
 import { Keyring } from '../shared/keyholder-client.ts';
+import { createLookupPorts } from '../shared/lookup-ports.ts';
 import { createRecorder } from '../shared/recorder-client.ts';
 import type { Runtime, Started } from '../shared/runtime.ts';
 import { openSpool } from '../shared/spool-client.ts';
+import { ReceivedReports } from '../tls-reports/received-folder.ts';
 import { createInwardPorts, openSentIndex } from './ports.ts';
 import { inwardHandlers } from './serve-inward.ts';
 
@@ -15,11 +19,18 @@ export async function startInward(options: InwardOptions, runtime: Runtime): Pro
   const recorder = createRecorder(options.recorderSocket);
   const folder = options.capabilitiesFolder;
   const learner = new CapabilityLearner({ folder, clock, recorder, logger });
+  const harvester = new Harvester({ ...runtime, folder: options.harvestedFolder, recorder });
   const ports = await createInwardPorts(options, runtime, {
     spool,
     sent: await openSentIndex(options, runtime),
     recorder,
-    learn: (heard) => learner.learn(heard),
+    lookup: await createLookupPorts(options, clock),
+    keyChangeLog: new KeyChangeLog(recorder),
+    tlsReports: new ReceivedReports(options.tlsReportsFolder),
+    learn: ({ heard, harvested }) => {
+      learner.learn(heard);
+      harvester.harvest(harvested);
+    },
     keyring: new Keyring({ path: options.keyholderSocket, role: 'inward', clock }),
   });
   const server = await serveSocket({
@@ -32,6 +43,7 @@ export async function startInward(options: InwardOptions, runtime: Runtime): Pro
     close: async () => {
       await server.close();
       await learner.close();
+      await harvester.close();
       await spool.close();
     },
   };

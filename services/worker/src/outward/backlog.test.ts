@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { newQueueId, type QueueId } from '@sallyport/mail';
 import { Backlog } from './backlog.ts';
+import { outwardVerbs, type VerbPorts } from './verbs.ts';
 
 const ids = (count: number): QueueId[] =>
   Array.from({ length: count }, () => newQueueId(new Date()));
@@ -47,4 +48,23 @@ test('what was never heard of again is forgotten after a minute', async () => {
   for (const id of ids(64)) await backlog.room(id, 0);
   const [one] = ids(1) as [QueueId];
   assert.equal(await isSettled(backlog.room(one, 60_000)), true);
+});
+
+test('a schedule that starts a message before its hint is answered leaves nothing in the line', async () => {
+  const backlog = new Backlog();
+  const ports = {
+    clock: { now: () => new Date() },
+    roomAfter: (id: QueueId) => backlog.room(id, 0),
+    schedule: {
+      add: ({ id }: { id: QueueId }) => {
+        backlog.started(id);
+        return Promise.resolve();
+      },
+    },
+  } as unknown as VerbPorts;
+  const { hint } = outwardVerbs(ports);
+  const context = { closed: new AbortController().signal };
+  for (const id of ids(64)) await hint({ id, destination: 'bravo.example' }, context);
+  const [one] = ids(1) as [QueueId];
+  assert.equal(await isSettled(backlog.room(one, 0)), true);
 });

@@ -1,124 +1,235 @@
-import { checkAuthorityName, checkNameMapping } from '@sallyport/domsec';
+import { AUTHORITY_NAMES, checkAuthorityName, checkNameMapping } from '@sallyport/domsec';
 import {
+  type Candidate,
   type DoorName,
-  type LocatePorts,
   type LocateResult,
   locateCertificates,
   type TraceStep,
+  type Verdict,
 } from '@sallyport/lookup';
-import { formatMailbox, type Mailbox } from '@sallyport/mail';
 import {
-  type Certificate,
-  parseCertificate,
-  type ValidatedCertificate,
-  validatePath,
-} from '@sallyport/pki';
-import type { AppliedPartner, CertificateFacts, TrustPolicy } from '@sallyport/policy';
-import { certificatesOf, namingOptions } from '../shared/trust.ts';
+  formatMailbox,
+  isSameOrSubdomain,
+  type Mailbox,
+  parseDomain,
+  sameMailbox,
+} from '@sallyport/mail';
+import { type Certificate, parseCertificate, type ValidatedCertificate } from '@sallyport/pki';
+import type {
+  AppliedPartner,
+  CertificateFacts,
+  Proof,
+  TrustPolicy,
+  Unusable,
+} from '@sallyport/policy';
+import type { LookupPorts } from '../shared/lookup-ports.ts';
+import { certificatesOf, pinsFor } from '../shared/policy-certificates.ts';
+import { judgeTrust, type KeyChange, unusableOf } from '../shared/proof.ts';
+import { namingOptions } from '../shared/trust.ts';
 
 export interface LocatedCertificate {
   readonly facts: CertificateFacts;
   readonly trace: readonly TraceStep[];
+  /** Certificates with a path that are not the pinned ones. */
+  readonly keyChanges: readonly KeyChange[];
+}
+
+type Owner = AppliedPartner['outbound']['to'][number];
+
+/** What is asked, and of which doors. */
+interface Wanted {
+  readonly recipient: Mailbox;
+  readonly applied: AppliedPartner;
+  readonly doors: readonly DoorName[];
+  readonly ports: LookupPorts;
+  readonly now: Date;
 }
 
 /**
- * Finds the domain confidentiality certificate for a recipient and proves that it may be used:
- * named and mapped as RFC 3183 section 4.1 says, with a path to an anchor of this partner (CD-5).
+ * Finds the certificate that mail for a recipient is encrypted to: the domain's, or the person's, as
+ * the rule prefers. It may be used only if it is named and mapped as RFC 3183 section 4.1 says and
+ * trusted under the record of this partner (CD-5).
  */
 export async function locateForRecipient(
   recipient: Mailbox,
   applied: AppliedPartner,
-  ports: LocatePorts,
+  ports: LookupPorts,
   now: Date,
 ): Promise<LocatedCertificate> {
-  if (applied.outbound.encrypt === 'none') return { facts: { kind: 'not-looked-up' }, trace: [] };
+  if (applied.outbound.encrypt === 'none') {
+    return { facts: { kind: 'not-looked-up' }, trace: [], keyChanges: [] };
+  }
   // Messages for one recipient that come together ask the partner's directory once.
   const searches = running.get(applied.trust) ?? new Map<string, Promise<LocatedCertificate>>();
   running.set(applied.trust, searches);
   const key = formatMailbox(recipient);
   const known = searches.get(key);
   if (known !== undefined) return await known;
-  const search = locate(recipient, applied, ports, now).finally(() => searches.delete(key));
+  const wanted = { recipient, applied, doors: doorsOf(applied), ports, now };
+  const search = locate(wanted).finally(() => searches.delete(key));
   searches.set(key, search);
   return await search;
 }
 
 const running = new WeakMap<TrustPolicy, Map<string, Promise<LocatedCertificate>>>();
 
-async function locate(
+function doorsOf({ outbound, trust }: AppliedPartner): readonly DoorName[] {
+  const doors: DoorName[] = [...outbound.discovery];
+  if (trust.pinned.length > 0 && !doors.includes('pinned')) doors.unshift('pinned');
+  return doors;
+}
+
+/**
+ * Looks behind the doors for a certificate that differs from the pinned ones, which are in use and
+ * would not be looked past otherwise (design section 6).
+ */
+export async function lookForKeyChange(
   recipient: Mailbox,
   applied: AppliedPartner,
-  ports: LocatePorts,
+  ports: LookupPorts,
   now: Date,
-): Promise<LocatedCertificate> {
-  const doors: DoorName[] = [...applied.outbound.discovery];
-  if (applied.trust.pinned.length > 0 && !doors.includes('pinned')) doors.unshift('pinned');
-  const located = await locateCertificates<Usable>({
-    mailbox: recipient,
-    role: 'confidentiality',
-    doors,
-    pinned: certificatesOf(applied.trust.pinned).map((certificate) => certificate.der),
-    validate: (der) => checkCandidate(der, recipient, applied, now),
-    ports,
-  });
-  return { facts: factsOf(located), trace: located.trace };
+): Promise<readonly KeyChange[]> {
+  const doors = doorsOf(applied).filter((door) => door !== 'pinned');
+  if (doors.length === 0) return [];
+  return (await locate({ recipient, applied, doors, ports, now })).keyChanges;
+}
+
+/** One search for each owner that the rule names; the next only if it is known that the one before has none. */
+async function locate(wanted: Wanted): Promise<LocatedCertificate> {
+  const trace: TraceStep[] = [];
+  const keyChanges: KeyChange[] = [];
+  const codes: string[] = [];
+  const { recipient, applied } = wanted;
+  const searches = applied.outbound.to.flatMap((owner) =>
+    [recipient, ...(owner === 'domain' ? authoritiesAbove(recipient, applied) : [])].map(
+      (mailbox) => ({ owner, mailbox }),
+    ),
+  );
+  for (const { owner, mailbox } of searches) {
+    const { located, changes } = await locateOf(owner, mailbox, wanted);
+    trace.push(...located.trace);
+    keyChanges.push(...changes);
+    codes.push(...located.unusable.map(({ code }) => code));
+    if (located.kind !== 'none') return { facts: factsOf(located, owner), trace, keyChanges };
+  }
+  return { facts: { kind: 'none', unusable: worstOf(codes) }, trace, keyChanges };
+}
+
+const MAX_ABOVE = 4;
+
+/**
+ * RFC 3183 section 4.1: the authority may stand for a domain above the recipient's. It is looked for
+ * in the domains of the partner's record, and nowhere else above.
+ */
+function authoritiesAbove({ domain }: Mailbox, { domains }: AppliedPartner): readonly Mailbox[] {
+  const named = domains.flatMap((pattern) => parseDomain(pattern.replace(/^\*\./, '')) ?? []);
+  const above = named.filter((one) => one !== domain && isSameOrSubdomain(domain, one));
+  const localPart = AUTHORITY_NAMES.confidentiality;
+  return [...new Set(above)].slice(0, MAX_ABOVE).map((one) => ({ localPart, domain: one }));
 }
 
 interface Usable {
   readonly kind: 'usable';
   readonly certificate: ValidatedCertificate;
+  readonly proof: Proof;
 }
 
-function factsOf(located: LocateResult<Usable>): CertificateFacts {
-  switch (located.kind) {
-    case 'found':
-      return { kind: 'found', certificate: located.verdict.certificate, door: located.door };
-    case 'unavailable':
-      return { kind: 'unavailable', fault: located.fault };
-    default:
-      return { kind: 'none', unusable: worstOf(located.unusable.map((one) => one.code)) };
-  }
+async function locateOf(
+  owner: Owner,
+  mailbox: Mailbox,
+  wanted: Wanted,
+): Promise<{ readonly located: LocateResult<Usable>; readonly changes: readonly KeyChange[] }> {
+  const { applied, doors, ports } = wanted;
+  const changes: KeyChange[] = [];
+  const located = await locateCertificates<Usable>({
+    mailbox,
+    role: 'confidentiality',
+    doors,
+    // The authority's certificate may stand in anybody's entry (DS-E4), a person's in its own alone.
+    ...(owner === 'user' ? { bindings: ['address' as const] } : {}),
+    pinned: certificatesOf(applied.trust.pinned).map((certificate) => certificate.der),
+    validate: async (der, candidate, tell) =>
+      await checkCandidate(
+        { der, candidate, owner, wanted },
+        { tell, changed: (change) => void changes.push(change) },
+      ),
+    pathOf: ({ certificate }) => certificate.path.map((one) => one.der),
+    ports,
+  });
+  return { located, changes };
 }
 
-type Code = 'untrusted' | 'expired' | 'mismatch';
-
-function worstOf(codes: readonly string[]): Code | null {
-  for (const code of ['expired', 'mismatch', 'untrusted'] as const) {
-    if (codes.includes(code)) return code;
-  }
-  return codes.length === 0 ? null : 'untrusted';
+function factsOf(
+  located: Exclude<LocateResult<Usable>, { kind: 'none' }>,
+  owner: Owner,
+): CertificateFacts {
+  if (located.kind === 'unavailable') return { kind: 'unavailable', fault: located.fault };
+  const { certificate, proof } = located.verdict;
+  return { kind: 'found', certificate, door: located.door, owner, proof };
 }
 
-type Checked = Usable | { readonly kind: 'unusable'; readonly code: Code; readonly reason: string };
+/** What is nearest to being used says most. */
+const NEAREST: readonly Unusable[] = [
+  'key-changed',
+  'revoked',
+  'unfit',
+  'expired',
+  'mismatch',
+  'untrusted',
+];
 
-function checkCandidate(
-  der: Buffer,
-  recipient: Mailbox,
-  applied: AppliedPartner,
-  now: Date,
-): Checked {
+function worstOf(codes: readonly string[]): Unusable | null {
+  const known = NEAREST.find((code) => codes.includes(code));
+  return known ?? (codes.some((code) => code !== OF_OTHERS) ? 'untrusted' : null);
+}
+
+/** A certificate of an owner whom the search was not about: nothing is wrong with it. */
+const OF_OTHERS = 'of-others';
+
+interface Judged {
+  readonly der: Buffer;
+  readonly candidate: Candidate;
+  readonly owner: Owner;
+  readonly wanted: Wanted;
+}
+
+interface Listeners {
+  readonly tell: (step: TraceStep) => void;
+  readonly changed: (change: KeyChange) => void;
+}
+
+async function checkCandidate(
+  { der, candidate, owner, wanted }: Judged,
+  { tell, changed }: Listeners,
+): Promise<Verdict<Usable>> {
+  const { applied, ports, now } = wanted;
   const parsed = parsedOnce(der);
   if (parsed.kind !== 'certificate')
     return { kind: 'unusable', code: 'untrusted', reason: parsed.reason };
   const leaf = parsed.value;
-  const pinned = applied.trust.pinned.length > 0 && isPinned(leaf, applied);
-  const names = checkNames(leaf, recipient, applied, now);
-  if (names !== null) return { kind: 'unusable', code: 'mismatch', reason: names };
-  const proven = recallProof(leaf, applied.trust, now);
-  if (proven !== null) return { kind: 'usable', certificate: proven };
-  const path = validatePath({
-    leaf,
-    intermediates: [],
-    anchors: pinned ? [leaf] : certificatesOf(applied.trust.anchors),
-    time: now,
-    purpose: 'email-encrypt',
-  });
-  if (path.kind === 'valid') {
-    rememberProof(path.certificate, applied.trust);
-    return { kind: 'usable', certificate: path.certificate };
+  const stray = ownerFault(leaf, owner, wanted);
+  if (stray !== null) return { kind: 'unusable', ...stray };
+  const pinned = pinsFor(applied.trust, 'encrypt').filter(
+    (pin) => ownerFault(pin, owner, wanted) === null,
+  );
+  const { trust } = applied;
+  const question = { leaf, trust, pinned, now, intermediates: [], direction: 'encrypt' as const };
+  const dnssecAnchors = trust.smimea === 'accept' ? namedByDnssec(leaf, candidate) : [];
+  const trusted = await judgeTrust({ ...question, dnssecAnchors }, ports, tell);
+  if (trusted.keyChange !== null) changed({ ...trusted.keyChange, door: candidate.door });
+  if (trusted.kind === 'trusted') {
+    return { kind: 'usable', certificate: trusted.certificate, proof: trusted.proof };
   }
-  const code = path.code === 'expired' || path.code === 'not-yet-valid' ? 'expired' : 'untrusted';
-  return { kind: 'unusable', code, reason: path.reason };
+  return unusableOf(trusted);
+}
+
+/** RFC 8162 section 2: usage 3 names the certificate itself, usage 2 a CA above it. */
+function namedByDnssec(leaf: Certificate, candidate: Candidate): readonly Certificate[] {
+  if (candidate.dnssec === true) return [leaf];
+  return (candidate.dnssecAnchors ?? []).flatMap((der) => {
+    const parsed = parsedOnce(der);
+    return parsed.kind === 'certificate' ? [parsed.value] : [];
+  });
 }
 
 const parsedDers = new WeakMap<Buffer, ReturnType<typeof parseCertificate>>();
@@ -132,34 +243,25 @@ function parsedOnce(der: Buffer): ReturnType<typeof parseCertificate> {
   return parsed;
 }
 
-const PROOF_MS = 10_000;
-const proofs = new WeakMap<TrustPolicy, WeakMap<Certificate, ValidatedCertificate>>();
-
-function rememberProof(proof: ValidatedCertificate, trust: TrustPolicy): void {
-  const known = proofs.get(trust) ?? new WeakMap<Certificate, ValidatedCertificate>();
-  known.set(proof.certificate, proof);
-  proofs.set(trust, known);
+interface Stray {
+  readonly code: string;
+  readonly reason: string;
 }
 
-/**
- * A path that was proven under the same trust a moment ago. The dates are compared each time; a
- * new policy has a new trust, and so proves anew.
- */
-function recallProof(
-  leaf: Certificate,
-  trust: TrustPolicy,
-  now: Date,
-): ValidatedCertificate | null {
-  const proof = proofs.get(trust)?.get(leaf);
-  if (proof === undefined) return null;
-  const age = now.getTime() - proof.validatedAt.getTime();
-  if (age < 0 || age > PROOF_MS) return null;
-  const isInTime = proof.path.every((one) => one.notBefore <= now && now <= one.notAfter);
-  return isInTime ? proof : null;
-}
-
-function isPinned(leaf: Certificate, applied: AppliedPartner): boolean {
-  return certificatesOf(applied.trust.pinned).some((one) => one.fingerprint === leaf.fingerprint);
+function ownerFault(leaf: Certificate, owner: Owner, wanted: Wanted): Stray | null {
+  const { recipient, applied, now } = wanted;
+  const isPersonal =
+    leaf.mailboxes.some((one) => sameMailbox(one, recipient)) &&
+    checkAuthorityName(leaf, 'confidentiality').kind === 'mismatch';
+  if (owner === 'user') {
+    if (isPersonal) return null;
+    return { code: OF_OTHERS, reason: "it is not the recipient's own, and that is looked for" };
+  }
+  const reason = checkNames(leaf, recipient, applied, now);
+  if (reason === null) return null;
+  // What the rule would take in its turn is not wrong.
+  const isWanted = isPersonal && applied.outbound.to.includes('user');
+  return { code: isWanted ? OF_OTHERS : 'mismatch', reason };
 }
 
 // RFC 3183 section 4.1: the DCA's domain is the recipient's or above it (DS-E4: whoever's entry it stood in).

@@ -1,5 +1,5 @@
 import { type OpenedMessage, protectedSizeEstimate, reviewState } from '@sallyport/domsec';
-import { type Mailbox, never, parseMailbox } from '@sallyport/mail';
+import { formatMailbox, type Mailbox, never, parseMailbox } from '@sallyport/mail';
 import {
   type AppliedPartner,
   decideOutward,
@@ -10,7 +10,7 @@ import {
   type ReviewFacts,
   withListDemand,
 } from '@sallyport/policy';
-import type { ActivePolicy } from '@sallyport/policy-store/read';
+import { isTlsReport } from '@sallyport/spool';
 import { locateForRecipient } from './certificates.ts';
 import { listFacts, type MessageFacts } from './facts.ts';
 import type { ForwardEntry, Job, OutwardPorts } from './job.ts';
@@ -29,24 +29,32 @@ interface DecideAllInput {
   readonly filter: FilterFacts;
 }
 
-/** Decides for each recipient; those of one domain share the lookup. */
+/** People whose own certificates are looked for at once, for one message. */
+const AT_ONCE = 16;
+
+/** Decides for each recipient; those of one domain share the lookup, unless each has a certificate. */
 export async function decideAll(input: DecideAllInput, ports: OutwardPorts): Promise<Decided[]> {
-  const byDomain = new Map<string, Promise<OutwardDecision>>();
-  return await Promise.all(
-    input.pending.map(async (recipient) => {
-      const mailbox = parseMailbox(recipient.path);
-      if (mailbox === null) {
-        const sentence = 'Returned: the recipient address is not valid.';
-        return {
-          recipient,
-          decision: { kind: 'refuse', fault: 'mailbox-syntax', rule: 'format', sentence },
-        };
-      }
-      const known = byDomain.get(mailbox.domain) ?? decideOne(mailbox, input, ports);
-      byDomain.set(mailbox.domain, known);
-      return { recipient, decision: await known };
-    }),
-  );
+  const known = new Map<string, Promise<OutwardDecision>>();
+  const decide = async (recipient: ForwardEntry): Promise<Decided> => {
+    const mailbox = parseMailbox(recipient.path);
+    if (mailbox === null) {
+      const sentence = 'Returned: the recipient address is not valid.';
+      const decision = { kind: 'refuse', fault: 'mailbox-syntax', rule: 'format' } as const;
+      return { recipient, decision: { ...decision, sentence } };
+    }
+    const { domain, localPart } = mailbox;
+    const { outbound, rule } = outwardRuleFor(input.job.active.policy, domain, localPart);
+    const isPersonal = outbound.to.includes('user');
+    const key = isPersonal ? formatMailbox(mailbox) : `${domain} ${rule}`;
+    const decision = known.get(key) ?? decideOne(mailbox, input, ports);
+    known.set(key, decision);
+    return { recipient, decision: await decision };
+  };
+  const decided: Decided[] = [];
+  for (let at = 0; at < input.pending.length; at += AT_ONCE) {
+    decided.push(...(await Promise.all(input.pending.slice(at, at + AT_ONCE).map(decide))));
+  }
+  return decided;
 }
 
 async function decideOne(
@@ -56,15 +64,21 @@ async function decideOne(
 ): Promise<OutwardDecision> {
   const { job, facts, filter } = input;
   const list = listFacts(facts.plan);
-  const rule = appliedFor(recipient, job.active, ports.ownDomains);
+  const rule = appliedFor(recipient, job, ports.ownDomains);
   // What must be encrypted needs a certificate, whatever the rule says.
   const applied = withListDemand(rule, list);
   const now = ports.clock.now();
   const located = await locateForRecipient(recipient, applied, ports.lookup, now);
+  const { id: queueId } = job.header;
+  const occasion = { queueId, domain: recipient.domain, rule: applied.rule };
+  await ports.keyChangeLog.record(located.keyChanges, occasion);
+  if (located.facts.kind === 'found' && located.facts.proof === 'pinned') {
+    ports.keyWatch.look(queueId, recipient, applied);
+  }
   // The way to a find is told by `cert locate`; the way to none belongs in the log.
   if (located.facts.kind !== 'found') {
     for (const step of located.trace) {
-      ports.logger.info('lookup.step', { queueId: job.header.id, ...step });
+      ports.logger.info('lookup.step', { queueId, ...step });
     }
   }
   const { outbound } = applied;
@@ -94,24 +108,30 @@ async function decideOne(
   );
 }
 
-function reviewFacts(
-  { message, facts }: DecideAllInput,
+/** What a review on it says (DS-V9), where the rule asks. */
+export function reviewFacts(
+  { message, facts }: Pick<DecideAllInput, 'message' | 'facts'>,
   { review, reviewers }: OutboundPolicy,
 ): ReviewFacts {
   if (review === 'none') return { kind: 'none' };
   return reviewState(message, facts.layers, { originators: facts.originators, reviewers });
 }
 
-/** Mail for our own people goes to the inner MTA as it is; only the filter looks at it. */
+/**
+ * Mail for our own people goes to the inner MTA as it is; only the filter looks at it. TLS reports of
+ * ours leave as they are: who collects them reads multipart/report (RFC 8460 section 5.3), and knows
+ * us by our DKIM signature. They tell of sessions, and nothing of anybody's mail.
+ */
 function appliedFor(
   recipient: Mailbox,
-  active: ActivePolicy,
+  { header, active }: Job,
   ownDomains: ReadonlySet<string>,
 ): AppliedPartner {
-  const applied = outwardRuleFor(active.policy, recipient.domain);
-  if (!ownDomains.has(recipient.domain)) return applied;
+  const applied = outwardRuleFor(active.policy, recipient.domain, recipient.localPart);
+  const isReport = isTlsReport(header);
+  if (!isReport && !ownDomains.has(recipient.domain)) return applied;
   return {
-    rule: 'own-domain',
+    rule: isReport ? 'tls-report' : 'own-domain',
     outbound: { ...active.policy.default.outbound, sign: 'none', encrypt: 'none', review: 'none' },
     trust: active.policy.default.trust,
     agreement: undefined,

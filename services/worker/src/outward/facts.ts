@@ -12,7 +12,9 @@ import type { Domain, Mailbox } from '@sallyport/mail';
 import type { OutwardFacts } from '@sallyport/policy';
 import type { ActivePolicy } from '@sallyport/policy-store/read';
 import type { QueueFileHeader } from '@sallyport/spool';
-import { namingOptions, signerValidator } from '../shared/trust.ts';
+import type { LookupPorts } from '../shared/lookup-ports.ts';
+import { Unavailable } from '../shared/ports.ts';
+import { namingOptions, proveSigners } from '../shared/trust.ts';
 
 /** What is true of a message for every recipient alike. */
 export interface MessageFacts {
@@ -27,9 +29,13 @@ export interface MessageFacts {
   readonly originators: readonly Mailbox[];
 }
 
-/** Establishes who sent it and whether what it carries is sound (DS-G1, DS-G2). */
-export function messageFacts(
-  header: QueueFileHeader,
+/**
+ * Establishes who sent it and whether what it carries is sound (DS-G1, DS-G2).
+ *
+ * @throws Unavailable if nobody says whether a signer inside is revoked and the rule is hard.
+ */
+export async function messageFacts(
+  header: Pick<QueueFileHeader, 'evidence' | 'origin'>,
   message: OpenedMessage,
   ownDomains: ReadonlySet<string>,
   context: {
@@ -37,9 +43,10 @@ export function messageFacts(
     readonly now: Date;
     /** A signed receipt that the message is; its signature must be good like any other. */
     readonly receipt: SignedReceipt | null;
+    readonly lookup: LookupPorts;
   },
-): MessageFacts {
-  const { active, now, receipt } = context;
+): Promise<MessageFacts> {
+  const { active, now, receipt, lookup } = context;
   const claimed = claimedOriginators(message);
   const originators = claimed.mailboxes;
   const [author] = originators;
@@ -49,15 +56,21 @@ export function messageFacts(
   const trusts = [active.policy.default.trust];
   const signed =
     receipt === null ? message : { ...message, layers: [...message.layers, receipt.layer] };
+  const { validate, isPending } = await proveSigners(signed, trusts, { now, ports: lookup });
   const { layers } = judgeLayers(signed, {
     originators,
-    validate: signerValidator(trusts, now),
+    validate,
     naming: namingOptions(trusts, [], now),
   });
+  // RFC 3183 section 3.2: all signatures present must be valid, those inside encryption included.
+  const innerSignatures = encapsulatedState(layers);
+  // It may be known in an hour, so it is no reason to send the message back.
+  if (innerSignatures === 'unverifiable' && isPending) {
+    throw new Unavailable('revocation-unavailable');
+  }
   return {
     originator: evidence && authorDomain !== null ? 'authenticated' : 'unknown',
-    // RFC 3183 section 3.2: all signatures present must be valid, those inside encryption included.
-    innerSignatures: encapsulatedState(layers),
+    innerSignatures,
     authorDomain,
     plan: planListHandling(message, layers),
     layers,

@@ -2,19 +2,22 @@ import { readReceipt } from '@sallyport/domsec';
 import { type FaultId, faultOf } from '@sallyport/faults';
 import { parseQueueId, type QueueId } from '@sallyport/mail';
 import { fieldValues } from '@sallyport/mime';
-import { filterRuleFor } from '@sallyport/policy';
+import { filterRuleFor, policyFor } from '@sallyport/policy';
 import { type ActivePolicy, PolicyUnavailable } from '@sallyport/policy-store/read';
-import type { QueueFileHeader } from '@sallyport/spool';
+import { isTlsReport, type QueueFileHeader } from '@sallyport/spool';
+import type { DkimSigner } from '../dkim/sign.ts';
 import { filterContent } from '../filter/filter.ts';
 import { LIMITS } from '../shared/limits.ts';
 import { openMessage } from '../shared/open-message.ts';
 import { Unavailable } from '../shared/ports.ts';
 import { decideAll, groupByTreatment } from './decide-recipients.ts';
-import { messageFacts } from './facts.ts';
+import { type MessageFacts, messageFacts } from './facts.ts';
 import { DONE, type ForwardEntry, type Job, type JobResult, type OutwardPorts } from './job.ts';
+import { lookedAtAgain, reportLookups, restOf } from './lookup-outage.ts';
 import { Protector } from './protect.ts';
 import { rememberSent, sendOn, settleHeld, settleRefused } from './settle.ts';
 import { readOutwardState } from './state.ts';
+import { withTlsRequired } from './tls-required.ts';
 import { soonestOf, waitLonger } from './wait.ts';
 
 /** Takes one message from `incoming` to `outgoing`, `hold` or back to its author. */
@@ -22,11 +25,11 @@ export async function handleOutward(id: QueueId, ports: OutwardPorts): Promise<J
   const stored = await ports.spool.read('incoming', id);
   if (stored.kind === 'gone') return DONE;
   if (stored.kind === 'corrupt') {
-    await ports.spool.quarantine('incoming', id, stored.reason);
     await ports.recorder.record(
       { kind: 'corrupt-found', queueId: id, folder: 'incoming', reason: stored.reason },
       true,
     );
+    await ports.spool.quarantine('incoming', id, stored.reason);
     return DONE;
   }
   const { header, content } = stored;
@@ -85,9 +88,31 @@ async function currentPolicy(ports: OutwardPorts): Promise<ActivePolicy> {
   }
 }
 
+/** RFC 8460 section 3: a report without a DKIM signature is ignored, so none is sent. */
+const UNSIGNED_REPORT = {
+  fault: 'own-key-unavailable',
+  sentence: 'Not sent: a TLS report must bear a DKIM signature, and there is no key for it.',
+  rule: 'tls-report',
+} as const;
+
+function dkimSignersOf(
+  { authorDomain, originator }: MessageFacts,
+  { acceptedAs }: Job,
+  { keyring }: OutwardPorts,
+): () => Promise<readonly DkimSigner[]> {
+  return async () =>
+    authorDomain === null || originator !== 'authenticated'
+      ? []
+      : await keyring.dkimSignersFor(authorDomain, acceptedAs);
+}
+
 async function work(job: Job, ports: OutwardPorts): Promise<JobResult> {
   const { header, active, settled } = job;
   const pending = header.forwardPaths.filter((one) => !settled.has(one.path));
+  const rest = restOf(job, pending, ports);
+  if (rest !== null) {
+    return await waitLonger(job, { ...job.state, settled: [...settled] }, rest, ports);
+  }
   const read = await openMessage({
     content: job.content,
     queueId: job.acceptedAs,
@@ -97,31 +122,45 @@ async function work(job: Job, ports: OutwardPorts): Promise<JobResult> {
   });
   if (read.kind === 'malformed') {
     const sentence = `Returned: ${read.reason}.`;
-    await settleRefused(job, pending, { fault: read.fault, sentence, rule: 'format' }, ports);
-    return await finish(job, ports);
+    const why = { fault: read.fault, sentence, rule: 'format' };
+    return await refuseAll(job, pending, why, ports);
   }
   const now = ports.clock.now();
   const receipt = await readReceipt(read.message, { limits: LIMITS, knownCertificates: [] });
-  const facts = messageFacts(header, read.message, ports.ownDomains, { active, now, receipt });
+  const { lookup } = ports;
+  const context = { active, now, receipt, lookup };
+  const facts = await messageFacts(header, read.message, ports.ownDomains, context);
   const filter = await filterContent(
     read.message,
     filterRuleFor(active.policy, 'outward'),
     ports.scanner,
   );
-  const decided = await decideAll({ job, pending, facts, message: read.message, filter }, ports);
+  const own = {
+    ...job,
+    active: { ...active, policy: policyFor(active.policy, facts.authorDomain) },
+  };
+  const asked = { job: own, pending, facts, message: read.message, filter };
+  const decided = await decideAll(asked, ports);
+  reportLookups(decided, ports);
+  const dkimSigners = dkimSignersOf(facts, job, ports);
+  if (isTlsReport(header) && (await dkimSigners()).length === 0) {
+    return await refuseAll(job, pending, UNSIGNED_REPORT, ports);
+  }
   const protector = new Protector(read.message.root, facts.plan, {
     signers: () => {
       if (facts.authorDomain === null) throw new Unavailable('own-key-unavailable');
       return ports.keyring.signersFor(facts.authorDomain, job.acceptedAs);
     },
     confidentialityChain: () => ports.keyring.confidentialityChain(facts.authorDomain),
+    dkimSigners,
   });
   const groups = groupByTreatment(decided);
+  const tagged = { ...job, header: withTlsRequired(header, read.message.root) };
   const settle = (recipients: readonly ForwardEntry[]): void => {
     for (const { path } of recipients) settled.add(path);
   };
   for (const group of groups.treatments) {
-    await sendOn(job, group, protector, ports);
+    await sendOn(tagged, group, protector, ports);
     settle(group.recipients);
   }
   if (groups.treatments.length > 0) {
@@ -137,7 +176,19 @@ async function work(job: Job, ports: OutwardPorts): Promise<JobResult> {
   }
   const waiting = soonestOf(groups.waiting.map(({ decision }) => decision));
   if (waiting === null) return await finish(job, ports);
-  return await waitLonger(job, { ...job.state, settled: [...settled] }, waiting, ports);
+  const restUntil = lookedAtAgain(groups.waiting, ports);
+  const wait = restUntil === undefined ? waiting : { ...waiting, restUntil };
+  return await waitLonger(job, { ...job.state, settled: [...settled] }, wait, ports);
+}
+
+async function refuseAll(
+  job: Job,
+  recipients: readonly ForwardEntry[],
+  why: { readonly fault: FaultId; readonly sentence: string; readonly rule: string },
+  ports: OutwardPorts,
+): Promise<JobResult> {
+  await settleRefused(job, recipients, why, ports);
+  return await finish(job, ports);
 }
 
 async function finish(job: Job, ports: OutwardPorts): Promise<JobResult> {

@@ -1,20 +1,25 @@
 import type { Logger } from '@sallyport/log';
-import type { LocatePorts } from '@sallyport/lookup';
 import type { Clock, Content, QueueId } from '@sallyport/mail';
 import type { ActivePolicy, PolicyReader } from '@sallyport/policy-store/read';
-import type { RetrySchedule } from '@sallyport/queue';
+import type { DestinationHealth, RetrySchedule } from '@sallyport/queue';
 import type { QueueFileHeader } from '@sallyport/spool';
 import type { KnownCapabilities } from '../capabilities/known-capabilities.ts';
 import type { Scanner } from '../filter/filter.ts';
 import type { HashIndex } from '../shared/hash-index.ts';
+import type { KeyChangeLog } from '../shared/key-change-log.ts';
 import type { Keyring } from '../shared/keyholder-client.ts';
+import type { LookupPorts } from '../shared/lookup-ports.ts';
+import type { KeyWatch } from './key-watch.ts';
 import type { ReportPorts } from './reports.ts';
 import type { OutwardState } from './state.ts';
+import type { Wait } from './wait.ts';
 
 export interface OutwardPorts extends ReportPorts {
   readonly keyring: Keyring;
   readonly policy: PolicyReader;
-  readonly lookup: LocatePorts;
+  readonly lookup: LookupPorts;
+  readonly keyChangeLog: KeyChangeLog;
+  readonly keyWatch: KeyWatch;
   readonly scanner: Scanner | null;
   readonly sent: HashIndex;
   readonly capabilities: KnownCapabilities;
@@ -23,6 +28,8 @@ export interface OutwardPorts extends ReportPorts {
   /** Tells egress that there is a new message in `outgoing`. */
   readonly relay: (id: QueueId, destination?: string) => void;
   readonly retry: RetrySchedule;
+  /** Domains about which nothing can be found out at present, and what the last try came to. */
+  readonly destinations: DestinationHealth<Wait>;
   readonly logger: Logger;
   readonly clock: Clock;
 }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { generateKeyPairSync } from 'node:crypto';
 import { test } from 'node:test';
 import { signRaw } from '@sallyport/cms';
 import {
@@ -12,61 +12,16 @@ import {
 } from '@sallyport/domsec';
 import { bufferContent, type Content, parseDomain, readContent } from '@sallyport/mail';
 import { type Entity, readEntityBytes } from '@sallyport/mime';
-import {
-  type Certificate,
-  issueCertificate,
-  parseCertificate,
-  type ValidatedCertificate,
-  validatePath,
-} from '@sallyport/pki';
-import {
-  decideOutward,
-  type OutwardFacts,
-  outwardRuleFor,
-  parsePolicyDocument,
-} from '@sallyport/policy';
+import type { ValidatedCertificate } from '@sallyport/pki';
+import { decideOutward, outwardRuleFor, parsePolicyDocument } from '@sallyport/policy';
 import { LIMITS } from '../shared/limits.ts';
 import { Protector, type Treatment, treatmentKey } from './protect.ts';
-
-const NOW = new Date('2026-06-01T00:00:00Z');
-const DCA = 'domain-confidentiality-authority';
-
-interface Identity {
-  readonly certificate: Certificate;
-  readonly key: KeyObject;
-}
-
-function identity(cn: string, domain: string): Identity {
-  const { privateKey: key } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  const emails = [`${cn}@${domain}`];
-  const bytes = issueCertificate({
-    subject: { cn },
-    privateKey: key,
-    notBefore: NOW,
-    days: 9,
-    emails,
-  });
-  const parsed = parseCertificate(bytes);
-  assert.ok(parsed.kind === 'certificate');
-  return { certificate: parsed.value, key };
-}
+import { DCA, type Identity, identity, NOW, outwardFacts, validated } from './testing.ts';
 
 const dsa = identity('domain-signing-authority', 'acme.example');
 const second = identity('domain-signing-authority', 'acme.example');
 const partner = identity(DCA, 'bravo.example');
 const ours = identity(DCA, 'acme.example');
-
-function validated({ certificate: leaf }: Identity): ValidatedCertificate {
-  const found = validatePath({
-    leaf,
-    intermediates: [],
-    anchors: [leaf],
-    time: NOW,
-    purpose: 'any',
-  });
-  assert.ok(found.kind === 'valid');
-  return found.certificate;
-}
 
 /** DER by hand: one octet of tag, then the length, then the parts. */
 function tlv(tag: number, ...parts: readonly Buffer[]): Buffer {
@@ -168,20 +123,7 @@ function treatment(outbound: object, certificate: ValidatedCertificate | null): 
   });
   const domain = parseDomain('bravo.example');
   assert.ok(parsed.kind === 'ok' && domain !== null, JSON.stringify(parsed));
-  const facts: OutwardFacts = {
-    originator: 'authenticated',
-    innerSignatures: 'none',
-    certificate:
-      certificate === null
-        ? { kind: 'not-looked-up' }
-        : { kind: 'found', certificate, door: 'pinned' },
-    filter: { kind: 'clean', scanned: false },
-    waitedMs: 0,
-    protectedBytes: 0,
-    nextHopLimitBytes: null,
-    released: false,
-    now: NOW,
-  };
+  const facts = outwardFacts(certificate);
   const decision = decideOutward(facts, outwardRuleFor(parsed.policy, domain));
   assert.ok('permit' in decision, JSON.stringify(decision));
   return decision;
@@ -274,16 +216,7 @@ test('the header of a layer that stays inside is not shown outside', async () =>
 
 test('RFC 3183 5 (DS-E6): originatorInfo in list handling or where the partner asks; the outputs differ', async () => {
   const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey;
-  const bytes = issueCertificate({
-    subject: { cn: DCA },
-    privateKey: rsa,
-    notBefore: NOW,
-    days: 9,
-    emails: [`${DCA}@bravo.example`],
-  });
-  const parsed = parseCertificate(bytes);
-  assert.ok(parsed.kind === 'certificate');
-  const to = validated({ certificate: parsed.value, key: rsa });
+  const to = validated(identity(DCA, 'bravo.example', rsa));
   const names = async (plan: ListPlan, outbound: object): Promise<boolean> => {
     const made = String(await readContent(await protect(plan, treatment(outbound, to))));
     const body = Buffer.from(made.slice(made.indexOf('\r\n\r\n')), 'base64');

@@ -16,6 +16,7 @@ import {
 import { bufferContent, type Content, concatContent, never } from '@sallyport/mail';
 import type { Entity } from '@sallyport/mime';
 import type { OutwardDecision, Permit } from '@sallyport/policy';
+import { type DkimSigner, signDkim } from '../dkim/sign.ts';
 import { LIMITS } from '../shared/limits.ts';
 
 export type Treatment = Extract<OutwardDecision, { kind: 'protect' | 'sign-only' | 'pass' }>;
@@ -62,6 +63,8 @@ export interface ProtectorPorts {
   readonly signers: () => Promise<Signers>;
   /** Certificates of our DCA, for originatorInfo. */
   readonly confidentialityChain: () => Promise<readonly Buffer[]>;
+  /** The DKIM keys in use for the author's domain; left out where nothing of ours is sent. */
+  readonly dkimSigners?: () => Promise<readonly DkimSigner[]>;
 }
 
 /** Makes the protected messages of one accepted message; equal signatures are made once. */
@@ -81,6 +84,14 @@ export class Protector {
   /** @throws Unavailable if the keyholder cannot be asked. */
   async protect(treatment: Treatment): Promise<Content> {
     checkPermit(treatment.permit);
+    // Last of all, over what leaves: no step after it touches the message.
+    return await signDkim(
+      await this.#protected(treatment),
+      (await this.#ports.dkimSigners?.()) ?? [],
+    );
+  }
+
+  async #protected(treatment: Treatment): Promise<Content> {
     switch (treatment.kind) {
       case 'pass':
         return withoutBlindFields(this.#root);

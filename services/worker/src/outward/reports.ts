@@ -13,9 +13,8 @@ import {
   type QueueId,
   readContent,
 } from '@sallyport/mail';
-import type { QueueFileHeader, Spool } from '@sallyport/spool';
+import { putQueueFile, type QueueFileHeader, reportHeader, type Spool } from '@sallyport/spool';
 import type { Recorder } from '../shared/ports.ts';
-import { writeQueueFile } from '../shared/spool-client.ts';
 
 export interface ReportPorts {
   readonly spool: Spool;
@@ -58,18 +57,17 @@ export async function reportToAuthor(
   const now = ports.clock.now();
   const id = newQueueId(now);
   const dsn = await formatReport({ header, content, report, wanted, id, now, to, ports });
-  await ports.recorder.record(
-    {
-      kind: 'dsn-created',
-      queueId: header.id,
-      dsnId: id,
-      action: report.action,
-      fault: report.fault,
-    },
-    true,
+  const { action, fault } = report;
+  await putQueueFile(
+    ports.spool,
+    'incoming',
+    { header: reportHeader(header, id, now), content: dsn, reader: 'worker' },
+    () =>
+      ports.recorder.record(
+        { kind: 'dsn-created', queueId: header.id, dsnId: id, action, fault },
+        true,
+      ),
   );
-  await writeQueueFile(ports.spool, reportHeader(header, id, now), dsn, 'worker');
-  await ports.spool.commit(id, 'tmp', 'incoming');
   await ports.added(id);
 }
 
@@ -80,25 +78,6 @@ function isWanted(
   const { notify } = recipient;
   if (notify === undefined) return true;
   return notify.includes(action === 'failed' ? 'FAILURE' : 'DELAY');
-}
-
-function reportHeader(header: QueueFileHeader, id: QueueId, now: Date): QueueFileHeader {
-  return {
-    version: 1,
-    id,
-    createdAt: now.toISOString(),
-    origin: 'gateway',
-    reversePath: '',
-    forwardPaths: [{ path: header.reversePath, notify: ['NEVER'] }],
-    client: null,
-    evidence: null,
-    dsn: {},
-    smtpUtf8: header.smtpUtf8,
-    eightBit: false,
-    // RFC 8689 section 5: a report inherits the demand of the message that it is about.
-    requireTls: header.requireTls,
-    extra: { reportFor: header.id },
-  };
 }
 
 interface FormatInput {

@@ -10,6 +10,8 @@ import {
 } from '@sallyport/queue';
 import type { Spool } from '@sallyport/spool';
 import type { OutwardOptions } from '../options.ts';
+import type { OutwardPorts } from './job.ts';
+import { rememberOutage } from './lookup-outage.ts';
 import { readOutwardState } from './state.ts';
 
 const MAX_JOBS = 2_000_000;
@@ -30,7 +32,11 @@ async function readUrl(file: string): Promise<string> {
 }
 
 /** The job of a message in `incoming`: due when its state says, under its first recipient's domain. */
-export async function outwardJob(spool: Spool, id: QueueId): Promise<JobRef | null> {
+export async function outwardJob(
+  spool: Spool,
+  id: QueueId,
+  destinations?: OutwardPorts['destinations'],
+): Promise<JobRef | null> {
   const read = await spool.readHeader('incoming', id);
   if (read.kind === 'gone') return null;
   const state = await readOutwardState(spool, 'incoming', id);
@@ -39,14 +45,22 @@ export async function outwardJob(spool: Spool, id: QueueId): Promise<JobRef | nu
   if (read.kind === 'corrupt') return { id, dueAt, destination: null };
   const [first] = read.header.forwardPaths;
   const mailbox = first === undefined ? null : parseMailbox(first.path);
-  return { id, dueAt, destination: mailbox?.domain ?? null };
+  const destination = mailbox?.domain ?? null;
+  if (destinations !== undefined && destination !== null) {
+    rememberOutage(destinations, destination, state);
+  }
+  return { id, dueAt, destination };
 }
 
 /** Makes the jobs again that the schedule does not know: at start and each minute. */
-export async function restoreOutward(spool: Spool, schedule: JobSchedule): Promise<number> {
+export async function restoreOutward(
+  spool: Spool,
+  schedule: JobSchedule,
+  destinations: OutwardPorts['destinations'],
+): Promise<number> {
   return await restoreJobs({
     ids: spool.list('incoming'),
     schedule,
-    jobOf: (id) => outwardJob(spool, id),
+    jobOf: (id) => outwardJob(spool, id, destinations),
   });
 }

@@ -1,8 +1,8 @@
 import type { FaultId } from '@sallyport/faults';
-import { childQueueId } from '@sallyport/mail';
+import { childQueueId, parseMailbox } from '@sallyport/mail';
+import { summariseRevocation } from '@sallyport/pki';
 import type { OutwardDecision } from '@sallyport/policy';
-import type { QueueFileHeader } from '@sallyport/spool';
-import { writeQueueFile } from '../shared/spool-client.ts';
+import { putQueueFile, type QueueFileHeader } from '@sallyport/spool';
 import type { Group, Held } from './decide-recipients.ts';
 import type { ForwardEntry, Job, OutwardPorts } from './job.ts';
 import { type Protector, type Treatment, treatmentLabel } from './protect.ts';
@@ -16,7 +16,7 @@ export async function sendOn(
   ports: OutwardPorts,
 ): Promise<void> {
   const { decision, recipients } = group;
-  await recordDecision(job, decision, recipients.length, ports);
+  await recordDecision(job, decision, recipients, ports);
   // The id follows from what it is: after a crash the same work lands in the same file.
   const label = `${treatmentLabel(decision)}|${recipients.map((one) => one.path).join('|')}`;
   const id = childQueueId(job.header.id, label);
@@ -35,21 +35,21 @@ export async function sendOn(
       treatment: decision.kind,
     },
   };
-  await writeQueueFile(ports.spool, header, content, 'egress');
-  await ports.spool.commit(id, 'tmp', 'outgoing');
-  await ports.recorder.record(
-    {
-      kind: 'protected',
-      queueId: job.header.id,
-      outputs: [{ id, folder: 'outgoing' }],
-      profile: decision.kind === 'pass' ? null : decision.profile,
-      signed: decision.kind === 'sign-only' || (decision.kind === 'protect' && decision.sign),
-      encryption: decision.kind === 'protect' ? 'domain' : 'none',
-      ...(decision.kind === 'protect' ? encryptionFacts(decision) : {}),
-      sentence: decision.sentence,
-      rule: decision.rule.slice(0, 128),
-    },
-    false,
+  await putQueueFile(ports.spool, 'outgoing', { header, content, reader: 'egress' }, () =>
+    ports.recorder.record(
+      {
+        kind: 'protected',
+        queueId: job.header.id,
+        outputs: [{ id, folder: 'outgoing' }],
+        profile: decision.kind === 'pass' ? null : decision.profile,
+        signed: decision.kind === 'sign-only' || (decision.kind === 'protect' && decision.sign),
+        encryption: decision.kind === 'protect' ? decision.owner : 'none',
+        ...(decision.kind === 'protect' ? encryptionFacts(decision) : {}),
+        sentence: decision.sentence,
+        rule: decision.rule.slice(0, 128),
+      },
+      false,
+    ),
   );
   ports.relay(id, recipients[0]?.path.split('@').at(-1));
 }
@@ -67,18 +67,31 @@ export function rememberSent(messageIds: readonly string[], ports: OutwardPorts)
 }
 
 function encryptionFacts(decision: Extract<Treatment, { kind: 'protect' }>) {
-  const { content, keyTransport, encryptTo } = decision;
+  const { content, keyTransport, encryptTo, door, owner, proof } = decision;
+  const { mode, status } = summariseRevocation(encryptTo.revocation);
   return {
     contentAlgorithm: content,
     keyTransport,
     certificates: [encryptTo.certificate.fingerprint],
+    door,
+    owner,
+    proof,
+    revocation: { mode, status },
   };
+}
+
+/** As many as an event holds. */
+const MAX_DOMAINS = 100;
+
+function domainsOf(recipients: readonly ForwardEntry[]): string[] {
+  const domains = recipients.flatMap(({ path }) => parseMailbox(path)?.domain ?? []);
+  return [...new Set(domains)].slice(0, MAX_DOMAINS);
 }
 
 async function recordDecision(
   job: Job,
   decision: OutwardDecision,
-  recipients: number,
+  recipients: readonly ForwardEntry[],
   ports: OutwardPorts,
 ): Promise<void> {
   await ports.recorder.record(
@@ -86,7 +99,8 @@ async function recordDecision(
       kind: 'decided',
       queueId: job.header.id,
       decision: decision.kind,
-      recipients,
+      recipients: recipients.length,
+      domains: domainsOf(recipients),
       ...('fault' in decision ? { fault: decision.fault } : {}),
       ...(decision.kind === 'protect'
         ? {
@@ -106,7 +120,7 @@ async function recordDecision(
 /** Puts the message for a group into `hold`. */
 export async function settleHeld(job: Job, group: Group<Held>, ports: OutwardPorts): Promise<void> {
   const { decision, recipients } = group;
-  await recordDecision(job, decision, recipients.length, ports);
+  await recordDecision(job, decision, recipients, ports);
   const label = `hold|${decision.fault}|${recipients.map((one) => one.path).join('|')}`;
   const id = childQueueId(job.header.id, label);
   const hold = {
@@ -121,17 +135,17 @@ export async function settleHeld(job: Job, group: Group<Held>, ports: OutwardPor
     forwardPaths: [...recipients],
     extra: { ...job.header.extra, acceptedAs: job.acceptedAs, hold },
   };
-  await writeQueueFile(ports.spool, header, job.content, 'worker');
-  await ports.spool.commit(id, 'tmp', 'hold');
-  await ports.recorder.record(
-    {
-      kind: 'held',
-      queueId: job.header.id,
-      heldId: id,
-      fault: decision.fault,
-      sentence: decision.sentence.slice(0, 2_000),
-    },
-    true,
+  await putQueueFile(ports.spool, 'hold', { header, content: job.content, reader: 'worker' }, () =>
+    ports.recorder.record(
+      {
+        kind: 'held',
+        queueId: job.header.id,
+        heldId: id,
+        fault: decision.fault,
+        sentence: decision.sentence.slice(0, 2_000),
+      },
+      true,
+    ),
   );
 }
 
@@ -148,8 +162,10 @@ export async function settleRefused(
       queueId: job.header.id,
       fault: decision.fault,
       stage: 'decide',
+      domains: domainsOf(recipients),
       sentence: decision.sentence.slice(0, 2_000),
       rule: decision.rule.slice(0, 128),
+      policyVersion: job.active.version,
     },
     true,
   );

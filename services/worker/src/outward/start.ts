@@ -1,9 +1,11 @@
 import { connectSocket, egressProtocol, hintProtocol, serveSocket } from '@sallyport/ipc';
-import { parseMailbox, type QueueId } from '@sallyport/mail';
+import { parseMailbox, type QueueId, repeat } from '@sallyport/mail';
+import { DestinationHealth } from '@sallyport/queue';
 import { KnownCapabilities } from '../capabilities/known-capabilities.ts';
 import { createInwardPorts, openSentIndex } from '../inward/ports.ts';
 import { releaseInward } from '../inward/release.ts';
 import type { OutwardOptions } from '../options.ts';
+import { KeyChangeLog } from '../shared/key-change-log.ts';
 import { Keyring } from '../shared/keyholder-client.ts';
 import { createLookupPorts } from '../shared/lookup-ports.ts';
 import { createRecorder } from '../shared/recorder-client.ts';
@@ -13,6 +15,7 @@ import { Backlog } from './backlog.ts';
 import { handleOutward } from './handle.ts';
 import { expireHeld } from './hold-expiry.ts';
 import type { JobResult, OutwardPorts } from './job.ts';
+import { KeyWatch } from './key-watch.ts';
 import { nextHopLimits } from './next-hop-limits.ts';
 import { reportToAuthor } from './reports.ts';
 import { createOutwardSchedule, outwardJob, restoreOutward } from './schedule.ts';
@@ -30,12 +33,7 @@ export async function startOutward(options: OutwardOptions, runtime: Runtime): P
     protocol: egressProtocol,
     deadlineMs: HINT_DEADLINE_MS,
   });
-  const tools = {
-    spool,
-    sent: await openSentIndex(options, runtime),
-    recorder: createRecorder(options.recorderSocket),
-    keyring: new Keyring({ path: options.keyholderSocket, role: 'outward', clock }),
-  };
+  const tools = { spool, ...(await openTools(options, runtime)) };
   const inward = await createInwardPorts(options, runtime, tools);
   const schedule = await createOutwardSchedule(options.queue, clock, logger);
   const relay = (id: QueueId, destination?: string): void => {
@@ -50,7 +48,7 @@ export async function startOutward(options: OutwardOptions, runtime: Runtime): P
     logger,
     policy: inward.policy,
     scanner: inward.scanner,
-    lookup: createLookupPorts(options, clock),
+    keyWatch: new KeyWatch({ ...tools, logger }),
     capabilities: new KnownCapabilities(options.capabilitiesFolder),
     ownDomains: new Set(options.domains.map((domain) => domain.name)),
     nextHopLimit: nextHopLimits(egress, clock),
@@ -61,6 +59,7 @@ export async function startOutward(options: OutwardOptions, runtime: Runtime): P
       if (job !== null) await schedule.add(job);
     },
     retry: retryOf(options),
+    destinations: new DestinationHealth({ clock, schedule: retryOf(options) }),
   };
   const worked = new ActiveJobs((id) => handleOutward(id, ports));
   const server = await serveSocket({
@@ -69,31 +68,53 @@ export async function startOutward(options: OutwardOptions, runtime: Runtime): P
     handlers: outwardVerbs({
       ...tools,
       schedule,
+      holdExpiryMs: options.holdExpiryMs,
       roomAfter: (id) => worked.backlog.room(id, performance.now()),
       clock,
       isActive: (id) => worked.has(id),
-      releaseInward: (id) => releaseInward(id, { ...inward, relay }),
+      releaseInward: (id, record) => releaseInward(id, { ...inward, relay, record }),
       notifyDropped: (folder, id) => notifyDropped(folder, id, ports),
     }),
     logger,
   });
-  schedule.start((job) => worked.run(job.id), { concurrency: options.concurrency });
+  schedule.start((job) => worked.run(job.id), {
+    concurrency: options.concurrency,
+    perDestination: limitsOf(options.concurrency, ports),
+  });
   const scan = async (): Promise<void> => {
-    await restoreOutward(spool, schedule);
+    await restoreOutward(spool, schedule, ports.destinations);
     await expireHeld(ports, options.holdExpiryMs);
   };
-  await restoreOutward(spool, schedule);
-  const timer = setInterval(() => {
+  await restoreOutward(spool, schedule, ports.destinations);
+  const stopScanning = repeat(clock, SCAN_EVERY_MS, () => {
     scan().catch((cause: unknown) => logger.error('scan.failed', { cause }));
-  }, SCAN_EVERY_MS);
+  });
   return {
     close: async () => {
-      clearInterval(timer);
+      stopScanning();
       await server.close();
       await schedule.close();
       egress.close();
       await spool.close();
     },
+  };
+}
+
+/** Where the lookups for one domain take long, the mail of others goes on. */
+function limitsOf(concurrency: number, { destinations }: OutwardPorts) {
+  const share = Math.max(1, Math.floor((concurrency * 3) / 4));
+  return (name: string) => ({ concurrency: destinations.concurrencyOf(name, share) });
+}
+
+async function openTools(options: OutwardOptions, runtime: Runtime) {
+  const { clock } = runtime;
+  const recorder = createRecorder(options.recorderSocket);
+  return {
+    sent: await openSentIndex(options, runtime),
+    recorder,
+    lookup: await createLookupPorts(options, clock),
+    keyChangeLog: new KeyChangeLog(recorder),
+    keyring: new Keyring({ path: options.keyholderSocket, role: 'outward', clock }),
   };
 }
 

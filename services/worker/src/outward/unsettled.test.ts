@@ -1,23 +1,43 @@
 /** What must not stop the rest: one damaged or unsettled message, one slow directory. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import type { AuditEvent } from '@sallyport/audit-log';
-import { createLogger } from '@sallyport/log';
-import { bufferContent, newQueueId, type QueueId, readContent } from '@sallyport/mail';
-import { generateReaderKey, type QueueFileHeader, Spool } from '@sallyport/spool';
+import { bufferContent, type Domain, newQueueId, type QueueId, readContent } from '@sallyport/mail';
+import { readEntityBytes } from '@sallyport/mime';
+import { decideOutward, outwardRuleFor, parsePolicyDocument } from '@sallyport/policy';
+import type { QueueFileHeader, Spool, SpoolFolder } from '@sallyport/spool';
+import { LIMITS } from '../shared/limits.ts';
 import { Unavailable } from '../shared/ports.ts';
+import { handleOutward } from './handle.ts';
 import { expireHeld } from './hold-expiry.ts';
-import type { OutwardPorts } from './job.ts';
+import type { Job, OutwardPorts } from './job.ts';
+import { Protector } from './protect.ts';
 import { type ReportPorts, reportToAuthor } from './reports.ts';
 import { outwardJob } from './schedule.ts';
+import { sendOn } from './settle.ts';
+import { FIRST_STATE } from './state.ts';
+import { HEADER, NOW, outwardFacts, workerSpool } from './testing.ts';
 import { soonestOf } from './wait.ts';
 
 const DAY_MS = 86_400_000;
-const NOW = new Date('2026-11-21T08:00:00Z');
 const LONG_AGO = new Date(NOW.getTime() - 20 * DAY_MS);
+
+const TEXT = bufferContent(Buffer.from('Subject: hi\r\n\r\nsecret text\r\n'));
+const BRAVO = 'bravo.example' as Domain;
+const DONE = Promise.resolve();
+const parsed = parsePolicyDocument({
+  partners: [
+    {
+      name: 'Bravo',
+      domains: [BRAVO],
+      outbound: { sign: 'none', signNoneReason: 'agreed with the partner', encrypt: 'none' },
+    },
+  ],
+});
+assert.ok(parsed.kind === 'ok', JSON.stringify(parsed));
+const { policy: POLICY } = parsed;
 
 interface Bench {
   readonly folder: string;
@@ -26,23 +46,11 @@ interface Bench {
   readonly ports: OutwardPorts;
   readonly refusedIds: Set<string>;
   put(folder: 'incoming' | 'hold', header?: Partial<QueueFileHeader>): Promise<QueueFileHeader>;
-  ids(folder: 'incoming' | 'hold' | 'corrupt'): Promise<QueueId[]>;
+  ids(folder: SpoolFolder): Promise<QueueId[]>;
 }
 
 async function bench(t: TestContext): Promise<Bench> {
-  const folder = mkdtempSync(join(tmpdir(), 'sallyport-unsettled-'));
-  const logger = createLogger({ service: 'test', now: () => NOW, write: () => {} });
-  const [worker, egress] = [generateReaderKey(), generateReaderKey()];
-  const spool = await Spool.open({
-    folder,
-    readerKeys: { worker: worker.publicKeyPem, egress: egress.publicKeyPem },
-    privateKey: { name: 'worker', pem: worker.privateKeyPem },
-    logger,
-  });
-  t.after(async () => {
-    await spool.close();
-    rmSync(folder, { recursive: true, force: true });
-  });
+  const { folder, spool, logger } = await workerSpool(t);
   const events: AuditEvent[] = [];
   const refusedIds = new Set<string>();
   const reportPorts: ReportPorts = {
@@ -66,16 +74,9 @@ async function bench(t: TestContext): Promise<Bench> {
     ports: { ...reportPorts, logger } as OutwardPorts,
     put: async (target, more = {}) => {
       const header: QueueFileHeader = {
-        version: 1,
+        ...HEADER,
         id: newQueueId(LONG_AGO),
         createdAt: LONG_AGO.toISOString(),
-        origin: 'outward',
-        reversePath: 'ann@acme.example',
-        forwardPaths: [{ path: 'bob@bravo.example' }],
-        client: null,
-        evidence: null,
-        dsn: {},
-        ...{ smtpUtf8: false, eightBit: false, requireTls: false, extra: {} },
         ...more,
       };
       const writer = await spool.create('tmp', header, 'worker');
@@ -120,6 +121,52 @@ test('design section 4: a held file that cannot be read goes to corrupt, never a
   );
 });
 
+test('a file that cannot be read is on record before it is set aside', async (t) => {
+  const it = await bench(t);
+  const { id } = await it.put('incoming');
+  writeFileSync(join(it.folder, 'incoming', id), 'not a queue file');
+  it.refusedIds.add(id);
+  await assert.rejects(handleOutward(id, it.ports), Unavailable);
+  assert.deepEqual(await it.ids('incoming'), [id]);
+  it.refusedIds.clear();
+  assert.deepEqual(await handleOutward(id, it.ports), { kind: 'done' });
+  assert.deepEqual(await it.ids('corrupt'), [id]);
+  assert.deepEqual(
+    it.events.map(({ kind }) => kind),
+    ['corrupt-found'],
+  );
+});
+
+test('what the recorder does not know is not on its way, and the next try finds the way free', async (t) => {
+  const it = await bench(t);
+  const header = await it.put('incoming');
+  const active = { version: 1, sha256: '', policy: POLICY };
+  const job: Job = {
+    ...{ header, content: TEXT, state: FIRST_STATE, active },
+    ...{ acceptedAs: header.id, settled: new Set<string>() },
+  };
+  const decision = decideOutward(outwardFacts(null), outwardRuleFor(POLICY, BRAVO));
+  assert.ok(decision.kind === 'pass');
+  const root = readEntityBytes(await readContent(TEXT), LIMITS.mime);
+  assert.ok(root.kind === 'entity');
+  const nobody = () => Promise.reject(new Error('nothing is signed'));
+  const asks = { signers: nobody, confidentialityChain: nobody };
+  const protector = new Protector(root.value, { kind: 'encapsulate' }, asks);
+  const relayed: QueueId[] = [];
+  const group = { decision, recipients: header.forwardPaths };
+  const send = (recorder: OutwardPorts['recorder']) =>
+    sendOn(job, group, protector, { ...it.ports, recorder, relay: (id) => relayed.push(id) });
+  const down: OutwardPorts['recorder'] = {
+    record: (event) =>
+      event.kind === 'protected' ? Promise.reject(new Unavailable('recorder-unavailable')) : DONE,
+  };
+  await assert.rejects(send(down), Unavailable);
+  assert.deepEqual([...relayed, ...(await it.ids('tmp')), ...(await it.ids('outgoing'))], []);
+  await send(it.ports.recorder);
+  assert.deepEqual(await it.ids('outgoing'), relayed);
+  assert.equal(relayed.length, 1);
+});
+
 test('a damaged state file does not stop the scan; the message is worked on from the start', async (t) => {
   const it = await bench(t);
   const { id } = await it.put('incoming');
@@ -130,8 +177,6 @@ test('a damaged state file does not stop the scan; the message is worked on from
     destination: 'bravo.example',
   });
 });
-
-const TEXT = bufferContent(Buffer.from('Subject: hi\r\n\r\nsecret text\r\n'));
 
 test('a path that is no address is left out of a report, and never keeps the message for good', async (t) => {
   const it = await bench(t);

@@ -1,17 +1,14 @@
-import { type FaultId, isFaultId } from '@sallyport/faults';
-import type { Handlers, hintProtocol, QueueEntry } from '@sallyport/ipc';
+import type { Handlers, hintProtocol } from '@sallyport/ipc';
 import { type Clock, parseQueueId, type QueueId } from '@sallyport/mail';
 import type { JobSchedule } from '@sallyport/queue';
-import type { QueueFileHeader, Spool } from '@sallyport/spool';
 import type { Recorder } from '../shared/ports.ts';
+import { entryOf, FOLDERS, type Folder, type ListPorts, listQueue } from './queue-list.ts';
 import { outwardJob } from './schedule.ts';
-import { FIRST_STATE, readOutwardState } from './state.ts';
+import { FIRST_STATE } from './state.ts';
 
 type Protocol = typeof hintProtocol;
-type Folder = 'incoming' | 'hold' | 'corrupt';
 
-export interface VerbPorts {
-  readonly spool: Spool;
+export interface VerbPorts extends ListPorts {
   readonly schedule: JobSchedule;
   /** Resolves when who sent the hint may bring more; within a second. */
   readonly roomAfter: (id: QueueId) => Promise<void>;
@@ -19,13 +16,12 @@ export interface VerbPorts {
   readonly clock: Clock;
   /** True while the message is being worked on. */
   readonly isActive: (id: QueueId) => boolean;
-  /** Makes a released message from outside ready for the inner MTA. */
-  readonly releaseInward: (id: QueueId, by: string) => Promise<string | null>;
+  /** Makes a released message from outside ready for the inner MTA, once `record` has succeeded. */
+  readonly releaseInward: (id: QueueId, record: () => Promise<void>) => Promise<string | null>;
   /** Tells the author that an operator dropped the message. */
   readonly notifyDropped: (folder: 'incoming' | 'hold', id: QueueId) => Promise<void>;
 }
 
-const FOLDERS: readonly Folder[] = ['incoming', 'hold', 'corrupt'];
 const DEFAULT_LIMIT = 100;
 
 /** First come, first served: a hint counts from when it came. */
@@ -40,8 +36,10 @@ async function takeHint(
       ? await outwardJob(ports.spool, queueId)
       : { id: queueId, dueAt: ports.clock.now(), destination };
   if (job === null) return {};
+  // Before its turn can come: what has started already would wait for room and never leave it.
+  const room = ports.roomAfter(queueId);
   await ports.schedule.add(job);
-  await ports.roomAfter(queueId);
+  await room;
   return {};
 }
 
@@ -49,18 +47,8 @@ async function takeHint(
 export function outwardVerbs(ports: VerbPorts): Handlers<Protocol> {
   return {
     hint: (params) => takeHint(params, ports),
-    list: async ({ state, limit = DEFAULT_LIMIT }) => {
-      const entries: QueueEntry[] = [];
-      for (const folder of FOLDERS) {
-        for await (const id of ports.spool.list(folder)) {
-          const entry = await entryOf(folder, id, ports);
-          if (entry === null || (state !== undefined && entry.state !== state)) continue;
-          if (entries.length === limit) return { entries, more: true };
-          entries.push(entry);
-        }
-      }
-      return { entries, more: false };
-    },
+    list: async ({ state, limit = DEFAULT_LIMIT, selection = {} }) =>
+      await listQueue({ state, limit, selection }, ports),
     show: async ({ id }) => {
       const found = await find(id, ports);
       if (found === null) return { kind: 'unknown-id' };
@@ -94,22 +82,6 @@ export function outwardVerbs(ports: VerbPorts): Handlers<Protocol> {
       await ports.schedule.remove(found.id);
       await ports.spool.remove(found.folder, found.id);
       return { kind: 'done' };
-    },
-    pause: async ({ destination, by }) => {
-      await ports.recorder.record(
-        { kind: 'destination-paused', destination, personal: { by } },
-        true,
-      );
-      await ports.schedule.pause(destination);
-      return {};
-    },
-    resume: async ({ destination, by }) => {
-      await ports.recorder.record(
-        { kind: 'destination-resumed', destination, personal: { by } },
-        true,
-      );
-      await ports.schedule.resume(destination);
-      return {};
     },
   };
 }
@@ -154,8 +126,9 @@ async function release(id: string, by: string, ports: VerbPorts) {
   if (read.kind !== 'ok') return unknownOrNot(found, 'the file cannot be read');
   const released = { kind: 'released', queueId: found.id, personal: { by } } as const;
   if (read.header.origin === 'inward') {
-    const refusal = await ports.releaseInward(found.id, by);
-    if (refusal === null) await ports.recorder.record(released, true);
+    const refusal = await ports.releaseInward(found.id, () =>
+      ports.recorder.record(released, true),
+    );
     return refusal === null
       ? ({ kind: 'done' } as const)
       : ({ kind: 'not-possible', sentence: refusal } as const);
@@ -170,56 +143,4 @@ async function release(id: string, by: string, ports: VerbPorts) {
   const job = await outwardJob(ports.spool, found.id);
   if (job !== null) await ports.schedule.add(job);
   return { kind: 'done' } as const;
-}
-
-async function entryOf(folder: Folder, id: QueueId, ports: VerbPorts): Promise<QueueEntry | null> {
-  const read = await ports.spool.readHeader(folder, id);
-  if (read.kind === 'gone') return null;
-  if (read.kind === 'corrupt') return corruptEntry(folder, id, read.reason);
-  const { header, sizeBytes } = read;
-  const state = await readOutwardState(ports.spool, folder, id);
-  const hold = holdOf(header);
-  return {
-    id,
-    state: folder === 'hold' ? 'held' : folder === 'corrupt' ? 'corrupt' : 'waiting',
-    folder,
-    createdAt: header.createdAt,
-    dueAt: folder === 'incoming' ? state.nextAttemptAt : null,
-    destination: header.forwardPaths[0]?.path.split('@').at(-1) ?? null,
-    reversePath: header.reversePath,
-    forwardPaths: header.forwardPaths
-      .map((one) => one.path)
-      .filter((path) => !state.settled.includes(path)),
-    sizeBytes,
-    attempts: state.attempts,
-    fault: folder === 'hold' ? hold.fault : state.fault,
-    sentence: folder === 'hold' ? hold.sentence : state.sentence,
-  };
-}
-
-function corruptEntry(folder: Folder, id: QueueId, reason: string): QueueEntry {
-  return {
-    id,
-    state: 'corrupt',
-    folder,
-    createdAt: new Date(0).toISOString(),
-    dueAt: null,
-    destination: null,
-    reversePath: '',
-    forwardPaths: [],
-    sizeBytes: 0,
-    attempts: 0,
-    fault: null,
-    sentence: `Cannot be read back: ${reason}.`,
-  };
-}
-
-function holdOf(header: QueueFileHeader): { fault: FaultId | null; sentence: string } {
-  const hold: unknown = header.extra['hold'];
-  if (typeof hold !== 'object' || hold === null) return { fault: null, sentence: 'Held.' };
-  const { fault, sentence } = hold as { fault?: unknown; sentence?: unknown };
-  return {
-    fault: typeof fault === 'string' && isFaultId(fault) ? fault : null,
-    sentence: typeof sentence === 'string' ? sentence : 'Held.',
-  };
 }

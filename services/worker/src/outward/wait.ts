@@ -11,6 +11,10 @@ export interface Wait {
   readonly sentence: string;
   /** How long at most; null leaves it to the retry schedule. */
   readonly waitMs: number | null;
+  /** When what it waits for is looked at again, where that is known. */
+  readonly restUntil?: Date;
+  /** Not tried: it waits for what another message is tried for. */
+  readonly isResting?: true;
 }
 
 /** Who waits for the schedule must not keep those whose rule says how long they wait at most. */
@@ -34,8 +38,9 @@ export async function waitLonger(
   const now = ports.clock.now();
   // The time in hold was the admin's, not the message's.
   const createdAt = new Date(state.releasedAt ?? header.createdAt);
-  const attempts = state.attempts + 1;
-  const next = nextAttempt({ attempts, createdAt, now, schedule: ports.retry });
+  const attempts = state.attempts + (wait.isResting ? 0 : 1);
+  const { restUntil } = wait;
+  const next = nextAttempt({ attempts, createdAt, now, schedule: ports.retry, restUntil });
   const recipients = header.forwardPaths.filter((one) => !state.settled.includes(one.path));
   const { fault, sentence } = wait;
   if (next.kind === 'expired') {
@@ -60,7 +65,9 @@ export async function waitLonger(
     sentence,
     delayWarned: state.delayWarned || warn,
   });
-  await recordWait(header.id, { fault, sentence, at }, ports);
+  // A domain may rest for days: that a message still waits for it is no event each time.
+  const isNews = wait.isResting !== true || state.fault !== fault;
+  if (isNews) await recordWait(header.id, { fault, sentence, at }, ports);
   if (warn) {
     const willRetryUntil = new Date(createdAt.getTime() + ports.retry.expireAfterMs);
     await reportToAuthor(

@@ -2,6 +2,7 @@ import { chooseSignature, type NonEmpty } from '@sallyport/cms';
 import type { DomainSigner, KeyUnwrapper, OwnRecipient, UnwrapRequest } from '@sallyport/domsec';
 import {
   connectSocket,
+  type DkimKey,
   type IpcClient,
   IpcRefused,
   IpcUnavailable,
@@ -12,11 +13,13 @@ import {
 } from '@sallyport/ipc';
 import { type Clock, type Domain, isSameOrSubdomain, type QueueId } from '@sallyport/mail';
 import { type Certificate, parseCertificate } from '@sallyport/pki';
+import type { DkimSigner } from '../dkim/sign.ts';
 import { essParams } from './ess-params.ts';
 import { Unavailable } from './ports.ts';
 
 const DEADLINE_MS = 15_000;
 const KEYS_FRESH_MS = 5_000;
+const OPENS: ReadonlySet<PublicKeyRecord['state']> = new Set(['pending', 'active', 'decrypt-only']);
 /** Keys that sign one message side by side. */
 const MAX_SIGNERS = 4;
 
@@ -31,6 +34,8 @@ export class Keyring {
   #keys: readonly PublicKeyRecord[] = [];
   #readAt = Number.NEGATIVE_INFINITY;
   #parsed = new Map<string, Certificate>();
+  #dkimKeys: readonly DkimKey[] = [];
+  #dkimReadAt = Number.NEGATIVE_INFINITY;
 
   /** `role` chooses the socket's protocol; worker inward cannot sign. */
   constructor(options: {
@@ -61,13 +66,16 @@ export class Keyring {
   /** Domain decryption keys of ours, the present ones first. @throws Unavailable */
   async ownRecipients(): Promise<readonly OwnRecipient[]> {
     const keys = await this.#list();
-    return keys
-      .filter((key) => key.class === 'domain-confidentiality')
-      .filter((key) => key.state === 'active' || key.state === 'decrypt-only')
-      .flatMap((key) => {
-        const certificate = this.#certificate(key);
-        return certificate === null ? [] : [{ keyId: key.keyId, certificate }];
-      });
+    return (
+      keys
+        .filter((key) => key.class === 'domain-confidentiality')
+        // A pending one as well: partners may find its certificate before we hear that it is active.
+        .filter((key) => OPENS.has(key.state))
+        .flatMap((key) => {
+          const certificate = this.#certificate(key);
+          return certificate === null ? [] : [{ keyId: key.keyId, certificate }];
+        })
+    );
   }
 
   /** @throws Unavailable */
@@ -104,21 +112,35 @@ export class Keyring {
     return keys.map(({ certificate }) => certificate.der);
   }
 
+  /**
+   * Every DKIM key in use for a domain, or of the nearest domain above it that has one; with RSA
+   * and Ed25519 both sign (RFC 8463 section 3). None: the domain signs no DKIM.
+   *
+   * @throws Unavailable
+   */
+  async dkimSignersFor(domain: Domain, queueId: QueueId): Promise<readonly DkimSigner[]> {
+    const client = this.#outward;
+    if (client === null) throw new Error('worker inward does not sign');
+    const now = this.#clock.now().getTime();
+    if (now - this.#dkimReadAt >= KEYS_FRESH_MS || now < this.#dkimReadAt) {
+      this.#dkimKeys = await guarded(() => client.call('dkimKeys', {}));
+      this.#dkimReadAt = now;
+    }
+    return nearestOf(this.#dkimKeys, domain)
+      .slice(0, MAX_SIGNERS)
+      .map(({ keyId }) => dkimSigner(keyId, queueId, client));
+  }
+
   #nearest(
     keys: readonly PublicKeyRecord[],
     keyClass: PublicKeyRecord['class'],
     domain: Domain,
   ): readonly CertifiedKey[] {
-    const fitting = keys
-      .filter((one) => one.class === keyClass && one.state === 'active')
-      .filter((one) => isSameOrSubdomain(domain, one.domain as Domain))
-      .sort((a, b) => b.domain.length - a.domain.length);
-    return fitting
-      .filter((one) => one.domain === fitting[0]?.domain)
-      .flatMap((key) => {
-        const certificate = this.#certificate(key);
-        return certificate === null ? [] : [{ key, certificate }];
-      });
+    const inUse = keys.filter((one) => one.class === keyClass && one.state === 'active');
+    return nearestOf(inUse, domain).flatMap((key) => {
+      const certificate = this.#certificate(key);
+      return certificate === null ? [] : [{ key, certificate }];
+    });
   }
 
   async #list(): Promise<readonly PublicKeyRecord[]> {
@@ -140,6 +162,38 @@ export class Keyring {
     this.#parsed.set(key.certificate, parsed.value);
     return parsed.value;
   }
+}
+
+/** The keys of the domain itself, or of the nearest one above it that has any. */
+function nearestOf<Key extends { readonly domain: string }>(
+  keys: readonly Key[],
+  domain: Domain,
+): readonly Key[] {
+  const fitting = keys
+    .filter((one) => isSameOrSubdomain(domain, one.domain as Domain))
+    .sort((a, b) => b.domain.length - a.domain.length);
+  return fitting.filter((one) => one.domain === fitting[0]?.domain);
+}
+
+function dkimSigner(
+  keyId: string,
+  queueId: QueueId,
+  client: Pick<OutwardClient, 'call'>,
+): DkimSigner {
+  return {
+    sign: async (fields) => {
+      try {
+        const { field } = await guarded(() =>
+          client.call('signDkim', { keyId, queueId, ...fields }),
+        );
+        return field;
+      } catch (error) {
+        // Taken out of use a moment ago: nobody demands this signature, so the mail goes on.
+        if (error instanceof Unavailable && error.fault === 'own-key-unavailable') return null;
+        throw error;
+      }
+    },
+  };
 }
 
 interface CertifiedKey {

@@ -1,0 +1,41 @@
+import { createPrivateKey, KeyObject, sign } from 'node:crypto';
+import type { StructureSignature } from '@sallyport/der';
+
+/** A private key as PEM text or loaded. */
+export type PrivateKey = string | KeyObject;
+
+export function loadKey(key: PrivateKey): KeyObject {
+  return key instanceof KeyObject ? key : createPrivateKey(key);
+}
+
+interface StructureSigner {
+  readonly name: StructureSignature;
+  sign(bytes: Buffer): Buffer;
+}
+
+const EC_SIGNERS = {
+  prime256v1: { name: 'ecdsa-sha256', hash: 'sha256' },
+  secp384r1: { name: 'ecdsa-sha384', hash: 'sha384' },
+  secp521r1: { name: 'ecdsa-sha512', hash: 'sha512' },
+} as const;
+
+/**
+ * How a key signs certificates, CRLs and requests.
+ *
+ * @throws RangeError if the key does not sign (X25519, ML-KEM).
+ */
+export function structureSigner(key: KeyObject): StructureSigner {
+  const type = key.asymmetricKeyType;
+  if (type === 'rsa') {
+    return { name: 'rsa-sha256', sign: (bytes) => sign('sha256', bytes, key) };
+  }
+  if (type === 'ed25519' || type === 'ml-dsa-65' || type === 'ml-dsa-87') {
+    return { name: type, sign: (bytes) => sign(null, bytes, key) };
+  }
+  const curve = key.asymmetricKeyDetails?.namedCurve;
+  if (curve === 'prime256v1' || curve === 'secp384r1' || curve === 'secp521r1') {
+    const { name, hash } = EC_SIGNERS[curve];
+    return { name, sign: (bytes) => sign(hash, bytes, key) };
+  }
+  throw new RangeError('a key of this kind does not sign certificates here');
+}

@@ -1,0 +1,46 @@
+import { randomBytes } from 'node:crypto';
+import { link, open, rename, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+
+/**
+ * Writes a file whole: synced before it has its name, and the folder after.
+ *
+ * @returns false if the name is taken and `how` is `new`: nothing is ever written over.
+ */
+export async function writeDurably(
+  folder: string,
+  name: string,
+  text: string,
+  how: 'new' | 'replace',
+): Promise<boolean> {
+  const temporary = join(folder, `.${name}.${randomBytes(6).toString('hex')}.new`);
+  const file = await open(temporary, 'w', 0o640);
+  try {
+    await file.writeFile(text);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  if (how === 'replace') await rename(temporary, join(folder, name));
+  else if (!(await linkNew(temporary, join(folder, name)))) return false;
+  const directory = await open(folder, 'r');
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
+  }
+  return true;
+}
+
+/** link(2) never replaces. */
+async function linkNew(temporary: string, target: string): Promise<boolean> {
+  try {
+    await link(temporary, target);
+    return true;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
+    throw error;
+  } finally {
+    await unlink(temporary);
+  }
+}

@@ -1,0 +1,28 @@
+const DAY_MS = 86_400_000;
+/** An admin is told of the end this long before. */
+const WARNING_DAYS = 30;
+
+/** True from the end of the last day on, in UTC, that an agreement holds. */
+export function hasEnded(validUntil: string, now: Date): boolean {
+  return now.getTime() >= endOf(validUntil);
+}
+
+function endOf(date: string): number {
+  return Date.parse(`${date}T00:00:00Z`) + DAY_MS;
+}
+
+/** Where an agreement stands; `ending` for the last thirty days. */
+export type AgreementState =
+  | { readonly kind: 'current' }
+  | { readonly kind: 'ending'; readonly daysLeft: number }
+  | { readonly kind: 'ended' };
+
+/** Where an agreement stands at a time. Pure. */
+export function agreementState(
+  { validUntil }: { readonly validUntil: string },
+  now: Date,
+): AgreementState {
+  if (hasEnded(validUntil, now)) return { kind: 'ended' };
+  const daysLeft = Math.ceil((endOf(validUntil) - now.getTime()) / DAY_MS);
+  return daysLeft <= WARNING_DAYS ? { kind: 'ending', daysLeft } : { kind: 'current' };
+}
