@@ -64,6 +64,7 @@ describe('what a process of the gateway may touch', () => {
       layout.spool,
       layout.capabilities,
       layout.harvested,
+      layout.mtaStsPolicies,
       layout.published,
       join(gateway.folder, 'passwords'),
       join(gateway.folder, 'tls-key.pem'),
@@ -83,6 +84,7 @@ describe('what a process of the gateway may touch', () => {
       join(layout.spool, 'incoming'),
       layout.capabilities,
       layout.harvested,
+      layout.mtaStsPolicies,
       layout.ca,
     ];
     const args = [JSON.stringify(places), JSON.stringify(folders)];

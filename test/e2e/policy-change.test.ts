@@ -119,12 +119,14 @@ describe('a policy change under load', { skip }, () => {
       what: 'a decision on every message',
       timeoutMs: 60_000,
     });
+    const isJudged = async () => (await gateway.events('opened')).length >= sent.inward;
+    await waitFor(isJudged, { what: 'a judgement on every message' });
     const arrived = (): boolean => outside.messages.length >= sent.outward * PARTNERS.length;
     await waitFor(arrived, { what: 'all mail at the partners', timeoutMs: 60_000 });
 
     const events = await gateway.events();
     const outward = decisionsByMessage(events);
-    assert.equal(outward.size, sent.outward);
+    assert.equal(outward.size, sent.outward, 'each was decided');
     for (const [id, decisions] of outward) {
       const versions = new Set(decisions.map(({ facts }) => facts['policyVersion']));
       assert.equal(versions.size, 1, `${id} was decided by versions ${[...versions]}`);
@@ -135,10 +137,10 @@ describe('a policy change under load', { skip }, () => {
     }
     checkDeliveries(events, outward);
     const opened = events.filter(({ kind }) => kind === 'opened');
-    assert.equal(opened.length, sent.inward);
+    assert.equal(opened.length, sent.inward, 'each was judged once');
     for (const { facts } of opened) {
       const expected = isStrict(facts['policyVersion']) ? 'refuse' : 'deliver';
-      assert.equal(facts['decision'], expected);
+      assert.equal(facts['decision'], expected, JSON.stringify(facts));
     }
     for (const { data, isTls } of outside.messages) {
       const isSigned = /^content-type: multipart\/signed/im.test(data.toString('latin1'));
@@ -240,6 +242,6 @@ function checkDeliveries(
   for (const { queueId, facts } of relayed) {
     const version = versions.get(queueId ?? '');
     assert.equal(facts['policyVersion'], version, `${queueId} was relayed by another version`);
-    assert.equal(facts['tls'] !== null, isStrict(version));
+    assert.equal(facts['tls'] !== null, isStrict(version), `${queueId}`);
   }
 }

@@ -1,3 +1,13 @@
+import { z } from 'zod';
+
+/** What two organisations agreed on paper. */
+export const agreementSchema = z.strictObject({
+  id: z.string().min(1).max(100).describe('the number of the agreement'),
+  asserts: z.string().max(1000).describe('what a domain signature asserts under it'),
+  validUntil: z.iso.date().describe('last day it holds'),
+  contact: z.string().max(320).describe('whom to ask'),
+});
+
 const DAY_MS = 86_400_000;
 /** An admin is told of the end this long before. */
 const WARNING_DAYS = 30;

@@ -1,7 +1,9 @@
 import { z } from 'zod';
+import { agreementSchema } from './agreement.ts';
 import { algorithmFields, floorFaults } from './algorithms.ts';
 import { inboundAuthenticationFields } from './dmarc.ts';
 import { inboundLabelFields, outboundLayerFields } from './domsec-fields.ts';
+import { filterSchema } from './filter-fields.ts';
 import { baseSchema, domainPatternSchema, domainsSchema, usersSchema } from './layer-fields.ts';
 import { DEFAULT_SECTIONS, withInheritance, writtenAt } from './layers.ts';
 import { pemSchema } from './pem-field.ts';
@@ -154,13 +156,6 @@ const inboundSchema = z.strictObject({
     .describe('whether SHA-1 signatures and 3DES content count; the verdict names them either way'),
 });
 
-const agreementSchema = z.strictObject({
-  id: z.string().min(1).max(100).describe('the number of the agreement'),
-  asserts: z.string().max(1000).describe('what a domain signature asserts under it'),
-  validUntil: z.iso.date().describe('last day it holds'),
-  contact: z.string().max(320).describe('whom to ask'),
-});
-
 const partnerSchema = z
   .strictObject({
     name: z.string().min(1).max(200).describe('the partner as people call it'),
@@ -211,24 +206,6 @@ function checkOutbound(
   }
   if (new Set(outbound.to).size !== outbound.to.length) fault('to', 'named twice');
 }
-
-const filterSchema = z.strictObject({
-  refuseNames: z
-    .array(z.string().min(1).max(100))
-    .max(MAX_LIST)
-    .default(['*.exe', '*.scr', '*.com', '*.bat', '*.cmd', '*.pif', '*.js', '*.vbs'])
-    .describe('attachment names that are refused; * stands for anything'),
-  holdNames: z.array(z.string().min(1).max(100)).max(MAX_LIST).default([]).describe('… held'),
-  refuseTypes: z
-    .array(z.string().min(1).max(100))
-    .max(MAX_LIST)
-    .default(['application/x-msdownload'])
-    .describe('MIME types that are refused; * stands for anything'),
-  holdTypes: z.array(z.string().min(1).max(100)).max(MAX_LIST).default([]).describe('… held'),
-  maxSizeBytes: z.number().int().positive().optional().describe('longest message let through'),
-  virus: z.enum(['refuse', 'hold']).default('refuse').describe('what a find leads to'),
-  scannerDown: z.enum(['wait', 'hold']).default('wait').describe('what a dead scanner leads to'),
-});
 
 /** The whole policy: one numbered version is one of these. */
 export const policyDocumentSchema = z.strictObject({

@@ -15,7 +15,7 @@ export interface Script {
   readonly maxTlsVersion?: 'TLSv1.2' | 'TLSv1.3';
   /** OpenSSL's list of what it speaks below TLS 1.3. */
   readonly ciphers?: string;
-  /** Asks clients for a certificate; whatever they show is taken. */
+  /** Asks clients for a certificate; whatever they show, or none, is taken. */
   readonly asksForCertificate?: boolean;
   /** A reply of its own for a command; `die` ends the connection; undefined is the usual reply. */
   readonly reply?: (command: string, session: { readonly isTls: boolean }) => string | undefined;
@@ -183,7 +183,6 @@ function startTls(socket: Socket, context: Talk): void {
       ...(script.ciphers === undefined ? {} : { ciphers: script.ciphers }),
     }),
     requestCert: script.asksForCertificate === true,
-    rejectUnauthorized: false,
     SNICallback: (name, give) => {
       asked = name;
       give(null);

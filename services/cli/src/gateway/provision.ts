@@ -169,8 +169,8 @@ export async function createTlsFiles(options: {
 /** The folders and the keys that are the gateway's own business: spool readers, log, rejection. */
 export async function createInnerKeys(layout: GatewayLayout): Promise<void> {
   const { spool, audit, policy, index, capabilities, harvested, pausedDestinations } = layout;
-  const state = dirname(pausedDestinations);
-  for (const folder of [spool, audit, policy, index, capabilities, harvested, state]) {
+  const state = [dirname(pausedDestinations), layout.mtaStsPolicies];
+  for (const folder of [spool, audit, policy, index, capabilities, harvested, ...state]) {
     await makePrivateFolder(folder);
   }
   for (const folder of SPOOL_FOLDERS) await makePrivateFolder(join(layout.spool, folder));

@@ -11,6 +11,8 @@ import { dayOf, isPast, triesOf } from './window.ts';
 const DAY_FILE = /^(\d{4}-\d\d-\d\d)\.jsonl$/;
 /** Reports of one look; the rest waits for the next one. */
 const MAX_AT_ONCE = 100;
+/** A web server that answers slowly must not keep others waiting for long. */
+const IN_PARALLEL = 10;
 /** After a failure; doubles (RFC 8460 section 5.5). */
 const FIRST_REST_MS = 5 * 60_000;
 const LONGEST_REST_MS = 3 * 3_600_000;
@@ -63,7 +65,7 @@ export class TlsReports {
     day.flush().catch((cause: unknown) => this.#lost(cause));
   }
 
-  /** Sends what is due, one after another. Never throws. */
+  /** Sends what is due. Never throws. */
   async sendDue(): Promise<void> {
     if (this.#isLooking) return;
     this.#isLooking = true;
@@ -97,9 +99,11 @@ export class TlsReports {
     for (const [name, day] of [...this.#days]) {
       if (name >= dayOf(now)) continue;
       const due = day.domains.filter((one) => !day.isDone(one) && this.#isDue(name, one, now));
-      for (const domain of isPast(name, now) ? [] : due.slice(0, left)) {
-        left -= 1;
-        await this.#send(name, day, domain);
+      const chosen = isPast(name, now) ? [] : due.slice(0, left);
+      left -= chosen.length;
+      for (let at = 0; at < chosen.length; at += IN_PARALLEL) {
+        const some = chosen.slice(at, at + IN_PARALLEL);
+        await Promise.all(some.map((domain) => this.#send(name, day, domain)));
       }
       const isOver = day.domains.every((domain) => day.isDone(domain));
       if (isOver || isPast(name, now)) await this.#forget(name, day);

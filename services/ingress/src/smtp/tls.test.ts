@@ -125,11 +125,12 @@ test('a client certificate is a fact of the session, trusted only under a config
   });
   const own = { key: readFileSync(key), cert: readFileSync(cert) };
   rmSync(folder, { recursive: true });
+  const nobody: Buffer[] = [];
   for (const [clientAnchors, shown, authorized] of [
     [own.cert, own, true],
     [tls.cert, own, false],
     [tls.cert, {}, false],
-    [[] as Buffer[], own, false],
+    [nobody, own, false],
     [null, own, false],
   ] as const) {
     let seen: SessionFacts | null = null;
