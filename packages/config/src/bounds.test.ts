@@ -33,3 +33,21 @@ test('a rest of nothing, or one that no timer keeps, is refused with its path', 
 test('a route that an earlier one hides is refused', () => {
   assert.deepEqual(faultsOf(`${BASE}routes: [${ROUTE}, ${ROUTE}]\n`), ['routes.1.domain']);
 });
+
+test('a front is an address or a block of the world, and needs the partner port', () => {
+  const partner = withRoute.replace(
+    '  relay:',
+    '  partner: { listen: ["127.0.0.1:25"] }\n  relay:',
+  );
+  const fronts = (network: string) => `trustedFronts: [{ networks: ["${network}"] }]\n`;
+  for (const network of ['192.0.2.30', '192.0.2.0/24', '2001:db8::/64']) {
+    assert.deepEqual(faultsOf(partner + fronts(network)), [], network);
+  }
+  for (const network of ['0.0.0.0/0', '::/0', '192.0.2.0/33', '192.0.2.300', 'mx.example', '']) {
+    assert.deepEqual(faultsOf(partner + fronts(network)), ['trustedFronts.0.networks.0'], network);
+  }
+  assert.deepEqual(faultsOf(`${withRoute}trustedFronts: [{ networks: [] }]\n`), [
+    'trustedFronts.0.networks',
+  ]);
+  assert.deepEqual(faultsOf(withRoute + fronts('192.0.2.30')), ['trustedFronts']);
+});

@@ -125,7 +125,14 @@ function checkWhole(config: GatewayConfig): ConfigFault[] {
   if (overTls.length > 0 && directory?.tls === undefined) {
     fault('directory.tls', 'listenTls needs certificateFile and keyFile');
   }
-  return [...faults, ...checkRoutes(config), ...checkRouteTls(config), ...checkRetry(config)];
+  const others = [checkRoutes, checkRouteTls, checkRetry, checkFronts];
+  return [...faults, ...others.flatMap((check) => check(config))];
+}
+
+function checkFronts({ ingress, trustedFronts }: GatewayConfig): ConfigFault[] {
+  if (trustedFronts.length === 0 || ingress.partner !== undefined) return [];
+  const reason = 'without ingress.partner no front can hand anything over';
+  return [{ path: 'trustedFronts', reason }];
 }
 
 function checkRouteTls({ routes, dns }: GatewayConfig): ConfigFault[] {

@@ -154,6 +154,26 @@ const ingressSchema = z.strictObject({
     .describe('milliseconds before the greeting; unmasks clients that talk first'),
 });
 
+const frontNetworkField = z
+  .union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()], {
+    error: 'an address or a block, for example 192.0.2.0/24',
+  })
+  .refine((text) => !text.endsWith('/0'), { error: 'the whole world is no front' });
+
+const trustedFrontSchema = z.strictObject({
+  networks: z
+    .array(frontNetworkField)
+    .min(1)
+    .max(100)
+    .describe('its addresses; whoever connects from them is taken for the front'),
+  xclient: z
+    .boolean()
+    .default(false)
+    .describe(
+      'true if it says by XCLIENT who its client is, which it must do for every client; without that, SPF is not asked',
+    ),
+});
+
 const rateField = z.strictObject({
   messages: z.number().int().min(1).max(1_000_000).describe('so many'),
   per: durationBetween(1_000, 86_400_000).describe('in so much time, evenly spaced'),
@@ -270,6 +290,13 @@ export const gatewayConfigSchema = z.strictObject({
   domains: z.array(domainSchema).min(1).max(1_000).describe('the mail domains that are ours'),
   routes: z.array(routeSchema).max(10_000).default([]).describe('domains that do not go by MX'),
   ingress: ingressSchema.describe('the SMTP server'),
+  trustedFronts: z
+    .array(trustedFrontSchema)
+    .max(50)
+    .default([])
+    .describe(
+      'edge filters between partners and the partner port: what a record demands of TLS cannot be observed behind them, and such mail is flagged',
+    ),
   egress: egressSchema.prefault({}).describe('the SMTP client'),
   dns: z
     .strictObject({

@@ -62,6 +62,7 @@ export const FATES = {
   'command-unknown': NOT_TAKEN,
   'command-not-implemented': NOT_TAKEN,
   'bad-sequence': NOT_TAKEN,
+  'xclient-refused': NOT_TAKEN,
   'parameter-unknown': NOT_TAKEN,
   'starttls-required': NOT_TAKEN,
   'client-certificate-required': NOT_TAKEN,

@@ -246,3 +246,26 @@ test('TR-6: what TLS lacks is refused whatever the rule says otherwise, until a 
     assert.ok(released.kind === 'deliver' && released.flagged);
   }
 });
+
+test('what a rule demands of TLS is flagged behind a front, and never counted as met', () => {
+  const hidden = { ...FACTS, tls: 'not-observable', clientNameOk: false } as const;
+  for (const tls of [{ level: 'encrypt' }, { clientName: 'gw.bravo.example' }]) {
+    const decision = decideInward(hidden, rule({ tls }));
+    assert.ok(decision.kind === 'deliver' && decision.flagged);
+    assert.equal(
+      decision.sentence,
+      'Delivered with a warning: what the rule demands of its TLS cannot be observed behind a front.',
+    );
+  }
+  const warned = { ...hidden, labels: { labels: [], warning: 'labels differ' } };
+  const both = decideInward(warned, rule({ tls: { level: 'encrypt' } }));
+  assert.match(both.sentence, /labels differ; what the rule demands of its TLS/);
+  const free = decideInward(hidden, rule({}));
+  assert.ok(free.kind === 'deliver' && !free.flagged, 'nothing is demanded');
+  const unsigned = { ...GOOD, signature: 'none', signatureType: null } as const;
+  const refused = decideInward(
+    { ...hidden, verdict: unsigned },
+    rule({ tls: { level: 'encrypt' } }),
+  );
+  assert.equal(refused.kind, 'refuse', 'the other demands stand');
+});

@@ -72,7 +72,8 @@ export function decideInward(facts: InwardFacts, rule: InwardRule): InwardDecisi
   if (filtered !== null) return filtered;
   if (gap !== null) return unmet(gap, rule, facts.released);
   // RFC 2634 section 3.1.2: people must be warned of labels that differ.
-  const warning = facts.labels?.warning ?? sender?.text ?? null;
+  const warnings = [facts.labels?.warning, sender?.text, unobserved(facts, rule)];
+  const warning = warnings.filter((text) => typeof text === 'string').join('; ') || null;
   return {
     kind: 'deliver',
     permit: grant(rule.rule),
@@ -169,6 +170,14 @@ export function checkTransport(
     };
   }
   return null;
+}
+
+/** What a front hides is said, never counted as met. */
+function unobserved({ tls }: InwardFacts, { inbound, clientDemands }: InwardRule): string | null {
+  const isDemanded = inbound.tls.level === 'encrypt' || clientDemands.length > 0;
+  return isDemanded && tls === 'not-observable'
+    ? 'what the rule demands of its TLS cannot be observed behind a front'
+    : null;
 }
 
 function checkAgreement(facts: InwardFacts, rule: InwardRule): Gap | null {

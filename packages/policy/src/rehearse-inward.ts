@@ -31,7 +31,7 @@ export interface LoggedInward {
   >;
   /** Null: nobody looked. */
   readonly dmarc: DmarcFacts | null;
-  readonly tls: 'none' | 'encrypted';
+  readonly tls: InwardFacts['tls'];
   readonly decision: InwardDecision['kind'];
   readonly flagged: boolean;
   readonly fault: string | null;

@@ -20,6 +20,8 @@ export const clientFactsSchema = z.strictObject({
     .nullable(),
   login: z.string().nullable(),
   listener: z.enum(['partner', 'submission', 'relay']),
+  /** Left out: the client spoke to us itself. Else `tls` is the front's. */
+  front: z.strictObject({ address: z.string(), clientKnown: z.boolean() }).exactOptional(),
 });
 
 export type ClientFacts = Readonly<z.infer<typeof clientFactsSchema>>;

@@ -7,6 +7,7 @@ import type { IngressOptions, ListenerSettings } from './options.ts';
 import type { IngressPorts } from './ports.ts';
 import { listenSmtp, type SmtpListener, type TlsSettings } from './smtp/listener.ts';
 import type { Authenticator, SessionRules, Transactions } from './smtp/types.ts';
+import type { Front } from './smtp/xclient.ts';
 import type { Surroundings } from './transaction/facts.ts';
 import { InwardTransactions } from './transaction/inward.ts';
 import { OutwardTransactions } from './transaction/outward.ts';
@@ -110,6 +111,7 @@ function listen(
     tls: settings.tls === 'none' ? null : tlsFor(settings, input.tls),
     transactions: transactionsFor(input, settings, around),
     authenticator: settings.kind === 'submission' ? of.authenticator : null,
+    ...(settings.kind === 'partner' ? { frontAt: frontFinder(settings.fronts) } : {}),
     logger: around.logger,
     monotonicMs: input.monotonicMs,
   });
@@ -174,7 +176,7 @@ function transactionsFor(
           },
         });
     default: {
-      const clients = parseClients(settings.clients);
+      const clients = parseNetworks(settings.clients);
       return () =>
         new OutwardTransactions({
           around,
@@ -186,7 +188,14 @@ function transactionsFor(
   }
 }
 
-function parseClients(entries: readonly string[]): BlockList {
+function frontFinder(
+  fronts: readonly { readonly networks: readonly string[]; readonly xclient: boolean }[],
+): (address: string) => Front | null {
+  const known = fronts.map(({ networks, xclient }) => ({ list: parseNetworks(networks), xclient }));
+  return (address) => known.find(({ list }) => isListed(list, address)) ?? null;
+}
+
+function parseNetworks(entries: readonly string[]): BlockList {
   const list = new BlockList();
   for (const entry of entries) {
     const [address = '', prefix] = entry.split('/');

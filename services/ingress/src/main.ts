@@ -9,7 +9,7 @@
  *           it has written.
  * Standards RFC 5321, 1870, 2034, 2920, 3207, 3461, 3463, 4954, 6152, 6531, 8314, 8689.
  *
- * Limits    no CHUNKING and no BINARYMIME (RFC 3030); no XCLIENT and no PROXY protocol yet.
+ * Limits    no CHUNKING and no BINARYMIME (RFC 3030); no PROXY protocol.
  */
 import { run } from './run.ts';
 

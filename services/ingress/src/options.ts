@@ -49,12 +49,23 @@ const common = {
 
 const tls = z.enum(['none', 'offered', 'required', 'implicit']);
 
+const networks = z.array(z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()])).min(1);
+
 const partner = z.strictObject({
   kind: z.literal('partner').describe('Mail from partners for our own domains, judged in DATA.'),
   ...common,
   tls: tls
     .default('offered')
     .describe('STARTTLS offered or required, TLS from the start, or none.'),
+  fronts: z
+    .array(
+      z.strictObject({
+        networks: networks.describe('Addresses and networks (CIDR) of the front.'),
+        xclient: z.boolean().describe('True if it may say by XCLIENT who its client is.'),
+      }),
+    )
+    .default([])
+    .describe('Edge filters that stand between partners and us; the first that fits counts.'),
   greetingDelayMs: greetingDelayMs
     .default(25)
     .describe('How long a client must be silent before the greeting; 0 does not wait.'),
@@ -77,10 +88,7 @@ const relay = z.strictObject({
   kind: z.literal('relay').describe('Mail from inner hosts, known by their addresses.'),
   ...common,
   tls: tls.default('none').describe('STARTTLS offered or required, TLS from the start, or none.'),
-  clients: z
-    .array(z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()]))
-    .min(1)
-    .describe('Addresses and networks (CIDR) of the hosts that may relay.'),
+  clients: networks.describe('Addresses and networks (CIDR) of the hosts that may relay.'),
   greetingDelayMs: greetingDelayMs.default(0).describe('Wait before the greeting.'),
   maxLineOctets: z.int().min(998).max(65_536).default(998).describe('Longest text line.'),
   lineEnds: z

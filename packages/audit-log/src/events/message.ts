@@ -82,6 +82,8 @@ export const messageEvents = [
     sizeBytes: count,
     recipients: count.optional(),
     listener: z.enum(['partner', 'submission', 'relay']).optional(),
+    /** A trusted front handed it over: `tls` is the front's, and says nothing of its client. */
+    behindFront: z.boolean().optional(),
     /** DS-G1: how the originator was authenticated. */
     evidence: word.optional(),
     tls: tls.nullable().optional(),

@@ -86,6 +86,13 @@ export const SESSION_FAULTS = {
     text: 'bad sequence of commands',
     advice: 'Correct the client.',
   },
+  'xclient-refused': {
+    class: 'permanent',
+    code: 550,
+    detail: '7.0',
+    text: 'not permitted to speak for another client',
+    advice: 'Only a front that trustedFronts lists with xclient may send XCLIENT.',
+  },
   'parameter-unknown': {
     class: 'permanent',
     code: 555,

@@ -59,6 +59,8 @@ export const clientFactsSchema = z.strictObject({
     .nullable(),
   login: z.string().max(MAX_PATH_CHARS).nullable(),
   listener: z.enum(['partner', 'submission', 'relay']),
+  /** Left out: the client spoke to us itself. Else `tls` is the front's. */
+  front: z.strictObject({ address: z.string().max(64), clientKnown: z.boolean() }).exactOptional(),
 });
 export type ClientFacts = z.infer<typeof clientFactsSchema>;
 

@@ -472,6 +472,7 @@ function listenersOf(config: GatewayConfig) {
     ...common,
     tls: 'offered',
     offersRequireTls: keepsRequireTls(config),
+    fronts: config.trustedFronts,
     greetingDelayMs: ingress.greetingDelay,
   }));
   const relay = (ingress.relay?.listen ?? []).map((listen) => ({

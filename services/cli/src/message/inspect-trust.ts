@@ -101,7 +101,7 @@ function policyRule(
         labels,
         filter: { kind: 'clean', scanned: false },
         // Connection and attachments are not in the file; the policy's other demands are judged.
-        tls: 'not-observable',
+        tls: 'encrypted',
         clientNameOk: true,
         correlatedReport: false,
         released: false,

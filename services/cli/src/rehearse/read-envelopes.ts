@@ -10,6 +10,7 @@ export interface LoggedEnvelope {
   readonly forwardPaths: readonly string[] | null;
   readonly hasEvidence: boolean;
   readonly isTls: boolean;
+  readonly isBehindFront: boolean;
   /** decided, and refused at stage decide. */
   readonly decisions: RecordedEvent[];
   readonly deliveries: RecordedEvent[];
@@ -59,6 +60,7 @@ function envelopeOf({ facts, personal, queueId, time }: RecordedEvent): LoggedEn
     forwardPaths: forwardPathsOf(personal),
     hasEvidence: typeof facts['evidence'] === 'string',
     isTls: typeof facts['tls'] === 'object' && facts['tls'] !== null,
+    isBehindFront: facts['behindFront'] === true,
     decisions: [],
     deliveries: [],
     children: [],

@@ -182,6 +182,11 @@ async function replayInward(envelope: LoggedEnvelope, ports: ReplayPorts): Promi
   return rehearseInward(logged.message, compared);
 }
 
+function tlsOf({ isTls, isBehindFront }: LoggedEnvelope): LoggedInward['tls'] {
+  if (isBehindFront) return 'not-observable';
+  return isTls ? 'encrypted' : 'none';
+}
+
 function loggedInward(
   opened: RecordedEvent,
   envelope: LoggedEnvelope,
@@ -196,7 +201,7 @@ function loggedInward(
     own: parseMailbox(envelope.forwardPaths?.[0] ?? '')?.domain ?? null,
     verdict,
     dmarc: authentication?.dmarc ?? null,
-    tls: envelope.isTls ? 'encrypted' : 'none',
+    tls: tlsOf(envelope),
     decision,
     flagged: decision === 'deliver' && sentence.startsWith('Delivered with a warning'),
     fault,

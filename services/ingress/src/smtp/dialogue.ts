@@ -8,7 +8,15 @@ import {
   parseReversePathText,
   splitPathArgument,
 } from './path.ts';
-import { closing, ehloReply, faultReply, heloReply, REPLIES, type Reply } from './reply.ts';
+import {
+  closing,
+  ehloReply,
+  faultReply,
+  greeting,
+  heloReply,
+  REPLIES,
+  type Reply,
+} from './reply.ts';
 import type {
   Authenticator,
   Effect,
@@ -19,6 +27,7 @@ import type {
   TlsFacts,
   Transactions,
 } from './types.ts';
+import { type Front, parseXclient, type ReportedClient, XCLIENT_KEYWORD } from './xclient.ts';
 
 const MAX_COMMAND_OCTETS = 4_096; // RFC 5321 section 4.5.3.1.4: 512, and more by extensions
 const MAX_AUTH_OCTETS = 12_288; // RFC 4954 section 4
@@ -30,6 +39,8 @@ export interface DialogueOptions {
   readonly transactions: Transactions;
   /** Null where no login is offered. */
   readonly authenticator: Authenticator | null;
+  /** Null if the client is none. */
+  readonly front: Front | null;
 }
 
 interface OpenTransaction {
@@ -57,6 +68,7 @@ export class Dialogue {
   readonly #rules: SessionRules;
   readonly #answers: ReadonlyMap<string, Answer>;
   #helo: string | null = null;
+  #reported: ReportedClient | null = null;
   #isExtended = false;
   #tls: TlsFacts | null = null;
   #login: string | null = null;
@@ -73,6 +85,7 @@ export class Dialogue {
       ['HELO', (argument) => this.#ehlo(argument, false)],
       ['STARTTLS', (argument) => this.#startTls(argument)],
       ['AUTH', (argument) => this.#authenticate(argument)],
+      ['XCLIENT', (argument) => this.#xclient(argument)],
       ['MAIL', (argument) => this.#mail(argument)],
       ['RCPT', (argument) => this.#recipient(argument)],
       ['DATA', (argument) => this.#data(argument)],
@@ -100,12 +113,19 @@ export class Dialogue {
   }
 
   get facts(): SessionFacts {
-    return {
-      ...this.#options.client,
-      helo: this.#helo ?? '',
+    const { client, front } = this.#options;
+    const told = {
+      helo: this.#reported?.helo ?? this.#helo ?? '',
       isExtended: this.#isExtended,
-      tls: this.#tls,
       login: this.#login,
+    };
+    if (front === null) return { ...client, ...told, tls: this.#tls };
+    const { address = null, port = 0 } = this.#reported ?? {};
+    return {
+      ...(address === null ? client : { address, port }),
+      ...told,
+      tls: this.#tls === null ? null : withoutCertificate(this.#tls),
+      front: { address: client.address, clientKnown: address !== null },
     };
   }
 
@@ -121,6 +141,7 @@ export class Dialogue {
     this.endTransaction();
     this.#tls = tls;
     this.#helo = null;
+    this.#reported = null;
     this.#login = null;
   }
 
@@ -162,7 +183,23 @@ export class Dialogue {
     if (this.#offersTls()) words.push('STARTTLS');
     if (this.#offersAuth()) words.push('AUTH PLAIN LOGIN');
     if (this.#offersRequireTls()) words.push('REQUIRETLS');
+    if (this.#mayReport()) words.push(XCLIENT_KEYWORD);
     return words;
+  }
+
+  #mayReport(): boolean {
+    return this.#options.front?.xclient === true;
+  }
+
+  /** A front names its client; the session begins anew as that client's. */
+  #xclient(argument: string): Reply {
+    if (!this.#mayReport()) return fault('xclient-refused');
+    if (this.#transaction !== null) return fault('bad-sequence');
+    const reported = parseXclient(argument);
+    if (reported === null) return fault('syntax-error');
+    this.#reported = reported;
+    this.#helo = null;
+    return greeting(this.#rules.name);
   }
 
   #offersTls(): boolean {
@@ -290,6 +327,11 @@ export class Dialogue {
 }
 
 const fault = faultReply;
+
+/** The certificate of a front says nothing of its client. */
+function withoutCertificate({ version, cipher }: TlsFacts): TlsFacts {
+  return { version, cipher, clientCertificate: null, clientAuthorized: false };
+}
 
 function settle<T>(value: MaybePromise<T>, then: (value: T) => Reply): MaybePromise<Reply> {
   return value instanceof Promise ? value.then(then) : then(value);

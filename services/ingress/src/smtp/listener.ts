@@ -9,6 +9,7 @@ import { MAX_CHAIN_CERTIFICATE_BYTES, MAX_CHAIN_CERTIFICATES } from '@sallyport/
 import type { Logger } from '@sallyport/log';
 import { SmtpSession } from './session.ts';
 import type { Authenticator, SessionRules, TlsFacts, Transactions } from './types.ts';
+import type { Front } from './xclient.ts';
 
 const HANDSHAKE_TIMEOUT_MS = 30_000;
 const MAX_TICK_MS = 1_000;
@@ -24,6 +25,8 @@ export interface ListenerOptions {
   readonly tls: TlsSettings | null;
   readonly transactions: () => Transactions;
   readonly authenticator: Authenticator | null;
+  /** The front at an address; left out: there are none. Its clients share its connections. */
+  readonly frontAt?: (address: string) => Front | null;
   readonly logger: Logger;
   /** Milliseconds of a clock that never goes back. */
   readonly monotonicMs: () => number;
@@ -112,12 +115,14 @@ class Listener implements SmtpListener {
     }
     const fromHere = (this.#perAddress.get(address) ?? 0) + 1;
     this.#perAddress.set(address, fromHere);
+    const front = this.#options.frontAt?.(address) ?? null;
     const session = new SmtpSession({
       socket,
       rules: this.#options.rules,
       client: { address, port: socket.remotePort ?? 0 },
       transactions: this.#options.transactions(),
       authenticator: this.#options.authenticator,
+      front,
       logger: this.#options.logger,
       monotonicMs: this.#options.monotonicMs,
       startTls: (it, bare) => this.#startTls(it, bare),
@@ -125,7 +130,8 @@ class Listener implements SmtpListener {
     });
     this.#sessions.add(session);
     const { maxConnections, maxConnectionsPerAddress } = this.#options;
-    if (this.#sessions.size > maxConnections || fromHere > maxConnectionsPerAddress) {
+    const most = front === null ? maxConnectionsPerAddress : maxConnections;
+    if (this.#sessions.size > maxConnections || fromHere > most) {
       session.refuse('too-many-connections');
     } else {
       session.start();

@@ -34,7 +34,8 @@ export interface OfferedExtensions {
 const KEYWORD = /^[A-Z0-9][A-Z0-9-]*$/;
 const MAX_PARAMETERS = 16;
 const SIZE = /^\d{1,20}$/; // RFC 1870 section 4
-const XTEXT = /^(?:[\x21-\x2a\x2c-\x3c\x3e-\x7e]|\+[0-9A-F]{2})*$/; // RFC 3461 section 4
+/** Empty text passes too. */
+export const XTEXT = /^(?:[\x21-\x2a\x2c-\x3c\x3e-\x7e]|\+[0-9A-F]{2})*$/; // RFC 3461 section 4
 const MAX_ENVID_OCTETS = 100; // RFC 3461 section 4.4
 const MAX_ORCPT_OCTETS = 500; // RFC 3461 section 4.2
 const ORCPT = /^[A-Za-z0-9-]{1,40};(.+)$/s;

@@ -26,6 +26,15 @@ export interface SessionFacts {
   readonly isExtended: boolean;
   readonly tls: TlsFacts | null;
   readonly login: string | null;
+  /** Left out: the client speaks to us itself. Else `tls` is the front's, and proves nothing. */
+  readonly front?: FrontFacts;
+}
+
+/** The front that hands over a client's mail. */
+interface FrontFacts {
+  readonly address: string;
+  /** True if it has said by XCLIENT which address its client has; else `address` is its own. */
+  readonly clientKnown: boolean;
 }
 
 export interface MailCommand {

@@ -31,8 +31,8 @@ export interface Surroundings {
 }
 
 export function clientFacts(facts: SessionFacts, listener: ListenerKind): ClientFacts {
-  const { address, port, helo, tls, login } = facts;
-  return { address, port, helo, tls, login, listener };
+  const { address, port, helo, tls, login, front } = facts;
+  return { address, port, helo, tls, login, listener, ...(front === undefined ? {} : { front }) };
 }
 
 /** RFC 3183 section 3.1.1: names of the authorities, which are never mailboxes. */
@@ -135,6 +135,7 @@ export function personalFacts(of: {
 }): Record<string, string> {
   const personal: Record<string, string> = { clientAddress: of.client.address };
   if (of.client.helo !== '') personal['helo'] = of.client.helo;
+  if (of.client.front !== undefined) personal['frontAddress'] = of.client.front.address;
   if (of.client.login !== null) personal['login'] = of.client.login;
   if (of.reversePath !== null) personal['reversePath'] = of.reversePath;
   of.forwardPaths.slice(0, MAX_NAMED_RECIPIENTS).forEach((path, index) => {
@@ -162,6 +163,7 @@ export function acceptedEvent(of: {
     sizeBytes: of.sizeBytes,
     recipients: header.forwardPaths.length,
     listener: client.listener,
+    ...(client.front === undefined ? {} : { behindFront: true }),
     ...(header.evidence === null ? {} : { evidence: header.evidence }),
     tls: client.tls === null ? null : { version: client.tls.version, cipher: client.tls.cipher },
     personal: personalFacts({

@@ -40,9 +40,12 @@ function protocolWord(facts: TraceFacts): string {
 export function receivedField(facts: TraceFacts): Buffer {
   const { client } = facts;
   const address = client.address.includes(':') ? `IPv6:${client.address}` : client.address;
+  // Whose TLS that is, and who says which client it was.
+  const front =
+    client.front === undefined ? '' : `\r\n\t(handed over by [${client.front.address}])`;
   const tls = client.tls === null ? '' : `\r\n\t(${client.tls.version} ${client.tls.cipher})`;
   return Buffer.from(
-    `Received: from ${client.helo} ([${address}])${tls}\r\n` +
+    `Received: from ${client.helo} ([${address}])${front}${tls}\r\n` +
       `\tby ${facts.by} with ${protocolWord(facts)} id ${facts.id};\r\n` +
       `\t${formatDateTime(facts.date)}\r\n`,
     'latin1',

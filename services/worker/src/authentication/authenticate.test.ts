@@ -170,3 +170,16 @@ test('for one message the DNS is asked a hundred questions at most', async () =>
   assert.equal(spf.result, 'permerror');
   assert.ok(resolver.asked.length <= 100, String(resolver.asked.length));
 });
+
+test('SPF is asked for the address that a front reports, and not for the front itself', async () => {
+  const front = { address: '198.51.100.9', clientKnown: true };
+  const reported = await authenticated(PLAIN, SPF, { client: { ...CLIENT, front } });
+  assert.equal(reported.spf.result, 'pass');
+  // The address would pass: it is the front's own, and what it may send for proves nothing.
+  const unknown = { ...CLIENT, front: { address: CLIENT.address, clientKnown: false } };
+  const zone = { ...SPF, ...REJECT };
+  const skipped = await authenticated(PLAIN, zone, { client: unknown });
+  assert.deepEqual(skipped.spf, { result: 'none', identity: 'mailfrom', domain: null });
+  assert.equal(skipped.dmarc.result, 'fail');
+  assert.equal(provesReversePath(skipped), false);
+});

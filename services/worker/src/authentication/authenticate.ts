@@ -57,6 +57,8 @@ async function spfOf(
   const path = parseReversePath(reversePath);
   const identity = reversePath === '' ? 'helo' : 'mailfrom';
   if (client === null || path === null) return { result: 'none', identity, domain: null };
+  // The address is the front's own: what SPF says of that says nothing of the sender.
+  if (client.front?.clientKnown === false) return { result: 'none', identity, domain: null };
   const { address, helo } = client;
   const sender = isNullPath(path) ? '' : `${path.localPart}@${path.domain}`;
   const options = { reversePath: sender, resolver, authservId, deadlineMs: DEADLINE_MS };

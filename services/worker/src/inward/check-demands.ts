@@ -1,7 +1,7 @@
 import type { CallParams, CallResult, inwardProtocol } from '@sallyport/ipc';
 import { isNullPath, parseReversePath } from '@sallyport/mail';
 import { checkTransport, inwardRuleFor, type PolicyDocument } from '@sallyport/policy';
-import { meetsDemands } from './client-name.ts';
+import { meetsDemands, observedTls } from './client-name.ts';
 
 type Protocol = typeof inwardProtocol;
 
@@ -19,7 +19,7 @@ export function checkDemands(
   if (isNullPath(path)) return { kind: 'ok' };
   const rule = inwardRuleFor(policy, { reversePath: path.domain, claimed: [] });
   const facts = {
-    tls: client.tls === null ? 'none' : 'encrypted',
+    tls: observedTls(client),
     clientNameOk: meetsDemands(client, rule.clientDemands, now),
   } as const;
   const gap = checkTransport(facts, rule);

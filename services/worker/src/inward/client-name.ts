@@ -4,6 +4,12 @@ import { parseCertificate, type UntrustedCertificate, validatePath } from '@sall
 import type { ClientDemand } from '@sallyport/policy';
 import { certificatesOf } from '../shared/policy-certificates.ts';
 
+/** What may be said of the TLS of the partner itself: behind a front, nothing. */
+export function observedTls(client: ClientFacts | null): 'none' | 'encrypted' | 'not-observable' {
+  if (client?.front !== undefined) return 'not-observable';
+  return client === null || client.tls === null ? 'none' : 'encrypted';
+}
+
 /** True if the client shows all that every record that applies to a message demands of it. */
 export function meetsDemands(
   client: ClientFacts | null,

@@ -41,7 +41,7 @@ import { openMessage } from '../shared/open-message.ts';
 import { certificatesOf } from '../shared/policy-certificates.ts';
 import type { KeyChange } from '../shared/proof.ts';
 import { trustByOriginator } from '../shared/trust.ts';
-import { meetsDemands } from './client-name.ts';
+import { meetsDemands, observedTls } from './client-name.ts';
 import { lookUpSender } from './sender-lookup.ts';
 
 export interface InwardMessage {
@@ -230,7 +230,7 @@ async function decide(input: DecideInput): Promise<InwardDecision> {
       filter,
       dmarc: authentication.dmarc,
       labels: labelsOf(opened, verdict.layers),
-      tls: message.client?.tls === null || message.client === null ? 'none' : 'encrypted',
+      tls: observedTls(message.client),
       clientNameOk: meetsDemands(message.client, rule.clientDemands, ports.now),
       correlatedReport: report,
       released: message.released,
