@@ -43,5 +43,5 @@ export {
   isSevenBitSafe,
 } from './line-ends.ts';
 export { type MultipartPart, type SplitMultipart, splitMultipart } from './multipart.ts';
-export { toSevenBit } from './seven-bit.ts';
+export { binaryToBase64, toSevenBit } from './seven-bit.ts';
 export { type EntityTree, readTree } from './tree.ts';

@@ -22,21 +22,41 @@ export async function toSevenBit(content: Content, limits: MimeLimits): Promise<
   if (await isSevenBitSafe(content)) return content;
   const read = await readEntity(content, limits);
   if (read.kind === 'malformed') return null;
-  return await convert(read.value, { limits, left: limits.maxParts }, 0);
+  return await convert(read.value, { limits, left: limits.maxParts, isBinaryOnly: false }, 0);
+}
+
+/**
+ * The same message with every leaf part that says `binary` in base64, where its line ends are its
+ * content (RFC 2045 section 6.2); all else stays byte for byte. Signed and encrypted parts and
+ * attached messages are left alone.
+ *
+ * @returns null if the message is not well formed.
+ */
+export async function binaryToBase64(
+  content: Content,
+  limits: MimeLimits,
+): Promise<Content | null> {
+  if (await isSevenBitSafe(content)) return content;
+  const read = await readEntity(content, limits);
+  if (read.kind === 'malformed') return null;
+  return await convert(read.value, { limits, left: limits.maxParts, isBinaryOnly: true }, 0);
 }
 
 interface Budget {
   readonly limits: MimeLimits;
+  readonly isBinaryOnly: boolean;
   left: number;
 }
 
 async function convert(entity: Entity, budget: Budget, depth: number): Promise<Content | null> {
   if (await isSevenBitSafe(entity.content)) return entity.content;
   const header = Buffer.concat(entity.header.map((field) => field.raw));
-  if (!(await isSevenBitBytes(header))) return null;
+  const { isBinaryOnly } = budget;
+  if (!isBinaryOnly && !(await isSevenBitBytes(header))) return null;
   const type = contentType(entity);
-  if (type.malformed || isUntouchable(type)) return null;
+  if (type.malformed || isUntouchable(type)) return isBinaryOnly ? entity.content : null;
   if (type.type === 'multipart') return await convertParts(entity, budget, depth);
+  if (isBinaryOnly && transferEncoding(entity) !== 'binary') return entity.content;
   return await convertLeaf(entity, type);
 }
 
@@ -88,11 +108,15 @@ async function convertParts(
   }
   pieces.push(sliceContent(entity.body, at, entity.body.sizeBytes - at));
   // Preamble and epilogue are nobody's content, but they are not ours to rewrite either.
-  for (const [index, piece] of pieces.entries()) {
-    if (index % 2 === 0 && !(await isSevenBitSafe(piece))) return null;
-  }
+  const between = budget.isBinaryOnly ? [] : pieces.filter((_, index) => index % 2 === 0);
+  for (const piece of between) if (!(await isSevenBitSafe(piece))) return null;
   const body = joinContent(pieces);
   const encoding = transferEncoding(entity);
+  if (budget.isBinaryOnly) {
+    return encoding === 'binary'
+      ? relabel(entity, body, '8bit')
+      : joinContent([header(entity), body]);
+  }
   if (encoding === '7bit') return joinContent([header(entity), body]);
   return relabel(entity, body, '7bit');
 }

@@ -323,6 +323,29 @@ test('SMTP smuggling: a bare line end out of a CMS object does not reach the nex
   assert.doesNotMatch(delivered, /(^|[^\r])\n|\r(?!\n)/);
 });
 
+test('RFC 2045 section 6.2: a binary part out of a CMS object keeps its octets on the way on', async () => {
+  const picture = '\x89PNG\r\n\x1a\n\x00\r\xff\n';
+  const raw = [
+    'Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: text/plain\r\n\r\nhello\n',
+    '\r\n--b\r\nContent-Type: image/png\r\nContent-Transfer-Encoding: binary\r\n\r\n',
+    `${picture}\r\n--b--\r\n`,
+  ].join('');
+  const cms = await authEnvelopedData(
+    bufferContent(Buffer.from(raw, 'latin1')),
+    [dca.certificate],
+    { content: 'aes256-gcm', keyTransport: 'rsa-pkcs1v15' },
+  );
+  const sealed = await readContent(pkcs7MimeEntity(cms, { smimeType: 'authEnveloped-data' }));
+  const judgement = await judged('From: x@nowhere.example\n', sealed.toString('latin1'));
+  assert.ok(judgement.kind === 'judged');
+  const delivered = (await readContent(judgement.delivered)).toString('latin1');
+  assert.match(delivered, /\r\n\r\nhello\r\n\r\n--b\r\n/);
+  const [, base64 = ''] =
+    /Encoding: base64\r\n\r\n([A-Za-z0-9+/=]+)(?:\r\n)+--b--/.exec(delivered) ?? [];
+  assert.equal(Buffer.from(base64, 'base64').toString('latin1'), picture);
+  assert.doesNotMatch(delivered, /(^|[^\r])\n|\r(?!\n)/);
+});
+
 test('SM-4: what a signer announces is heard from those alone who are believed', async () => {
   const heardFrom = async (header: string, inner: string): Promise<readonly string[]> => {
     const judgement = await judged(header, inner);

@@ -15,11 +15,12 @@ import {
   type Content,
   type Domain,
   isNullPath,
+  loadSmall,
   type Mailbox,
   parseReversePath,
   type QueueId,
 } from '@sallyport/mail';
-import { canonicalise } from '@sallyport/mime';
+import { binaryToBase64, canonicalise, checkCanonical } from '@sallyport/mime';
 import {
   decideInward,
   filterRuleFor,
@@ -36,6 +37,7 @@ import { type Heard, heardIn } from '../capabilities/heard.ts';
 import { filterContent, type Scanner } from '../filter/filter.ts';
 import { type Harvested, harvestOf } from '../harvested/harvest.ts';
 import type { Keyring } from '../shared/keyholder-client.ts';
+import { LIMITS } from '../shared/limits.ts';
 import type { LookupPorts } from '../shared/lookup-ports.ts';
 import { openMessage } from '../shared/open-message.ts';
 import { certificatesOf } from '../shared/policy-certificates.ts';
@@ -160,15 +162,23 @@ export async function judgeMessage(
       { name: 'Authentication-Results', value: resultsField(known, ports.authservId) },
     ],
   });
-  // What came out of a CMS object was never looked at by ingress: a bare CR or LF in it must not
-  // reach the next hop, nor strand the message at egress.
-  const delivered = opened.layers.length === 0 ? made : await canonicalise(made);
+  const delivered = opened.layers.length === 0 ? made : await forNextHop(made);
   const { queueId } = message;
   const source = { queueId, opened, verdict, originators, policy };
   const heard = heardIn(source);
   const harvested = harvestOf(source);
   const found = { outerHeader: outerHeaderOf(opened), heard, harvested, keyChanges };
   return { kind: 'judged', decision, delivered, claimed: claimedDomains, ...known, ...found };
+}
+
+/**
+ * What came out of a CMS object was never looked at by ingress: a bare CR or LF in it must not reach
+ * the next hop, nor strand the message at egress. In a binary part they are its content.
+ */
+async function forNextHop(made: Content): Promise<Content> {
+  const loaded = await loadSmall(made);
+  if ((await checkCanonical(loaded)).kind === 'crlf') return loaded;
+  return await canonicalise((await binaryToBase64(loaded, LIMITS.mime)) ?? loaded);
 }
 
 function resultsField(
