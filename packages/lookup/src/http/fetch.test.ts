@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -12,6 +11,11 @@ import { type FetchPorts, fetchBounded, type HttpAnswer, type HttpRequest } from
 const HOST = 'ca.bravo.example';
 const LOOPBACK: TestZone = { [`A ${HOST}`]: ['127.0.0.1'] };
 const never = new AbortController().signal;
+
+/** A client that leaves may reset the connection: that is a close as well. */
+function closeOf(socket: Socket): Promise<unknown> {
+  return new Promise((resolve) => socket.once('close', resolve));
+}
 
 interface Try {
   readonly ports?: FetchPorts;
@@ -224,7 +228,7 @@ describe('time', () => {
     test(`a server that ${name} is left when time is over, and its socket closed`, async () => {
       const closed: Promise<unknown>[] = [];
       await using server = await startRaw((socket) => {
-        closed.push(once(socket, 'close'));
+        closed.push(closeOf(socket));
         behaviour(socket);
       });
       const signal = AbortSignal.timeout(150);
@@ -240,7 +244,7 @@ describe('time', () => {
 
   test('a TLS handshake that never comes ends, and its socket is closed', async () => {
     const closed: Promise<unknown>[] = [];
-    await using server = await startRaw((socket) => void closed.push(once(socket, 'close')));
+    await using server = await startRaw((socket) => void closed.push(closeOf(socket)));
     const signal = AbortSignal.timeout(150);
     assertFailed(await get(`https://${HOST}:${server.port}/`, { signal }), /too long/);
     await Promise.all(closed);
