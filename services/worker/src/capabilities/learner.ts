@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from '@sallyport/log';
 import { type Clock, never } from '@sallyport/mail';
 import { BoundedFolder, emptyIfGone } from '@sallyport/spool';
+import { BackgroundLine } from '../shared/background-line.ts';
 import type { Recorder } from '../shared/ports.ts';
 import {
   DEFAULT_PREFIX,
@@ -19,7 +20,6 @@ import type { Heard } from './heard.ts';
 
 /** Files kept: strangers push out strangers, never a partner. */
 const MAX_FILES = { [PARTNER_PREFIX]: 10_000, [DEFAULT_PREFIX]: 500 } as const;
-const MAX_WAITING = 1_000;
 const MAX_CACHED = 500;
 /** A list that only became younger waits so long for others. */
 const REFRESH_MS = 5_000;
@@ -40,10 +40,8 @@ export class CapabilityLearner {
   readonly #files: BoundedFolder;
   readonly #clock: Clock;
   readonly #recorder: Recorder;
-  readonly #logger: Logger;
+  readonly #line: BackgroundLine;
   readonly #known = new Map<string, Known>();
-  #queue: Promise<void> = Promise.resolve();
-  #waiting = 0;
   #flushing: AbortController | null = null;
 
   constructor(options: {
@@ -56,29 +54,21 @@ export class CapabilityLearner {
     this.#files = new BoundedFolder(options.folder, MAX_FILES);
     this.#clock = options.clock;
     this.#recorder = options.recorder;
-    this.#logger = options.logger;
+    this.#line = new BackgroundLine((cause) =>
+      options.logger.warn('capabilities.not-kept', { cause }),
+    );
   }
 
   /** Takes in what a message announced, in the order of the calls; returns at once. */
   learn(heard: readonly Heard[]): void {
-    for (const one of heard) {
-      if (this.#waiting >= MAX_WAITING) return;
-      this.#waiting += 1;
-      this.#run(() => this.#learnOne(one).finally(() => (this.#waiting -= 1)));
-    }
+    for (const one of heard) if (!this.#line.offer(() => this.#learnOne(one))) return;
   }
 
   /** Takes in what was heard so far and puts on disk what is not there yet. */
   async close(): Promise<void> {
     this.#flushing?.abort();
-    this.#run(() => this.#flush());
-    await this.#queue;
-  }
-
-  #run(work: () => Promise<void>): void {
-    this.#queue = this.#queue.then(work).catch((cause: unknown) => {
-      this.#logger.warn('capabilities.not-kept', { cause });
-    });
+    this.#line.add(() => this.#flush());
+    await this.#line.done();
   }
 
   async #learnOne({ place, entry }: Heard): Promise<void> {
@@ -151,7 +141,7 @@ export class CapabilityLearner {
     const waiting = new AbortController();
     this.#flushing = waiting;
     sleep(REFRESH_MS, undefined, { signal: waiting.signal, ref: false })
-      .then(() => this.#run(() => this.#flush()))
+      .then(() => this.#line.add(() => this.#flush()))
       .catch(() => undefined); // the gateway stops, and writes all of it
   }
 

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import type { Logger } from '@sallyport/log';
 import type { Clock } from '@sallyport/mail';
 import { BoundedFolder, emptyIfGone } from '@sallyport/spool';
+import { BackgroundLine } from '../shared/background-line.ts';
 import type { Recorder } from '../shared/ports.ts';
 import type { Harvested } from './harvest.ts';
 import {
@@ -15,7 +16,6 @@ import {
 
 /** Files kept: strangers push out strangers, never a partner. */
 const MAX_FILES = { [PARTNER_PREFIX]: 20_000, [STRANGER_PREFIX]: 500 };
-const MAX_WAITING = 1_000;
 const MAX_KNOWN = 5_000;
 
 /**
@@ -27,11 +27,9 @@ export class Harvester {
   readonly #files: BoundedFolder;
   readonly #clock: Clock;
   readonly #recorder: Recorder;
-  readonly #logger: Logger;
+  readonly #line: BackgroundLine;
   /** The newest certificate of a file, so that the next mail of the same signer costs no reading. */
   readonly #newest = new Map<string, string>();
-  #queue: Promise<void> = Promise.resolve();
-  #waiting = 0;
 
   constructor(options: {
     readonly folder: string;
@@ -43,23 +41,18 @@ export class Harvester {
     this.#files = new BoundedFolder(options.folder, MAX_FILES);
     this.#clock = options.clock;
     this.#recorder = options.recorder;
-    this.#logger = options.logger;
+    this.#line = new BackgroundLine((cause) =>
+      options.logger.warn('certificate.not-kept', { cause }),
+    );
   }
 
   /** Takes in what a message brought, in the order of the calls; returns at once. */
   harvest(brought: readonly Harvested[]): void {
-    for (const one of brought) {
-      if (this.#waiting >= MAX_WAITING) return;
-      this.#waiting += 1;
-      this.#queue = this.#queue
-        .then(() => this.#takeIn(one))
-        .catch((cause: unknown) => this.#logger.warn('certificate.not-kept', { cause }))
-        .finally(() => (this.#waiting -= 1));
-    }
+    for (const one of brought) if (!this.#line.offer(() => this.#takeIn(one))) return;
   }
 
   async close(): Promise<void> {
-    await this.#queue;
+    await this.#line.done();
   }
 
   async #takeIn({ mailbox, rule, certificate, entry }: Harvested): Promise<void> {
