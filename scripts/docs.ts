@@ -6,14 +6,20 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
+import { permissionsOf, ROLES } from '../packages/accounts/src/index.ts';
 import { auditEventSchema } from '../packages/audit-log/src/index.ts';
 import { formatReference } from '../packages/config/src/index.ts';
 import { enhancedCode, FATES, FAULTS, isFaultId, OUTAGES } from '../packages/faults/src/index.ts';
+import { METRIC_SERVERS, METRICS } from '../packages/log/src/index.ts';
 import { policyDocumentSchema } from '../packages/policy/src/index.ts';
+import { apiRoutes } from '../services/console/src/api/index.ts';
+import { PROBLEMS } from '../services/console/src/api/problem.ts';
 import { readRecorded } from '../test/interop/matrix/record.ts';
+import { formatApi } from './docs/api.ts';
 import { formatEvents } from './docs/events.ts';
 import { type FaultRow, formatFaults, formatOutages } from './docs/faults.ts';
 import { formatInterop } from './docs/interop.ts';
+import { formatMetrics } from './docs/metrics.ts';
 import { formatPolicy } from './docs/policy.ts';
 import { findMarks } from './docs/rfc-marks.ts';
 import { checkStatuses, formatRfcIndex } from './docs/rfc-page.ts';
@@ -29,13 +35,26 @@ function faultRows(): FaultRow[] {
   );
 }
 
+function makeApiPage(): string {
+  const routes = apiRoutes.map((route) => ({
+    ...route,
+    roles: ROLES.filter((role) => permissionsOf([role]).has(route.permission)),
+  }));
+  return formatApi(
+    routes,
+    Object.entries(PROBLEMS).map(([id, problem]) => ({ id, ...problem })),
+  );
+}
+
 function makePages(): ReadonlyMap<string, string> {
   const faults = faultRows();
   const marks = findMarks(root);
   return new Map([
     ['docs/reference/faults.md', formatFaults(faults)],
     ['docs/reference/outages.md', formatOutages(OUTAGES, faults)],
+    ['docs/reference/api.md', makeApiPage()],
     ['docs/reference/config.md', formatReference()],
+    ['docs/reference/metrics.md', formatMetrics(METRICS, METRIC_SERVERS)],
     ['docs/reference/interop.md', formatInterop(readRecorded())],
     [
       'docs/reference/policy.md',

@@ -54,5 +54,15 @@ export const EVENT_NOTES: Readonly<Record<string, string>> = {
   'policy-scheduled': 'The time was set or taken back at which a policy version comes into force.',
   'policy-rolled-back': 'A person put an earlier policy version in force again.',
   'log-recovered': 'Lines after the last signed head were cut at start, as a crash leaves them.',
+  'log-retained':
+    'Retention removes a segment; of its events only the root stays, which is named here.',
   login: 'A person or program logged in, or was refused.',
+  'console-signed-in': 'A person came into the console, and by which means.',
+  'console-sign-in-refused': 'Somebody was not let into the console, and why.',
+  'console-signed-out': 'A session of the console ended.',
+  'account-changed': 'An account of the console was made or changed; `change` says how.',
+  'token-changed': 'A token for the API was made or taken back.',
+  'held-message-viewed': 'A person opened the page of a held message; no page shows its content.',
+  'audit-exported': 'Events were exported in the console, with or without personal values.',
+  'console-order': 'A person gave an order in the console that its target does not record itself.',
 };

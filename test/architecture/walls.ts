@@ -3,9 +3,10 @@
 /** Packages by floor (design, section 3). A package imports only from lower floors. */
 export const FLOORS: readonly (readonly string[])[] = [
   ['mail', 'faults', 'der', 'log'],
-  ['mime', 'cms', 'pki', 'dsn', 'audit-log', 'config', 'ipc', 'spool', 'queue'],
-  ['domsec', 'policy', 'lookup', 'published'],
-  ['transport', 'policy-store'],
+  ['mime', 'cms', 'pki', 'dsn', 'audit-log', 'config', 'ipc', 'spool', 'queue', 'accounts'],
+  ['domsec', 'policy', 'lookup', 'published', 'audit-index'],
+  ['transport', 'policy-store', 'rehearsal'],
+  ['survey'],
 ];
 
 /** Packages that touch no socket, file or clock: time, DNS and files are arguments. */
@@ -57,6 +58,10 @@ export const DOORS: Readonly<Record<string, readonly string[]>> = {
   yaml: ['config', 'policy-store', 'cli'],
   commander: ['cli'],
   pkcs11js: ['keyholder'],
+  fastify: ['console'],
+  '@fastify': ['console'],
+  '@simplewebauthn': ['console'],
+  'openid-client': ['console'],
 };
 
 /** Built-in modules that open a way to the network. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readdir, readFile } from 'node:fs/promises';
 import { after, before, describe, test } from 'node:test';
 import type { RecordedEvent } from '@sallyport/audit-log';
-import type { DomainSurvey } from '../../services/cli/src/survey/survey-types.ts';
+import type { DomainSurvey } from '@sallyport/survey';
 import { makeCa } from '../harness/ca.ts';
 import { startDns } from '../harness/dns.ts';
 import { temporaryFolder } from '../harness/folder.ts';

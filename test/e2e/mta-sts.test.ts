@@ -7,6 +7,7 @@ import { startScriptedServer } from '../../packages/transport/src/test-support/s
 import { type Dns, startDns } from '../harness/dns.ts';
 import { type Delivery, startEgressWay, type Way } from '../harness/egress-way.ts';
 import { skipWithout } from '../harness/install-peers.ts';
+import { skipWithoutPort } from '../harness/low-ports.ts';
 import { type PolicyHost, startPolicyHost } from '../harness/policy-host.ts';
 import { freePort } from '../harness/ports.ts';
 import { tlsaOf } from '../harness/tlsa.ts';
@@ -72,7 +73,7 @@ const policy = (mode: string, mx: string, maxAge = 604_800): string =>
   `version: STSv1\r\nmode: ${mode}\r\nmx: ${mx}\r\nmax_age: ${maxAge}\r\n`;
 
 describe('RFC 8461: the MTA-STS matrix', {
-  skip: skipWithout('nsd', 'unbound', 'ldnsutils'),
+  skip: skipWithout('nsd', 'unbound', 'ldnsutils') || skipWithoutPort(HTTPS_PORT),
 }, () => {
   const stack = new AsyncDisposableStack();
   let way: Way;

@@ -41,7 +41,20 @@ describe('what a process of the gateway may touch', () => {
       egressPort: await freePort(),
     };
     gateway = stack.use(
-      await makeGateway({ domain: 'acme.example', ...ports, users: { alice: 'secret' } }),
+      await makeGateway({
+        domain: 'acme.example',
+        ...ports,
+        users: { alice: 'secret' },
+        config: {
+          audit: { ship: [{ kind: 'file', path: '/nowhere/heads.jsonl' }] },
+          monitor: { listen: [`127.0.0.1:${await freePort()}`] },
+          console: {
+            listen: [`127.0.0.1:${await freePort()}`],
+            tls: { certificateFile: 'tls.pem', keyFile: 'tls-key.pem' },
+            publicUrl: 'https://gw.acme.example',
+          },
+        },
+      }),
     );
     await gateway.setPolicy({ partners: [] });
     const loaded = await loadConfig(gateway.configFile);

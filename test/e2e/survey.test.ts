@@ -4,7 +4,7 @@ import type { IncomingMessage } from 'node:http';
 import { type RequestOptions, request } from 'node:https';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import type { DomainSurvey } from '../../services/cli/src/survey/survey-types.ts';
+import type { DomainSurvey } from '@sallyport/survey';
 import { type Dns, startDns, type Zone } from '../harness/dns.ts';
 import { type Gateway, makeGateway, sallyport } from '../harness/gateway.ts';
 import { freePort } from '../harness/ports.ts';

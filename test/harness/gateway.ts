@@ -82,7 +82,8 @@ export interface Gateway extends AsyncDisposable {
   setPolicy(policy: object): Promise<void>;
   /** Moves the clock of a gateway that was made with a `testClock`. */
   setTime(now: Date): Promise<void>;
-  start(): Promise<void>;
+  /** `role` as `serve --role` takes it; all of them if left out. */
+  start(role?: string): Promise<void>;
   stop(): Promise<void>;
   output(): string;
   events(kind?: string): Promise<RecordedEvent[]>;
@@ -210,9 +211,10 @@ function running(made: Made): Gateway {
   let server: RunningProcess | null = null;
   let earlier = '';
   const output = (): string => earlier + (server?.output() ?? '');
-  const start = async (): Promise<void> => {
+  const start = async (role?: string): Promise<void> => {
     const clock = options.testClock === undefined ? [] : ['--test-clock', clockFile];
-    const args = [CLI, 'serve', '--config', configFile, ...clock];
+    const only = role === undefined ? [] : ['--role', role];
+    const args = [CLI, 'serve', '--config', configFile, ...clock, ...only];
     server = await startProcess(process.execPath, args);
     const own = server;
     // A gateway that ends instead is told at once.

@@ -33,6 +33,7 @@ const PEERS: readonly Peer[] = [
   { packageName: 'softhsm2', file: '/usr/bin/softhsm2-util' },
   { packageName: 'libssl-dev', file: '/usr/include/openssl/cms.h' },
   { packageName: 'libc6-dev', file: '/usr/include/stdio.h' },
+  { packageName: 'chromium', file: '/usr/bin/chromium' },
 ];
 
 /** Large ones, for runs that ask for them alone. */

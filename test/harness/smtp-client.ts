@@ -11,6 +11,13 @@ export interface Reply {
   readonly text: string;
 }
 
+export interface ServerAddress {
+  readonly host: string;
+  readonly port: number;
+  /** Where to connect from. */
+  readonly localAddress?: string;
+}
+
 /** TLS that the client verifies: authorities and the name that must be in the certificate. */
 export interface ClientTls {
   readonly ca: string | Buffer;
@@ -35,19 +42,22 @@ export class SmtpClient implements AsyncDisposable {
 
   /** Connects; with `tls`, TLS comes at once (port 465). Does not read the greeting. */
   static async connect(host: string, port: number, tls?: ClientTls): Promise<SmtpClient> {
-    const socket =
-      tls === undefined ? connectTcp({ host, port }) : connectTls({ host, port, ...tls });
+    return await SmtpClient.#connect({ host, port }, tls);
+  }
+
+  static async #connect(to: ServerAddress, tls?: ClientTls): Promise<SmtpClient> {
+    const socket = tls === undefined ? connectTcp({ ...to }) : connectTls({ ...to, ...tls });
     await once(socket, tls === undefined ? 'connect' : 'secureConnect');
     return new SmtpClient(socket);
   }
 
   /** Connects, reads the greeting, says EHLO, and STARTTLS and EHLO again if `tls` is given. */
   static async open(
-    options: { readonly host: string; readonly port: number },
+    options: ServerAddress,
     tls?: ClientTls,
     helo = 'client.test',
   ): Promise<SmtpClient> {
-    const client = await SmtpClient.connect(options.host, options.port);
+    const client = await SmtpClient.#connect(options);
     await client.reply();
     await client.command(`EHLO ${helo}`);
     if (tls !== undefined) {

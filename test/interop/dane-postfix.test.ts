@@ -5,6 +5,7 @@ import { ADDRESS, domainOf, placesOf, zonesOf } from '../e2e/dane-places.ts';
 import { startDns } from '../harness/dns.ts';
 import { startEgressWay, type Way } from '../harness/egress-way.ts';
 import { skipWithout } from '../harness/install-peers.ts';
+import { skipWithoutPort } from '../harness/low-ports.ts';
 import { freePort } from '../harness/ports.ts';
 import {
   canHideResolvConf,
@@ -18,6 +19,7 @@ const ONE_HOST_ONLY = new Set(['two', 'two-bad']);
 
 const skip =
   skipWithout('postfix', 'nsd', 'unbound', 'ldnsutils') ||
+  skipWithoutPort(53) ||
   (!(await canHideResolvConf()) && 'nobody may have a mount namespace of his own here');
 
 describe('posttls-finger of Postfix and we judge every domain of the DANE matrix alike', {

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { AUDIT_EVENT_KINDS, auditEventSchema, leafOf, personalHash } from './index.ts';
 
 const CONTRACT =
-  'accepted refused abandoned committed decided key-intent key-outcome protected opened relayed deferred failed expired held released dropped dsn-created lookup policy-activated policy-proposed policy-approved policy-scheduled policy-rolled-back key-generated key-activated key-imported key-certified key-scheduled key-retired key-reopened key-destroyed certificate-revoked crl-issued key-quarantined service-started service-stopped log-recovered destination-paused destination-resumed login duplicate-ciphertext corrupt-found partner-key-changed certificate-harvested capabilities-learned capabilities-ignored';
+  'accepted refused abandoned committed decided key-intent key-outcome protected opened relayed deferred failed expired held released dropped dsn-created lookup policy-activated policy-proposed policy-approved policy-scheduled policy-rolled-back key-generated key-activated key-imported key-certified key-scheduled key-retired key-reopened key-destroyed certificate-revoked crl-issued key-quarantined service-started service-stopped log-recovered log-retained destination-paused destination-resumed login duplicate-ciphertext corrupt-found partner-key-changed certificate-harvested capabilities-learned capabilities-ignored console-signed-in console-sign-in-refused console-signed-out account-changed token-changed held-message-viewed audit-exported console-order';
 
 test('the union holds every kind of the contract and no other', () => {
   assert.deepEqual([...AUDIT_EVENT_KINDS].sort(), CONTRACT.split(' ').sort());

@@ -40,3 +40,14 @@ export function signHead(head: HeadFacts, privateKey: KeyObject): SignedHead {
 export function verifyHead(head: SignedHead, publicKey: KeyObject): boolean {
   return verify(null, headBytes(head), publicKey, Buffer.from(head.signature, 'base64'));
 }
+
+/** As `verifyHead`, on another thread. */
+export function verifyHeadBeside(head: SignedHead, publicKey: KeyObject): Promise<boolean> {
+  const { promise, resolve, reject } = Promise.withResolvers<boolean>();
+  const signature = Buffer.from(head.signature, 'base64');
+  verify(null, headBytes(head), publicKey, signature, (error, isValid) => {
+    if (error === null) resolve(isValid);
+    else reject(error);
+  });
+  return promise;
+}

@@ -1,10 +1,28 @@
 /** The audit log: closed events, salted personal fields, Merkle tree, signed heads; verifies offline. */
 export {
+  type BundleHead,
+  type BundleOptions,
+  type BundleVerdict,
+  bundleKey,
+  formatBundleEvent,
+  formatBundleHead,
+  isBundleHead,
+  verifyBundle,
+} from './bundle.ts';
+export { type Commit, type CommitBase, composeCommit } from './compose.ts';
+export { csvEvent, csvHeader } from './csv.ts';
+export {
   AUDIT_EVENT_KINDS,
   type AuditEvent,
   type AuditEventKind,
   auditEventSchema,
 } from './event.ts';
+export {
+  type EventProof,
+  eventProofSchema,
+  proveEvent,
+  verifyEventProof,
+} from './event-proof.ts';
 export { TLS_RESULT_TYPES } from './events/delivery.ts';
 export { KEY_OPERATIONS, type KeyOperation } from './events/key.ts';
 export {
@@ -40,27 +58,27 @@ export {
   type Subtree,
 } from './line.ts';
 export {
+  consistencyPath,
   consistencyProof,
   type InclusionClaim,
+  inclusionPath,
   inclusionProof,
+  type RangeRoot,
   type TreeHead,
   verifyConsistency,
   verifyInclusion,
 } from './proof.ts';
 export {
   type EventFilter,
-  type EventProof,
-  eventProofSchema,
   matchesFilter,
-  proveEvent,
   type RecordedEvent,
   readEvent,
   readEvents,
   recentEvents,
-  verifyEventProof,
 } from './read.ts';
 export { LOG_KEY_FILE, parseSegmentName, SEGMENT_LEAVES, segmentName } from './segment.ts';
 export { type ByteSource, type RawLine, splitLines } from './split-lines.ts';
 export { leafHash, MerkleTree, nodeHash } from './tree.ts';
-export type { DamageCode, LogVerdict, SegmentSource } from './verdict.ts';
+export type { DamageCode, DamagedLog, LogVerdict, SegmentSource } from './verdict.ts';
 export { type VerifyOptions, verifyLog } from './verify.ts';
+export { type Withheld, withhold, withholdEvent } from './withhold.ts';

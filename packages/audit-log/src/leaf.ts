@@ -51,6 +51,17 @@ export function personalHash(personal: PersonalValue): string {
     .digest('hex');
 }
 
+/** The name of a personal value that is not what the leaf has the hash of; null if all are. */
+export function wrongPersonal(
+  values: PersonalValues,
+  hashes: Readonly<Record<string, string>>,
+): string | null {
+  for (const [name, value] of Object.entries(values)) {
+    if (!Object.hasOwn(hashes, name) || hashes[name] !== personalHash(value)) return name;
+  }
+  return null;
+}
+
 const leafSchema = z.looseObject({
   index: z.int().nonnegative(),
   time: z.string(),

@@ -1,10 +1,14 @@
 import { MerkleTree, nodeHash, split } from './tree.ts';
 
-/** The root over a run of leaf hashes. */
-function rootOf(hashes: readonly Buffer[], from: number, to: number): Buffer {
-  const tree = new MerkleTree();
-  for (const hash of hashes.slice(from, to)) tree.append(hash);
-  return tree.root();
+/** The root over the leaves `from` up to `to`. */
+export type RangeRoot = (from: number, to: number) => Buffer;
+
+function rangesOf(hashes: readonly Buffer[]): RangeRoot {
+  return (from, to) => {
+    const tree = new MerkleTree();
+    for (const hash of hashes.slice(from, to)) tree.append(hash);
+    return tree.root();
+  };
 }
 
 /**
@@ -13,19 +17,28 @@ function rootOf(hashes: readonly Buffer[], from: number, to: number): Buffer {
  * @throws RangeError if there is no such leaf.
  */
 export function inclusionProof(hashes: readonly Buffer[], index: number): Buffer[] {
-  if (!Number.isSafeInteger(index) || index < 0 || index >= hashes.length) {
-    throw new RangeError(`no leaf ${index} in a tree of ${hashes.length}`);
+  return inclusionPath(index, hashes.length, rangesOf(hashes));
+}
+
+/**
+ * RFC 9162 section 2.1.3.1, for who keeps roots of whole subtrees.
+ *
+ * @throws RangeError if there is no such leaf.
+ */
+export function inclusionPath(index: number, size: number, rangeRoot: RangeRoot): Buffer[] {
+  if (!Number.isSafeInteger(index) || index < 0 || index >= size) {
+    throw new RangeError(`no leaf ${index} in a tree of ${size}`);
   }
   const path: Buffer[] = [];
   let from = 0;
-  let to = hashes.length;
+  let to = size;
   while (to - from > 1) {
     const middle = from + split(to - from);
     if (index < middle) {
-      path.push(rootOf(hashes, middle, to));
+      path.push(rangeRoot(middle, to));
       to = middle;
     } else {
-      path.push(rootOf(hashes, from, middle));
+      path.push(rangeRoot(from, middle));
       from = middle;
     }
   }
@@ -81,25 +94,34 @@ export function verifyInclusion(claim: InclusionClaim, path: readonly Buffer[]):
  * @throws RangeError unless 0 < first <= number of hashes.
  */
 export function consistencyProof(hashes: readonly Buffer[], first: number): Buffer[] {
-  if (!Number.isSafeInteger(first) || first < 1 || first > hashes.length) {
-    throw new RangeError(`no tree of ${first} leaves within one of ${hashes.length}`);
+  return consistencyPath(first, hashes.length, rangesOf(hashes));
+}
+
+/**
+ * RFC 9162 section 2.1.4.1, for who keeps roots of whole subtrees.
+ *
+ * @throws RangeError unless 0 < first <= size.
+ */
+export function consistencyPath(first: number, size: number, rangeRoot: RangeRoot): Buffer[] {
+  if (!Number.isSafeInteger(first) || first < 1 || first > size) {
+    throw new RangeError(`no tree of ${first} leaves within one of ${size}`);
   }
   const path: Buffer[] = [];
   let from = 0;
-  let to = hashes.length;
+  let to = size;
   let whole = true;
   while (from + (first - from) !== to) {
     const middle = from + split(to - from);
     if (first <= middle) {
-      path.push(rootOf(hashes, middle, to));
+      path.push(rangeRoot(middle, to));
       to = middle;
     } else {
-      path.push(rootOf(hashes, from, middle));
+      path.push(rangeRoot(from, middle));
       from = middle;
       whole = false;
     }
   }
-  if (!whole) path.push(rootOf(hashes, from, to));
+  if (!whole) path.push(rangeRoot(from, to));
   return path.reverse();
 }
 

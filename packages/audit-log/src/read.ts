@@ -1,11 +1,6 @@
-import type { KeyObject } from 'node:crypto';
-import { z } from 'zod';
-import { type SignedHead, signedHeadSchema, verifyHead } from './head.ts';
 import { parseLeaf } from './leaf.ts';
 import { type LogLine, parseLogLine } from './line.ts';
-import { inclusionProof, verifyInclusion } from './proof.ts';
 import { splitLines } from './split-lines.ts';
-import { leafHash } from './tree.ts';
 import type { SegmentSource } from './verdict.ts';
 
 /** An event as the log holds it. A personal value that was withheld or erased is null. */
@@ -32,9 +27,10 @@ export interface EventFilter {
   readonly containing?: string;
 }
 
-type Segments = AsyncIterable<SegmentSource> | Iterable<SegmentSource>;
+export type Segments = AsyncIterable<SegmentSource> | Iterable<SegmentSource>;
 
-async function* readLines(segments: Segments): AsyncGenerator<LogLine> {
+/** All lines that are lines. */
+export async function* readLines(segments: Segments): AsyncGenerator<LogLine> {
   for await (const segment of segments) {
     for await (const raw of splitLines(segment.bytes)) {
       const line = raw.text === null ? null : parseLogLine(raw.text);
@@ -93,62 +89,4 @@ export async function recentEvents(
     if (kept.length >= limit * 2) kept.splice(0, kept.length - limit);
   }
   return kept.slice(-limit);
-}
-
-const hex = z.string().regex(/^[0-9a-f]{64}$/);
-
-/** One event, where it stands, and the signed head that covers it: enough to prove it offline. */
-export const eventProofSchema = z.strictObject({
-  format: z.literal('sallyport audit proof v1'),
-  index: z.int().nonnegative(),
-  leaf: z.string(),
-  personal: z.record(z.string(), z.strictObject({ salt: z.string(), value: z.string() })),
-  /** RFC 9162 section 2.1.3.1. */
-  path: z.array(hex).max(64),
-  head: signedHeadSchema,
-});
-export type EventProof = z.infer<typeof eventProofSchema>;
-
-/**
- * Proves one event against the last head.
- *
- * @returns null if there is no such leaf under a head, or its segment was removed.
- */
-export async function proveEvent(segments: Segments, index: number): Promise<EventProof | null> {
-  const hashes: Buffer[] = [];
-  let found: LogLine | null = null;
-  let head: SignedHead | null = null;
-  for await (const line of readLines(segments)) {
-    if ('subtree' in line) return null;
-    if ('head' in line) head = line.head;
-    if (!('leaf' in line)) continue;
-    if (hashes.length === index) found = line;
-    hashes.push(leafHash(line.leaf));
-  }
-  if (head === null || found === null || !('leaf' in found) || index >= head.size) return null;
-  const path = inclusionProof(hashes.slice(0, head.size), index);
-  return {
-    format: 'sallyport audit proof v1',
-    index,
-    leaf: found.leaf,
-    personal: found.personal ?? {},
-    path: path.map((node) => node.toString('hex')),
-    head,
-  };
-}
-
-/** True if the head is signed by the log key and covers exactly this leaf at this index. */
-export function verifyEventProof(proof: EventProof, publicKey: KeyObject): boolean {
-  const claim = {
-    hash: leafHash(proof.leaf),
-    index: proof.index,
-    size: proof.head.size,
-    root: Buffer.from(proof.head.root, 'hex'),
-  };
-  const path = proof.path.map((node) => Buffer.from(node, 'hex'));
-  return (
-    verifyHead(proof.head, publicKey) &&
-    parseLeaf(proof.leaf)?.index === proof.index &&
-    verifyInclusion(claim, path)
-  );
 }

@@ -35,21 +35,24 @@ export type LogVerdict =
       /** `not-comparable`: it ends inside a segment that retention removed. */
       readonly checkpoint: 'none' | 'matches' | 'not-comparable';
     }
-  | {
-      readonly kind: 'damaged';
-      readonly code: DamageCode;
-      /** File name of the segment. */
-      readonly segment: string;
-      /** 1-based. */
-      readonly line: number;
-      readonly reason: string;
-    };
+  | DamagedLog;
+
+/** Where a log is not what was written. */
+export interface DamagedLog {
+  readonly kind: 'damaged';
+  readonly code: DamageCode;
+  /** File name of the segment. */
+  readonly segment: string;
+  /** 1-based. */
+  readonly line: number;
+  readonly reason: string;
+}
 
 /** Leaves the walk at the first damage; caught by `verifyLog` alone. */
 export class Damage extends Error {
-  readonly verdict: LogVerdict;
+  readonly verdict: DamagedLog;
 
-  constructor(verdict: LogVerdict & { readonly kind: 'damaged' }) {
+  constructor(verdict: DamagedLog) {
     super(verdict.reason);
     this.verdict = verdict;
   }

@@ -1,6 +1,6 @@
 import type { KeyObject } from 'node:crypto';
-import { headHash, NO_PREVIOUS, type SignedHead, verifyHead } from './head.ts';
-import { parseLeaf, personalHash } from './leaf.ts';
+import { headHash, NO_PREVIOUS, type SignedHead, verifyHead, verifyHeadBeside } from './head.ts';
+import { parseLeaf, wrongPersonal } from './leaf.ts';
 import {
   type LeafLine,
   type LogLine,
@@ -11,7 +11,13 @@ import {
 import { parseSegmentName, SEGMENT_LEAVES } from './segment.ts';
 import { splitLines } from './split-lines.ts';
 import { leafHash, MerkleTree } from './tree.ts';
-import { Damage, type DamageCode, type LogVerdict, type SegmentSource } from './verdict.ts';
+import {
+  Damage,
+  type DamageCode,
+  type DamagedLog,
+  type LogVerdict,
+  type SegmentSource,
+} from './verdict.ts';
 
 /** How strictly, and against what. */
 export interface VerifyOptions {
@@ -34,15 +40,23 @@ export async function verifyLog(
   try {
     for await (const segment of segments) {
       log.beginSegment(segment.name);
-      for await (const line of splitLines(segment.bytes)) log.readLine(line.text);
+      for await (const line of splitLines(segment.bytes)) {
+        log.readLine(line.text);
+        if (log.signaturesDue) await log.checkSignatures(MAX_SIGNATURES / 2);
+      }
       log.endSegment();
     }
-    return log.verdict();
+    const verdict = log.verdict();
+    await log.checkSignatures();
+    return verdict;
   } catch (error) {
-    if (error instanceof Damage) return error.verdict;
-    throw error;
+    if (!(error instanceof Damage)) throw error;
+    return (await log.badSignature()) ?? error.verdict; // what comes first is named
   }
 }
+
+/** Signatures of heads that are on their way: they cost far more than all else. */
+const MAX_SIGNATURES = 256;
 
 interface Place {
   readonly segment: string;
@@ -64,6 +78,8 @@ class Verification {
   #first = 0;
   #line = 0;
   #isRemoved = false;
+  /** In the order of their lines. */
+  #signatures: { readonly isValid: Promise<boolean>; readonly place: Place }[] = [];
   /** First leaf line that no head covers yet. */
   #uncovered: Place | null = null;
   /** First removed segment that no head covers yet. */
@@ -74,6 +90,32 @@ class Verification {
     this.#checkpoint = options.checkpoint ?? null;
     this.#segmentLeaves = options.segmentLeaves ?? SEGMENT_LEAVES;
     if (this.#checkpoint?.size === 0) this.#compare();
+  }
+
+  get signaturesDue(): boolean {
+    return this.#signatures.length >= MAX_SIGNATURES;
+  }
+
+  /**
+   * Waits for all but the newest `later` signatures.
+   *
+   * @throws Damage at the first head that the log key did not sign.
+   */
+  async checkSignatures(later = 0): Promise<void> {
+    const damage = await this.badSignature(later);
+    if (damage !== null) throw new Damage(damage);
+  }
+
+  /** The first head that the log key did not sign; null if it signed all but the newest `later`. */
+  async badSignature(later = 0): Promise<DamagedLog | null> {
+    const signatures = this.#signatures.splice(0, this.#signatures.length - later);
+    let first: Place | null = null;
+    for (const { isValid, place } of signatures) {
+      if (!(await isValid)) first ??= place;
+    }
+    if (first === null) return null;
+    const reason = 'the head is not signed by this log key';
+    return { kind: 'damaged', code: 'bad-signature', ...first, reason };
   }
 
   beginSegment(name: string): void {
@@ -112,6 +154,7 @@ class Verification {
 
   endSegment(): void {
     if (this.#line === 0) this.#damage('bad-line', 'the segment is empty', 1);
+    if (this.#line === 1 && !this.#isRemoved) this.#tornTail(); // it began, and no head came
   }
 
   #takeStart(start: SegmentStart): void {
@@ -166,18 +209,16 @@ class Verification {
 
   #checkPersonal(line: LeafLine, hashes: Readonly<Record<string, string>>): void {
     const values = line.personal ?? {};
-    for (const [name, value] of Object.entries(values)) {
-      if (!Object.hasOwn(hashes, name) || hashes[name] !== personalHash(value)) {
-        this.#damage('edited-personal', `the value of ${name} is not the one that was recorded`);
-      }
+    const wrong = wrongPersonal(values, hashes);
+    if (wrong !== null) {
+      this.#damage('edited-personal', `the value of ${wrong} is not the one that was recorded`);
     }
     this.#withheld += Object.keys(hashes).length - Object.keys(values).length;
   }
 
   #takeHead(head: SignedHead): void {
-    if (!verifyHead(head, this.#publicKey)) {
-      this.#damage('bad-signature', 'the head is not signed by this log key');
-    }
+    const place = { segment: this.#segment, line: this.#line };
+    this.#signatures.push({ isValid: verifyHeadBeside(head, this.#publicKey), place });
     if (head.previous !== this.#previous) {
       this.#damage('wrong-head', 'the head does not follow the one before it');
     }

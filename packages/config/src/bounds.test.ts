@@ -50,4 +50,10 @@ test('a front is an address or a block of the world, and needs the partner port'
     'trustedFronts.0.networks',
   ]);
   assert.deepEqual(faultsOf(withRoute + fronts('192.0.2.30')), ['trustedFronts']);
+  const named = (authservId: string) =>
+    `${partner}trustedFronts: [{ networks: ["192.0.2.30"], authservId: "${authservId}" }]\n`;
+  assert.deepEqual(faultsOf(named('front.acme.example')), []);
+  for (const id of ['', 'a b', 'a;b', '(a)', 'GW.acme.example']) {
+    assert.deepEqual(faultsOf(named(id)), ['trustedFronts.0.authservId'], id);
+  }
 });

@@ -21,6 +21,8 @@ const SECRET_FIELDS = new Set([
   'credentialFile',
   'passphraseFile',
   'pinFile',
+  'tokenFile',
+  'clientSecretFile',
 ]);
 const FILE_FIELD = /File$|^file$/;
 
@@ -81,7 +83,11 @@ function isTree(value: unknown): value is Tree {
 
 function isPathKey(key: string): boolean {
   return (
-    FILE_FIELD.test(key) || key === 'dataFolder' || key === 'runtimeFolder' || key === 'socket'
+    FILE_FIELD.test(key) ||
+    key === 'dataFolder' ||
+    key === 'runtimeFolder' ||
+    key === 'socket' ||
+    key === 'path'
   );
 }
 
@@ -129,10 +135,18 @@ function checkWhole(config: GatewayConfig): ConfigFault[] {
   return [...faults, ...others.flatMap((check) => check(config))];
 }
 
-function checkFronts({ ingress, trustedFronts }: GatewayConfig): ConfigFault[] {
-  if (trustedFronts.length === 0 || ingress.partner !== undefined) return [];
+function checkFronts({ gateway, ingress, trustedFronts }: GatewayConfig): ConfigFault[] {
+  const ours = trustedFronts.flatMap(({ authservId }, index) =>
+    authservId?.toLowerCase() === gateway.name
+      ? {
+          path: `trustedFronts.${index}.authservId`,
+          reason: 'it is gateway.name, whose fields are taken away as forged',
+        }
+      : [],
+  );
+  if (trustedFronts.length === 0 || ingress.partner !== undefined) return ours;
   const reason = 'without ingress.partner no front can hand anything over';
-  return [{ path: 'trustedFronts', reason }];
+  return [{ path: 'trustedFronts', reason }, ...ours];
 }
 
 function checkRouteTls({ routes, dns }: GatewayConfig): ConfigFault[] {
@@ -144,8 +158,8 @@ function checkRouteTls({ routes, dns }: GatewayConfig): ConfigFault[] {
     if (tls.pins.length > 0 && !['fingerprint', 'verify', 'secure'].includes(tls.level)) {
       return [{ path: `${path}.pins`, reason: `level ${tls.level} does not look at pins` }];
     }
-    if (tls.level === 'dane-only' && !dns.trusted) {
-      const reason = 'dane-only needs a resolver whose DNSSEC counts: set dns.trusted';
+    if ((tls.level === 'dane-only' || tls.level === 'dane') && !dns.trusted) {
+      const reason = `${tls.level} needs a resolver whose DNSSEC counts: set dns.trusted`;
       return [{ path: `${path}.level`, reason }];
     }
     return [];
@@ -180,7 +194,12 @@ async function checkFiles(value: unknown, path: string): Promise<ConfigFault[]> 
   return faults;
 }
 
+/** Where systemd puts the secrets of a unit; while it does not run, or for another one, they are not there. */
+const CREDENTIALS_FOLDER = '/run/credentials/';
+
 async function checkFile(path: string, secret: boolean): Promise<string | null> {
+  // The process that needs it says so if it is missing.
+  if (path.startsWith(CREDENTIALS_FOLDER)) return null;
   try {
     const found = await stat(path);
     if (!found.isFile()) return `${path} is not a file`;

@@ -262,6 +262,19 @@ test('RFC 8601 5: forged fields inside the protected header go as well', async (
   }
 });
 
+test("RFC 8601 5: fields in a trusted front's name go too, outside and inside, in any case", async () => {
+  const frontAuthservIds = ['front.acme.example'];
+  const options = { authservId: AUTHSERV, frontAuthservIds, deliver: 'clear', added: [] } as const;
+  for (const id of ['front.acme.example', 'Front.ACME.example', '"front.acme.example"']) {
+    const forged = Buffer.concat([crlf(`Authentication-Results: ${id}; spf=pass\n`), MESSAGE]);
+    const inside = await messageAround(await signedBy(bufferContent(forged), dsa, TYPE.domain));
+    for (const bytes of [forged, inside]) {
+      const made = entity(await bytesOf(deliveredMessage(await open(bytes), options)));
+      assert.deepEqual(fieldValues(made, 'authentication-results'), [], id);
+    }
+  }
+});
+
 test('RFC 8601 5: results of others stay, also of one whose name begins as ours', async () => {
   for (const id of ['mx.other.example', 'gw.bravo.example.evil.example', '"mx.other.example"']) {
     const made = entity(
@@ -314,6 +327,10 @@ test('design section 8: the verdict header carries the words', () => {
     formatVerdict(VERDICT, true),
     'signature=valid; signatureType=domain; signer="domain-signing-authority@acme.example"; originator=domain-only; mapping=ok; encryption=domain; scope=whole; flagged=yes; reason="Fine."',
   );
+});
+
+test('the verdict says what rests on the word of a trusted front', () => {
+  assert.match(formatVerdict(VERDICT, false, ['spf', 'dmarc']), /; fromFront=spf,dmarc; reason=/);
 });
 
 test('names out of certificates cannot break out of the header fields or make them too long', async () => {

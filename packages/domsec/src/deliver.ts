@@ -27,13 +27,15 @@ export type DeliverForm = 'clear' | 'signed' | 'as-received';
  * `clear`: encryption, domain, review and empty layers are gone, an originator's signature stays
  * byte-exact, protected header fields replace the outer ones. `signed`: only encryption is gone.
  * `as-received`: the bytes as they came. Foreign `X-Sallyport-*` fields and Authentication-Results
- * in our name are removed everywhere we may write (RFC 8601 section 5); `added` go on top.
+ * in our name, or a trusted front's, are removed everywhere we may write (RFC 8601 section 5); `added` go on top.
  */
 export function deliveredMessage(
   message: OpenedMessage,
   options: {
     readonly deliver: DeliverForm;
     readonly authservId: string;
+    /** Of trusted fronts: what counts of their fields is in ours, and the rest is forged. */
+    readonly frontAuthservIds?: readonly string[];
     readonly added: readonly { readonly name: string; readonly value: string }[];
     /**
      * A valid signature is bound to the protected From (RFC 9788 section 4.4.1.2). Without one a
@@ -46,7 +48,8 @@ export function deliveredMessage(
   const isFromBound = options.isFromBound ?? false;
   const restored = restoredMessage(message, removed, isFromBound);
   const { header, body } = removed.length === 0 ? restored : withoutBinary(restored);
-  const kept = header.filter((field) => !isForged(field, options.authservId)).map(withLineEnd);
+  const ids = [options.authservId, ...(options.frontAuthservIds ?? [])].map(comparable);
+  const kept = header.filter((field) => !isForged(field, ids)).map(withLineEnd);
   const claimed = isFromBound || removed.length === 0 ? null : unboundFrom(message);
   const added = [
     ...options.added.map((field) => formatField(field.name, field.value)),
@@ -119,21 +122,28 @@ function isOurs(layer: SignedLayer): boolean {
   });
 }
 
-function isForged(field: HeaderField, authservId: string): boolean {
+function isForged(field: HeaderField, authservIds: readonly string[]): boolean {
   const name = field.name.toLowerCase();
   if (name.startsWith('x-sallyport-')) return true;
   if (name !== 'authentication-results') return false;
   const id = authservIdOf(field.value);
   // One that cannot be read is removed too: another reader may read our name in it.
-  return id === null || comparable(id) === comparable(authservId);
+  return id === null || authservIds.includes(comparable(id));
 }
 
 function comparable(id: string): string {
   return parseDomain(id) ?? id.toLowerCase();
 }
 
-/** The value of `X-Sallyport-Verdict`: the words of design section 8. */
-export function formatVerdict(verdict: Verdict, flagged: boolean): string {
+/**
+ * The value of `X-Sallyport-Verdict`: the words of design section 8. `fromFront` names the methods of
+ * sender authentication that rest on the word of a trusted front.
+ */
+export function formatVerdict(
+  verdict: Verdict,
+  flagged: boolean,
+  fromFront: readonly string[] = [],
+): string {
   const words = [
     `signature=${verdict.signature}`,
     `signatureType=${verdict.signatureType ?? 'none'}`,
@@ -146,6 +156,7 @@ export function formatVerdict(verdict: Verdict, flagged: boolean): string {
       ? []
       : [`revocation=${verdict.revocation.mode}-${verdict.revocation.status}`]),
     ...(flagged ? ['flagged=yes'] : []),
+    ...(fromFront.length === 0 ? [] : [`fromFront=${fromFront.join(',')}`]),
     `reason=${quoted(verdict.reason)}`,
   ];
   return words.join('; ');

@@ -2,6 +2,13 @@
 export { type CallOptions, type ConnectOptions, connectSocket, type IpcClient } from './client.ts';
 export { IpcRefused, IpcUnavailable, type UnavailableKind } from './errors.ts';
 export { MAX_FRAME_BYTES } from './frames.ts';
+export { watchProcess } from './health/process-facts.ts';
+export {
+  type HealthParts,
+  type HealthServer,
+  serveHealth,
+  shownTlsCertificate,
+} from './health/serve-health.ts';
 export { keyAlgorithmOf } from './keys/key-algorithm.ts';
 export { KeyFileFault, keyFileReason } from './keys/key-file-fault.ts';
 export { KeyFiles, type KeyFolder, type OpenedKey, type QuarantinedKey } from './keys/key-files.ts';
@@ -28,14 +35,32 @@ export {
   type Protocol,
 } from './protocol.ts';
 export * from './protocols/advise.ts';
+export type { DescribedCertificate, TrustCheck } from './protocols/advise-certificate.ts';
+export type { ReceivedTlsReport } from './protocols/advise-reports.ts';
+export type { SurveyResult } from './protocols/advise-survey.ts';
 export * from './protocols/dkim.ts';
 export * from './protocols/egress.ts';
 export * from './protocols/health.ts';
 export * from './protocols/hint.ts';
 export * from './protocols/inward.ts';
+export * from './protocols/key-desk.ts';
 export * from './protocols/key-record.ts';
 export * from './protocols/keyholder.ts';
+export * from './protocols/keyholder-console.ts';
 export * from './protocols/keyholder-operator.ts';
 export * from './protocols/recorder.ts';
 export * from './protocols/values.ts';
+export {
+  type AwayPart,
+  type ListedQueue,
+  listQueue,
+  type OrderAnswer,
+  orderQueued,
+  QUEUE_PARTS,
+  type QueueClients,
+  type QueuePart,
+  type QueueVerb,
+  showQueued,
+  takesOrder,
+} from './queue/ask-queue.ts';
 export { type IpcServer, type ServeOptions, serveSocket } from './server.ts';

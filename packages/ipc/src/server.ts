@@ -12,7 +12,6 @@ const MAX_IN_FLIGHT = 256;
 const MAX_CONNECTIONS = 64;
 const MAX_WAITING_BYTES = 4 * 1024 * 1024;
 const CLOSE_GRACE_MS = 2_000;
-const OWNER_ONLY = 0o600;
 
 /** What a socket needs to be served. */
 export interface ServeOptions<P extends Protocol> {
@@ -23,8 +22,8 @@ export interface ServeOptions<P extends Protocol> {
   readonly maxFrameBytes?: number;
   /** Calls of one connection at once; further ones wait unread. */
   readonly maxInFlight?: number;
-  /** Of the socket file: 0600, or 0660 where a group shares it. */
-  readonly mode?: number;
+  /** Of the socket file. Left out: 0660 in a folder that gives its group to what is made in it, else 0600. */
+  readonly mode?: number | undefined;
 }
 
 /** A socket that is being served. */
@@ -68,7 +67,7 @@ export async function serveSocket<P extends Protocol>(
     socket.once('close', () => connections.delete(connection));
   });
   server.maxConnections = MAX_CONNECTIONS;
-  await listenPrivately(server, options.path, options.mode ?? OWNER_ONLY);
+  await listenPrivately(server, options.path, options.mode);
   server.on('error', (error) => options.logger.error('ipc.server-failed', { cause: error }));
   return { close: () => closeServer(server, connections) };
 }

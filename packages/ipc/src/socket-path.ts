@@ -2,6 +2,8 @@ import { chmod, lstat, unlink } from 'node:fs/promises';
 import { connect, type Server } from 'node:net';
 
 const MAX_PATH_BYTES = 107; // sun_path of Linux, without its final NUL
+const OWNER_ONLY = 0o600;
+const WITH_GROUP = 0o660;
 
 /**
  * Clears the way for a server: a socket file that nobody answers on is removed.
@@ -33,8 +35,16 @@ function answers(path: string): Promise<boolean> {
   });
 }
 
-/** Listens so that the socket file is closed to others from its first moment, then opens it to `mode`. */
-export async function listenPrivately(server: Server, path: string, mode: number): Promise<void> {
+/**
+ * Listens so that the socket file is closed to others from its first moment, then opens it to `mode`.
+ * Without one it goes by the folder: where what is made in it gets another group than ours (setgid),
+ * that group is whom the admin means to let in.
+ */
+export async function listenPrivately(
+  server: Server,
+  path: string,
+  mode: number | undefined,
+): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   server.once('listening', resolve);
   server.once('error', reject);
@@ -46,5 +56,9 @@ export async function listenPrivately(server: Server, path: string, mode: number
   }
   await promise;
   server.off('error', reject);
-  await chmod(path, mode);
+  await chmod(path, mode ?? ((await isOfAnotherGroup(path)) ? WITH_GROUP : OWNER_ONLY));
+}
+
+async function isOfAnotherGroup(path: string): Promise<boolean> {
+  return (await lstat(path)).gid !== process.getegid?.();
 }

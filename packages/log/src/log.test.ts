@@ -52,6 +52,46 @@ test('keys that name a secret are redacted at every depth', () => {
   assert.equal(lineOf({ passed: 'yes', keyId: 'k1' })['keyId'], 'k1');
 });
 
+test('who wrote, to whom and about what is redacted by name; how many they are is not', () => {
+  const personal = {
+    subject: 'Befund',
+    reversePath: 'alice@acme.example',
+    forwardPath: 'bob@bravo.example',
+    forwardPaths: ['bob@bravo.example'],
+    recipients: ['bob@bravo.example'],
+    mailbox: { localPart: 'bob', domain: 'bravo.example' },
+    login: 'alice',
+    author: 'Alice',
+    personal: { by: 'alice' },
+  };
+  const shown = JSON.stringify(lineOf({ ...personal, inner: [personal] }));
+  assert.doesNotMatch(shown, /alice|bob|Befund/i);
+  for (const key of Object.keys(personal)) assert.ok(shown.includes(`"${key}":"[personal]"`), key);
+  assert.equal(lineOf({ recipients: 3 })['recipients'], 3);
+});
+
+test('an address in a text loses its local-part, wherever it stands, and keeps its domain', () => {
+  const cause = new Error('550 5.1.1 <bob.b+x@bravo.example>: unknown', {
+    cause: new Error('SMTP RCPT TO:<"a b@c"@bravo.example>'),
+  });
+  const line = lineOf({
+    reply: '550 5.1.1 <bob@bravo.example>... User unknown (mailto:carol@bravo.example)',
+    list: ['ümläut@bücher.example', 'dave@[192.0.2.1]'],
+    url: new URL('redis://someone:hunter2@queue.acme.example:6379'),
+    cause,
+  });
+  const shown = JSON.stringify(line);
+  assert.doesNotMatch(shown, /bob|carol|ümläut|dave|a b|hunter2/);
+  assert.match(shown, /<\[local-part\]@bravo\.example>\.\.\. User unknown/);
+  assert.match(shown, /\[local-part\]@bücher\.example/);
+});
+
+test('what only looks like an address is left as it is', () => {
+  const path = 'at /opt/node_modules/@sallyport/ipc/src/client.ts:4';
+  assert.equal(lineOf({ path })['path'], path);
+  assert.equal(lineOf({ text: 'a @ b' })['text'], 'a @ b');
+});
+
 test('bytes are never printed, long text is cut, depth and lists are bounded', () => {
   const deep = { a: { b: { c: { d: { e: { f: 'too deep' } } } } } };
   const line = lineOf({

@@ -122,6 +122,8 @@ export interface LocatePorts {
   readonly tlsAnchors?: readonly string[];
   /** For door `ldap`, in the order to ask. */
   readonly ldapServers?: readonly LdapServerSettings[];
+  /** Hears of every step of every search once it is over. Left out: nobody counts. */
+  readonly onStep?: (step: TraceStep) => void;
   /** For door `harvested`: certificates, DER, that verified mail of this mailbox carried. */
   readonly harvested?: (mailbox: Mailbox) => Promise<readonly Buffer[]>;
 }

@@ -70,6 +70,7 @@ export async function locateCertificates<Usable extends { readonly kind: 'usable
   } finally {
     clearTimeout(timer);
     controller.abort(); // whatever a late door still has open ends here
+    for (const step of search.trace) request.ports.onStep?.(step);
   }
 }
 

@@ -27,7 +27,7 @@ export {
   sameMailbox,
 } from './mailbox.ts';
 export { never } from './never.ts';
-export { childQueueId, newQueueId, parseQueueId, type QueueId } from './queue-id.ts';
+export { childQueueId, newQueueId, parseQueueId, type QueueId, queueIdTime } from './queue-id.ts';
 export {
   isRanged,
   MemoryContent,

@@ -22,6 +22,13 @@ export function newQueueId(now: Date): QueueId {
   return `${head}${tail}` as QueueId;
 }
 
+/** When the message was taken: milliseconds since the Unix epoch. */
+export function queueIdTime(id: QueueId): number {
+  let time = 0;
+  for (const character of id.slice(0, 10)) time = time * 32 + ALPHABET.indexOf(character);
+  return time;
+}
+
 /** @returns null if the text is no queue id; an id is safe as a file name. */
 export function parseQueueId(text: string): QueueId | null {
   return QUEUE_ID.test(text) ? (text as QueueId) : null;

@@ -83,9 +83,19 @@ function checkImport(order: StepOrder, steps: readonly PolicyStep[]): StepRefusa
   return refused('needs-proposal', sentence);
 }
 
-/** A person by the name they go under, however it is written. */
-function person(name: string): string {
-  return name.normalize('NFKC').trim().toLowerCase();
+/**
+ * What a person is known by: the name they go under, however it is written, and the id of their
+ * account where they signed in (`operatorText`). Two that share one of these count as one.
+ */
+function marksOf(by: string): readonly string[] {
+  const name = by.normalize('NFKC').trim().toLowerCase();
+  const signedIn = /^(.*) \[([0-9a-f]{20})\]$/.exec(name);
+  return signedIn === null ? [name] : [signedIn[1] ?? '', signedIn[2] ?? ''];
+}
+
+/** Who gives an order in the console, as versions and steps name them: the account counts, not its name. */
+export function operatorText(of: { readonly name: string; readonly accountId: string }): string {
+  return `${of.name} [${of.accountId}]`;
 }
 
 /** The last time that a version was proposed; an import counts as that. */
@@ -96,7 +106,11 @@ function lastProposal(number: number, steps: readonly PolicyStep[]): PolicyStep 
 
 /** Those who wanted the version: none of them is the second pair of eyes. */
 function wanters(version: PolicyVersion, proposal: PolicyStep): ReadonlySet<string> {
-  return new Set([person(version.author), person(proposal.by)]);
+  return new Set([...marksOf(version.author), ...marksOf(proposal.by)]);
+}
+
+function isOneOf(wanted: ReadonlySet<string>, by: string): boolean {
+  return marksOf(by).some((mark) => wanted.has(mark));
 }
 
 function notProposed({ version }: StepOrder): StepRefusal {
@@ -107,7 +121,7 @@ function checkApproval(order: StepOrder, steps: readonly PolicyStep[]): StepRefu
   const { version, by, fourEyes } = order;
   const proposal = lastProposal(version.version, steps);
   if (proposal === null) return notProposed(order);
-  if (!fourEyes || !wanters(version, proposal).has(person(by))) return null;
+  if (!fourEyes || !isOneOf(wanters(version, proposal), by)) return null;
   const sentence = `${by} wrote or proposed version ${version.version}, so somebody else must approve it.`;
   return refused('own-proposal', sentence);
 }
@@ -125,7 +139,7 @@ function isApproved(
       one.step > after.step &&
       one.version === version.version &&
       one.sha256 === version.sha256 &&
-      !own.has(person(one.by)),
+      !isOneOf(own, one.by),
   );
 }
 

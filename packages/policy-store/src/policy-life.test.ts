@@ -15,6 +15,7 @@ import {
 import {
   importPolicy,
   markRecorded,
+  operatorText,
   type PolicyOrder,
   takeDueStep,
   takeStep,
@@ -91,6 +92,20 @@ test('with four eyes nothing comes into force that one person alone wanted', asy
   assert.equal(await take('activate', 2), 'not-approved', 'an approval is of one proposal');
   assert.equal(await take('approve', 2, { by: 'carol' }), 'taken');
   assert.equal(await take('activate', 2), 'taken');
+});
+
+test('with four eyes an account counts as one person under any name, and a name under any account', async (t) => {
+  const { take, draft } = await storeFor(t, true);
+  const [one, other] = ['a'.repeat(20), 'b'.repeat(20)];
+  await draft('bravo', operatorText({ name: 'cleo', accountId: one }));
+  const by = (name: string, accountId: string) => ({ by: operatorText({ name, accountId }) });
+  assert.equal(await take('propose', 2, by('cleo', one)), 'taken');
+  assert.equal(await take('approve', 2, by('renamed', one)), 'own-proposal');
+  assert.equal(await take('approve', 2, by('cleo', other)), 'own-proposal');
+  assert.equal(await take('approve', 2, { by: 'Cleo' }), 'own-proposal', 'from the command line');
+  assert.equal(await take('activate', 2, by('cleo', one)), 'not-approved');
+  assert.equal(await take('approve', 2, by('dan', other)), 'taken');
+  assert.equal(await take('activate', 2, by('cleo', one)), 'taken');
 });
 
 test('an approval from before four eyes were asked for does not count if it is of the proposer', async (t) => {

@@ -153,6 +153,25 @@ async function readPolicy(
   return { version, sha256, policy: parsed.policy };
 }
 
+/**
+ * The policy of one version, for a look back; zero is the one in force.
+ *
+ * @returns null if it cannot be used any more.
+ */
+export async function policyByNumber(
+  folder: string,
+  number: number,
+  now: Date,
+): Promise<PolicyDocument | null> {
+  try {
+    const version = number === 0 ? await activeVersion(folder, now) : number;
+    return (await readPolicy(folder, { version })).policy;
+  } catch (error) {
+    if (error instanceof PolicyUnavailable) return null;
+    throw error;
+  }
+}
+
 const CHECK_EVERY_MS = 1_000;
 /** Versions by which mail on its way was decided. */
 const MAX_KEPT_VERSIONS = 8;

@@ -1,23 +1,18 @@
 /** Writing policy versions and steps, for console and cli only. Neither is ever changed once written. */
-import { mkdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir } from 'node:fs/promises';
+import { append, dueStep, following } from './append-step.ts';
 import { checkStep, type StepOrder, type StepRefusal } from './check-step.ts';
 import { writeDurably } from './files.ts';
 import { listVersions, PolicyUnavailable, readSteps, readVersion } from './read.ts';
-import {
-  hashStep,
-  inForceAt,
-  MAX_STEPS,
-  type PolicyStep,
-  plannedAt,
-  type RehearsalSummary,
-  stepFile,
-} from './step.ts';
+import { inForceAt, type PolicyStep, plannedAt, type RehearsalSummary } from './step.ts';
 import { hashVersion, type PolicyVersion, versionFile, versionSchema } from './version.ts';
 import { type Invalid, parsePolicyYaml } from './yaml.ts';
 
-export type { StepFault, StepRefusal } from './check-step.ts';
-export { exportPolicy, parsePolicyYaml } from './yaml.ts';
+export { takeDueStep } from './append-step.ts';
+export { operatorText, type StepFault, type StepRefusal } from './check-step.ts';
+export { followSteps, type RecordEvent, recordSteps } from './record-steps.ts';
+export { markRecorded, unrecordedSteps } from './recorded.ts';
+export { exportPolicy, formatPartner, parsePartner, parsePolicyYaml } from './yaml.ts';
 
 /** Which step to take; `version` is its number. */
 export type PolicyOrder = Omit<StepOrder, 'version'> & {
@@ -138,32 +133,6 @@ export async function takeStep(
   throw new PolicyUnavailable('too many others write the policy at the same time');
 }
 
-/** Writes down that what was planned came into force. @returns null if nothing is due. */
-export async function takeDueStep(folder: string, now: Date): Promise<PolicyStep | null> {
-  const due = dueStep((await readSteps(folder)).at(-1) ?? null, now);
-  return due !== null && (await append(folder, due)) ? due : null;
-}
-
-async function append(folder: string, step: PolicyStep): Promise<boolean> {
-  if (step.step > MAX_STEPS) throw new PolicyUnavailable('the policy has no room for more steps');
-  return await writeDurably(folder, stepFile(step.step), `${JSON.stringify(step)}\n`, 'new');
-}
-
-type Bare = Omit<PolicyStep, 'step' | 'previous' | 'hash'>;
-
-function following(last: PolicyStep | null, bare: Bare): PolicyStep {
-  const numbered = { ...bare, step: (last?.step ?? 0) + 1, previous: last?.hash ?? null };
-  return { ...numbered, hash: hashStep(numbered) };
-}
-
-function dueStep(last: PolicyStep | null, now: Date): PolicyStep | null {
-  if (last === null || last.scheduled === null || plannedAt(last, now) !== null) return null;
-  const { version, sha256, at } = last.scheduled;
-  const inForce = { version, sha256 };
-  const bare = { kind: 'due', ...inForce, by: 'schedule', time: at, inForce } as const;
-  return following(last, { ...bare, scheduled: null });
-}
-
 const TAKES_EFFECT: ReadonlySet<PolicyStep['kind']> = new Set(['import', 'activate', 'rollback']);
 
 function stepOf(
@@ -202,19 +171,4 @@ async function lastVersion(folder: string): Promise<PolicyVersion | null> {
     throw new PolicyUnavailable(`policy version ${number} does not follow the one before it`);
   }
   return last;
-}
-
-/** Names the last step that the audit log has. */
-const RECORDED_FILE = 'recorded';
-
-/** Steps that the audit log does not have yet, oldest first: a crash may lie between the two. */
-export async function unrecordedSteps(folder: string): Promise<PolicyStep[]> {
-  const text = await readFile(join(folder, RECORDED_FILE), 'utf8').catch(() => '0');
-  const recorded = /^\d{1,6}$/.test(text.trim()) ? Number.parseInt(text, 10) : 0;
-  return (await readSteps(folder)).filter(({ step }) => step > recorded);
-}
-
-/** Says that the audit log has every step up to this one. */
-export async function markRecorded(folder: string, step: number): Promise<void> {
-  await writeDurably(folder, RECORDED_FILE, `${step}\n`, 'replace');
 }

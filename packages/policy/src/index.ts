@@ -16,8 +16,10 @@ export {
 } from './decide-inward.ts';
 export { type ListFacts, type ReviewFacts, withListDemand } from './decide-layers.ts';
 export { decideOutward } from './decide-outward.ts';
+export { diffPolicies, type Effect, type PolicyChange, valueTexts } from './diff.ts';
 export type { DmarcFacts } from './dmarc.ts';
 export { type EffectiveRule, type EffectiveValue, effectiveRule } from './effective.ts';
+export { extractFor } from './extract.ts';
 export { matchesGlob } from './glob.ts';
 export {
   type ClientDemand,
@@ -60,5 +62,6 @@ export {
   type TlsPolicy,
   type TrustPolicy,
 } from './schema.ts';
+export { transportFaults, transportWarnings, type WayOut } from './transport-faults.ts';
 export { anchorsFor, type TrustDirection } from './trust-fields.ts';
 export type { FilterFacts, SenderLookup, VerdictFacts } from './verdict.ts';

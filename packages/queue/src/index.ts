@@ -2,6 +2,7 @@
 export { DestinationHealth, type Trouble } from './destination-health.ts';
 export { createEmbeddedSchedule, type EmbeddedScheduleOptions } from './embedded.ts';
 export { openRedisSchedule } from './open-redis.ts';
+export { QueueGauges } from './queue-gauges.ts';
 export type { RedisScheduleOptions } from './redis.ts';
 export { restoreJobs } from './restore.ts';
 export {

@@ -27,7 +27,7 @@ export class BoundedFolder {
     const isNew = (await stat(path).catch(() => null)) === null;
     const gone = isNew ? await this.#makeRoom(basename(path)) : [];
     const temporary = `${path}.new`;
-    const file = await open(temporary, 'w', 0o600);
+    const file = await open(temporary, 'w', 0o640);
     try {
       await file.writeFile(text);
       await file.sync();

@@ -6,7 +6,8 @@
 import { closeSync, constants, open, openSync, read, readSync, write, writeSync } from 'node:fs';
 import { type FileHandle, open as openHandle } from 'node:fs/promises';
 
-const FILE_MODE = 0o600;
+/** For the owner alone unless the umask lets its group in: deploy/ has one account for each process. */
+const FILE_MODE = 0o660;
 export const FOLDER_MODE = 0o700;
 
 const CREATE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;

@@ -21,7 +21,13 @@ export const clientFactsSchema = z.strictObject({
   login: z.string().nullable(),
   listener: z.enum(['partner', 'submission', 'relay']),
   /** Left out: the client spoke to us itself. Else `tls` is the front's. */
-  front: z.strictObject({ address: z.string(), clientKnown: z.boolean() }).exactOptional(),
+  front: z
+    .strictObject({
+      address: z.string(),
+      clientKnown: z.boolean(),
+      authservId: z.string().exactOptional(),
+    })
+    .exactOptional(),
 });
 
 export type ClientFacts = Readonly<z.infer<typeof clientFactsSchema>>;

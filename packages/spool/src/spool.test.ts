@@ -58,7 +58,18 @@ test('work done again after a kill finds its name in tmp free; what is being wri
   await later.spool.discardLeftOver(id);
 });
 
-test('files are 0600 and folders 0700', async () => {
+test('files are 0600 and folders 0700 under the umask of serve, 0660 where that lets the group in', async () => {
+  const before = process.umask(0o077);
+  try {
+    await checkModes(0o600);
+    process.umask(0o007);
+    await checkModes(0o660);
+  } finally {
+    process.umask(before);
+  }
+});
+
+async function checkModes(mode: number): Promise<void> {
   await using fixture = await openSpool();
   const id = await put(fixture, bodies(10));
   await fixture.spool.writeState('incoming', id, {});
@@ -66,9 +77,9 @@ test('files are 0600 and folders 0700', async () => {
     assert.equal((await stat(join(fixture.folder, folder))).mode & 0o777, 0o700);
   }
   for (const name of [id, `${id}.state`]) {
-    assert.equal((await stat(join(fixture.folder, 'incoming', name))).mode & 0o777, 0o600);
+    assert.equal((await stat(join(fixture.folder, 'incoming', name))).mode & 0o777, mode);
   }
-});
+}
 
 test('a commit of a file that is nowhere fails, doing one again does not', async () => {
   await using fixture = await openSpool();

@@ -40,6 +40,7 @@ export {
 export type { SmtpWire, WireAnswer } from './smtp/wire.ts';
 export { checkTlsSession, type TlsCheck, type TlsSessionFacts } from './tls-check.ts';
 export { decideTls } from './tls-demand.ts';
+export { decideTogether, type FurtherRule } from './tls-demand-join.ts';
 export {
   type TlsDecision,
   type TlsDemand,
@@ -67,6 +68,14 @@ export {
   parseTlsReport,
   unpackTlsReport,
 } from './tlsrpt/parse-report.ts';
+export {
+  failuresOf,
+  type KeptReport,
+  newestReports,
+  readReport,
+  reportFiles,
+  successesOf,
+} from './tlsrpt/received-reports.ts';
 export { readReportUris } from './tlsrpt/record.ts';
 export {
   type FailureDetail,

@@ -34,6 +34,17 @@ const row = (more: Partial<RouteRow>): RouteRow => ({
   ...more,
 });
 
+const HOP = { host: 'relay.bravo.example', port: 2525 };
+const INSECURE = { secure: false, implicit: false } as const;
+
+const mxHost = (name: string, addresses: readonly string[]) => ({
+  name,
+  preference: 1,
+  addresses: addresses.map((address) => ({ address, family: 4 as const })),
+  secure: false,
+  failure: null,
+});
+
 const faults: [MailRoute, string][] = [
   [{ kind: 'null-mx' }, 'null-mx'],
   [{ kind: 'domain-unknown', reason: 'x' }, 'domain-unknown'],
@@ -52,6 +63,41 @@ test('a route never weakens a mandatory partner rule', async () => {
   assert.ok(route.kind === 'hops');
   assert.deepEqual(route.hops[0].tlsRule, SECURE);
   assert.equal(route.hops[0].nexthopDomain, 'bravo.example');
+});
+
+test('a mandatory partner rule never weakens the rule of a route', async () => {
+  const partnerRule: TlsRule = { level: 'encrypt', minVersion: 'TLSv1.2' };
+  const route = await resolveRoute(
+    request({ partnerRule, routes: [row({ tlsRule: SECURE, nextHops: [HOP] })] }),
+  );
+  assert.ok(route.kind === 'hops');
+  const [{ tlsRule, furtherRules }] = route.hops;
+  assert.deepEqual(tlsRule, partnerRule);
+  assert.deepEqual(furtherRules, [
+    { tlsRule: SECURE, nexthopDomain: 'relay.bravo.example', from: 'the route' },
+  ]);
+});
+
+test('a rule of the policy of today is met on every way, and only one that is mandatory beats a route', async () => {
+  const mx: MailRoute = { kind: 'mx', hosts: [mxHost('a.example', ['192.0.2.1'])], ...INSECURE };
+  const may: TlsRule = { level: 'may', mtaSts: 'off' };
+  const furtherOf = async (more: Partial<RouteRequest>) => {
+    const route = await resolveRoute(request({ mxLookup: () => Promise.resolve(mx), ...more }));
+    assert.ok(route.kind === 'hops');
+    const [{ tlsRule, furtherRules = [] }] = route.hops;
+    return [tlsRule, ...furtherRules.map((one) => one.tlsRule)].map(({ level }) => level);
+  };
+  const today = (tlsRule: TlsRule) => ({ furtherRule: { tlsRule, from: 'version 2' } });
+  assert.deepEqual(await furtherOf({ partnerRule: may, ...today(SECURE) }), ['may', 'secure']);
+  assert.deepEqual(await furtherOf({ ...today(may) }), ['secure', 'may']);
+  const routes = [row({})];
+  assert.deepEqual(await furtherOf({ routes, partnerRule: may, ...today(SECURE) }), [
+    'secure',
+    'none',
+  ]);
+  assert.deepEqual(await furtherOf({ routes, partnerRule: may, ...today(may) }), ['none']);
+  const trusted = [row({ trustedHop: true })];
+  assert.deepEqual(await furtherOf({ routes: trusted, ...today(SECURE) }), ['none']);
 });
 
 test('a smart host never weakens a mandatory partner rule', async () => {
@@ -75,19 +121,11 @@ test('a domain of ours goes by its route and the rule of the route', async () =>
 });
 
 test('RFC 5321 5.1: hosts are tried in MX order, all addresses of each', async () => {
-  const host = (name: string, addresses: string[]) => ({
-    name,
-    preference: 1,
-    addresses: addresses.map((address) => ({ address, family: 4 as const })),
-    secure: false,
-    failure: null,
-  });
-  const mx: MailRoute = {
-    kind: 'mx',
-    hosts: [host('a.example', ['192.0.2.1', '192.0.2.2']), host('b.example', ['192.0.2.3'])],
-    secure: false,
-    implicit: false,
-  };
+  const hosts = [
+    mxHost('a.example', ['192.0.2.1', '192.0.2.2']),
+    mxHost('b.example', ['192.0.2.3']),
+  ] as const;
+  const mx: MailRoute = { kind: 'mx', hosts, ...INSECURE };
   const route = await resolveRoute(request({ mxLookup: () => Promise.resolve(mx) }));
   assert.ok(route.kind === 'hops');
   assert.deepEqual(

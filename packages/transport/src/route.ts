@@ -4,6 +4,7 @@ import type { MailRoute, NonEmpty } from '@sallyport/lookup';
 import type { Domain } from '@sallyport/mail';
 import type { HostSource } from './dane/locate-tlsa.ts';
 import type { MtaStsFinding } from './mta-sts/locate.ts';
+import type { FurtherRule } from './tls-demand-join.ts';
 import { asksMtaSts, isMandatory, type TlsRule } from './tls-rule.ts';
 
 /** One row of the routes table. */
@@ -22,6 +23,8 @@ export interface NextHop {
   readonly port: number;
   readonly address: string;
   readonly tlsRule: TlsRule;
+  /** What must be met beside the rule; nothing if left out. */
+  readonly furtherRules?: readonly FurtherRule[];
   /** What `secure` without `match` compares with. */
   readonly nexthopDomain: string;
   /** How the name of the host is known. */
@@ -50,6 +53,8 @@ export interface RouteRequest {
   readonly routes: readonly RouteRow[];
   /** The policy's rule for the recipient domain; null for a domain of ours. */
   readonly partnerRule: TlsRule | null;
+  /** Another rule of the policy for the recipient domain that must be met as well. */
+  readonly furtherRule?: Omit<FurtherRule, 'nexthopDomain'>;
   /** Port of hosts found by MX. */
   readonly mxPort: number;
   readonly mxLookup: (domain: Domain) => Promise<MailRoute>;
@@ -69,14 +74,24 @@ export async function resolveRoute(request: RouteRequest): Promise<Route> {
   return mxRoute(request);
 }
 
+type Rules = Pick<NextHop, 'tlsRule' | 'nexthopDomain' | 'furtherRules'>;
+
 /**
- * Never weaker than the partner's rule (design, rule 5): a route relaxes a mandatory level only
- * where it is named as trusted.
+ * Never weaker than the partner's rule (design, rule 5), nor than the route's: a route relaxes a
+ * mandatory level only where it is named as trusted.
  */
-function ruleOnRoute(request: RouteRequest, row: RouteRow): TlsRule {
-  const { partnerRule } = request;
-  if (partnerRule === null || row.trustedHop || !isMandatory(partnerRule)) return row.tlsRule;
-  return partnerRule;
+function rulesOnRoute(request: RouteRequest, row: RouteRow, host: string): Rules {
+  const { partnerRule, furtherRule, domain: nexthopDomain } = request;
+  const ofRoute = { tlsRule: row.tlsRule, nexthopDomain: host, from: 'the route' };
+  if (partnerRule === null || row.trustedHop) return withoutSource(ofRoute, []);
+  const further = furtherRule === undefined ? [] : [{ ...furtherRule, nexthopDomain }];
+  const ofPartner = [{ tlsRule: partnerRule, nexthopDomain, from: 'the partner' }, ...further];
+  const [first = ofRoute, ...others] = ofPartner.filter(({ tlsRule }) => isMandatory(tlsRule));
+  return withoutSource(first, first === ofRoute ? [] : [...others, ofRoute]);
+}
+
+function withoutSource({ tlsRule, nexthopDomain }: FurtherRule, further: FurtherRule[]): Rules {
+  return { tlsRule, nexthopDomain, ...(further.length === 0 ? {} : { furtherRules: further }) };
 }
 
 async function tableRoute(
@@ -84,7 +99,6 @@ async function tableRoute(
   row: RouteRow,
   via: 'route' | 'smart-host',
 ): Promise<Route> {
-  const tlsRule = ruleOnRoute(request, row);
   const hops: NextHop[] = [];
   let failure: Route | null = null;
   for (const { host, port } of row.nextHops) {
@@ -94,9 +108,9 @@ async function tableRoute(
       failure ??= { kind: 'fault', fault: 'dns-failure', reason: `next hop ${host}: ${why}` };
       continue;
     }
-    const nexthopDomain = tlsRule === row.tlsRule ? host : request.domain;
+    const rules = rulesOnRoute(request, row, host);
     for (const address of found.addresses)
-      hops.push({ host, port, address, tlsRule, nexthopDomain, hostSource: 'configured' });
+      hops.push({ host, port, address, ...rules, hostSource: 'configured' });
   }
   return ordered(hops, via) ?? failure ?? noHop(request.domain);
 }
@@ -118,9 +132,12 @@ async function mxRoute(request: RouteRequest): Promise<Route> {
       // RFC 7505 section 3: no attempt is made, and the implicit MX is not used
       return { kind: 'fault', fault: 'null-mx', reason: `${domain} has a null MX` };
     case 'mx': {
-      const tlsRule = request.partnerRule ?? { level: 'may' };
+      const { partnerRule, furtherRule } = request;
+      const tlsRule = partnerRule ?? { level: 'may' };
+      const further = furtherRule === undefined ? [] : [{ ...furtherRule, nexthopDomain: domain }];
+      const asks = [tlsRule, ...further.map((one) => one.tlsRule)].some(asksMtaSts);
       const hostSource: HostSource = answer.secure ? 'secure-mx' : 'insecure-mx';
-      const found = asksMtaSts(tlsRule) ? { mtaSts: await request.mtaStsLookup(domain) } : {};
+      const found = asks ? { mtaSts: await request.mtaStsLookup(domain) } : {};
       const hops = answer.hosts.flatMap((host) =>
         host.addresses.map(({ address }) => ({
           host: host.name,
@@ -129,6 +146,7 @@ async function mxRoute(request: RouteRequest): Promise<Route> {
           tlsRule,
           nexthopDomain: domain,
           hostSource,
+          ...(further.length === 0 ? {} : { furtherRules: further }),
           ...found,
         })),
       );

@@ -1,7 +1,12 @@
 import { createHash } from 'node:crypto';
 import type { FaultId } from '@sallyport/faults';
-import { checkTlsName, parseCertificate, type UntrustedCertificate } from '@sallyport/pki';
-import { checkDane } from './dane/check-dane.ts';
+import {
+  checkTlsName,
+  parseCertificate,
+  parsePemCertificates,
+  type UntrustedCertificate,
+} from '@sallyport/pki';
+import { checkDane, checkPath } from './dane/check-dane.ts';
 import { shownNames } from './shown-names.ts';
 import type { TlsDemand, TlsIdentityCheck } from './tls-demand-types.ts';
 import type { TlsResultType } from './tls-result.ts';
@@ -119,14 +124,15 @@ function checkNames(
   leaf: Buffer,
   facts: TlsSessionFacts,
 ): IdentityFinding {
-  if (!facts.authorized) {
-    const why = facts.authorizationError ?? 'no path to a trusted anchor';
-    const result = why.includes('HAS_EXPIRED') ? 'certificate-expired' : 'certificate-not-trusted';
-    return failed(check, result, `its certificate is not trusted: ${why}`);
-  }
   const parsed = read(leaf);
   if (parsed === null) {
     return failed(check, 'certificate-not-trusted', 'its certificate is malformed');
+  }
+  const untrusted = check.anchors === undefined ? byHandshake(facts) : byPath(parsed, check, facts);
+  if (untrusted !== null) {
+    const { isExpired, why } = untrusted;
+    const result = isExpired ? 'certificate-expired' : 'certificate-not-trusted';
+    return failed(check, result, `its certificate is not trusted: ${why}`);
   }
   const name = checkTlsName(parsed, '', check.names);
   if (name.kind === 'ok')
@@ -135,6 +141,28 @@ function checkNames(
   const who = check.policy === 'sts' ? 'the MTA-STS policy' : 'the rule';
   const reason = `its certificate is for ${shownNames(parsed.dnsNames)}; ${who} demands ${demanded}`;
   return failed(check, 'certificate-host-mismatch', reason);
+}
+
+interface Untrusted {
+  readonly isExpired: boolean;
+  readonly why: string;
+}
+
+function byHandshake({ authorized, authorizationError }: TlsSessionFacts): Untrusted | null {
+  if (authorized) return null;
+  const why = authorizationError ?? 'no path to a trusted anchor';
+  return { isExpired: why.includes('HAS_EXPIRED'), why };
+}
+
+function byPath(
+  leaf: UntrustedCertificate,
+  { anchors = [] }: CheckOf<'names'>,
+  { chain, now }: TlsSessionFacts,
+): Untrusted | null {
+  const parsed = anchors.flatMap(parsePemCertificates);
+  const ders = parsed.flatMap((one) => (one.kind === 'certificate' ? [one.value.der] : []));
+  const found = checkPath(leaf, { anchors: ders, issuers: chain.slice(1), now });
+  return found === null ? null : { isExpired: found.cause === 'expired', why: found.reason };
 }
 
 const DANE_RESULT = {

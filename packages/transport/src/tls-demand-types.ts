@@ -22,7 +22,13 @@ export interface TlsHopFacts {
 export type TlsIdentityCheck =
   | { readonly kind: 'pins'; readonly pins: readonly TlsPin[] }
   /** A path to the anchors, and one of these names; `.name` is everything below. */
-  | { readonly kind: 'names'; readonly names: readonly string[]; readonly policy: 'rule' | 'sts' }
+  | {
+      readonly kind: 'names';
+      readonly names: readonly string[];
+      readonly policy: 'rule' | 'sts';
+      /** PEM, where others vouch than those of the demand; left out: those of the demand. */
+      readonly anchors?: readonly string[];
+    }
   | {
       readonly kind: 'dane';
       readonly records: readonly AssociationRecord[];
@@ -87,11 +93,17 @@ export interface TlsAddition {
  */
 export function tlsDemandKey(demand: TlsDemand): string {
   const { anchors, checks, observed } = demand;
-  const parts = { ...demand, anchors, checks: checks.map(plain), observed: observed.map(plain) };
+  const parts = {
+    ...demand,
+    anchors,
+    checks: checks.map(plainCheck),
+    observed: observed.map(plainCheck),
+  };
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex');
 }
 
-function plain(check: TlsIdentityCheck): object {
+/** A check with nothing in it that JSON does not carry. */
+export function plainCheck(check: TlsIdentityCheck): object {
   if (check.kind !== 'dane') return check;
   const records = check.records.map((one) => `${formatTlsa(one)} ${digest(one.association)}`);
   return { ...check, records };

@@ -1,6 +1,7 @@
 import { enableCompileCache } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
+import { registerAccount } from './commands/register-account.ts';
 import { registerAudit } from './commands/register-audit.ts';
 import { registerDirectory } from './commands/register-directory.ts';
 import { registerGateway } from './commands/register-gateway.ts';
@@ -36,6 +37,7 @@ export function buildProgram(): Command {
   registerTlsReport(program);
   registerAudit(program);
   registerUser(program);
+  registerAccount(program);
   registerDirectory(program);
   return program;
 }

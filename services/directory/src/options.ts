@@ -48,6 +48,7 @@ export const directoryOptionsSchema = z
       .default([])
       .describe('signed statements; the first answers who names no domain'),
     crlFile: z.string().min(1).optional().describe('CRL of our CA, DER'),
+    healthSocket: z.string().min(1).optional().describe('Unix socket that tells how it is'),
     baseDn: z.array(z.string().min(1).max(512)).min(1).max(8).describe('naming contexts'),
     limits: limitsSchema.prefault({}).describe('bounds'),
   })

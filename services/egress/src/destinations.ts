@@ -24,14 +24,20 @@ const OF_THE_WAY: ReadonlySet<FaultId> = new Set([
 export function reportWay(
   destinations: Destinations,
   domain: string,
-  tried: { readonly tlsWish: TlsWish; readonly results: readonly AttemptResult[] },
+  tried: {
+    readonly tlsWish: TlsWish;
+    readonly isOfPast: boolean;
+    readonly results: readonly AttemptResult[];
+  },
 ): void {
   // Such a message asks for more, or for less, than others do (RFC 8689 section 4.2).
   if (tried.tlsWish === 'demanded' || tried.tlsWish === 'optional') return;
   const [first] = tried.results;
   if (first === undefined) return;
   if (tried.results.some(({ wasReached }) => wasReached)) destinations.reached(domain);
-  else if (first.outcome.kind === 'deferred') destinations.failed(domain, first.outcome);
+  // A rule that has been put right since must not keep what is newer waiting behind it.
+  else if (first.outcome.kind === 'deferred' && !tried.isOfPast)
+    destinations.failed(domain, first.outcome);
 }
 
 /** After a restart: a message that waited for its destination waits for one that is tried alone. */

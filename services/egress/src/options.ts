@@ -141,6 +141,7 @@ export const egressOptionsSchema = z.strictObject({
     ])
     .default({ driver: 'embedded' })
     .describe('who schedules'),
+  healthSocket: path.optional().describe('Unix socket that tells how it is'),
   scanMs: milliseconds.default(MINUTE_MS).describe('how often the spool is scanned'),
 });
 

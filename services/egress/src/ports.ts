@@ -31,7 +31,8 @@ export interface OutgoingFiles {
 /** Where mail for a domain goes, under which rule of which policy version. */
 export interface RouteLocator {
   /**
-   * By the policy version that a message was decided by; left out: by the one in force.
+   * By the version in force and, beside it, by the one that a message was decided by: what either of
+   * them demands must be met. `policyVersion` left out: by the one in force alone.
    *
    * @throws Error while the policy cannot be read.
    */
@@ -47,6 +48,8 @@ export interface LocatedRoute {
   /** `partner:NAME`, `default` or `route`. */
   readonly rule: string;
   readonly policyVersion: number;
+  /** That version demands other TLS than the one in force: how it fares says nothing of other mail. */
+  readonly isOfPast?: true;
   /** What the policy says of RFC 8689; left out where nothing was asked of it. */
   readonly requireTls?: { readonly isDemanded: boolean; readonly honoursNo: boolean };
 }

@@ -34,10 +34,20 @@ export async function targetFor(
   wish: TlsWish,
   routes: Pick<RouteLocator, 'withTlsa'>,
 ): Promise<SmtpTarget> {
+  const further = hop.furtherRules ?? [];
   if (wish === 'optional') {
-    return await routes.withTlsa({ ...hop, tlsRule: withoutDiscovery(hop.tlsRule) });
+    const furtherRules = further.map((one) => ({
+      ...one,
+      tlsRule: withoutDiscovery(one.tlsRule),
+    }));
+    return await routes.withTlsa({
+      ...hop,
+      tlsRule: withoutDiscovery(hop.tlsRule),
+      furtherRules,
+    });
   }
-  if (wish !== 'demanded' || authenticates(hop.tlsRule)) return await routes.withTlsa(hop);
+  const isProven = [hop.tlsRule, ...further.map(({ tlsRule }) => tlsRule)].some(authenticates);
+  if (wish !== 'demanded' || isProven) return await routes.withTlsa(hop);
   return await provenTarget(hop, routes);
 }
 

@@ -1,6 +1,7 @@
+import { isDeepStrictEqual } from 'node:util';
 import { locateMx, type MailRoute, type Resolver, systemRandom } from '@sallyport/lookup';
 import type { Domain } from '@sallyport/mail';
-import { tlsPolicyFor } from '@sallyport/policy';
+import { type TlsPolicy, tlsPolicyFor } from '@sallyport/policy';
 import type { ActivePolicy } from '@sallyport/policy-store/read';
 import {
   asksTlsa,
@@ -9,6 +10,7 @@ import {
   type MtaStsLocator,
   type RouteRow,
   resolveRoute,
+  type TlsRule,
   tlsRuleOf,
 } from '@sallyport/transport';
 import type { LocatedRoute, RouteLocator } from './ports.ts';
@@ -30,33 +32,71 @@ export function createRouteLocator(options: RouteOptions): RouteLocator {
     locateMx(domain, { resolver: options.resolver, random: systemRandom });
   return {
     locate: async (domain, version): Promise<LocatedRoute> => {
-      const active = await options.policy(version);
-      const applied = tlsPolicyFor(active.policy, domain);
-      const partnerRule = own.has(domain) ? null : tlsRuleOf(applied.tls);
+      const { decided, today } = await rulesFor(domain, version, options.policy);
+      const isOwn = own.has(domain);
+      const partnerRule = isOwn ? null : tlsRuleOf(decided.tls);
+      const further = isOwn ? null : ruleOfToday(decided.tls, today.tls);
+      const from = `version ${today.version}, in force now,`;
       const route = await resolveRoute({
         domain,
         routes: options.rows,
         partnerRule,
+        ...(further === null ? {} : { furtherRule: { tlsRule: further, from } }),
         mxPort: options.mxPort,
         mxLookup,
         addressLookup: (host) => addressesOf(host, options.resolver),
         mtaStsLookup: (next) => options.mtaSts.locate(next),
       });
-      const used = route.kind === 'hops' ? route.hops[0].tlsRule : null;
+      const used = route.kind === 'hops' ? route.hops[0].tlsRule : partnerRule;
+      const names = new Map([
+        [partnerRule, decided.rule],
+        [further, today.rule],
+      ]);
       return {
         route,
-        tlsRule: used ?? partnerRule ?? { level: 'none' },
-        rule: used !== null && used !== partnerRule ? `route:${domain}` : applied.rule,
-        policyVersion: active.version,
+        tlsRule: used ?? { level: 'none' },
+        rule: used === null ? decided.rule : (names.get(used) ?? `route:${domain}`),
+        policyVersion: decided.version,
+        ...pastMark(further),
         requireTls: {
-          isDemanded: !own.has(domain) && applied.tls.requireTls,
-          honoursNo: applied.tls.tlsRequiredNo === 'honour',
+          isDemanded: !isOwn && (decided.tls.requireTls || today.tls.requireTls),
+          honoursNo: [decided, today].every(({ tls }) => tls.tlsRequiredNo === 'honour'),
         },
       };
     },
     withTlsa: async (hop) =>
-      asksTlsa(hop.tlsRule) ? { ...hop, tlsa: await locateTlsa(hop, options.resolver) } : hop,
+      [hop, ...(hop.furtherRules ?? [])].some(({ tlsRule }) => asksTlsa(tlsRule))
+        ? { ...hop, tlsa: await locateTlsa(hop, options.resolver) }
+        : hop,
   };
+}
+
+/**
+ * What the version demands that a message was decided by, and what is demanded today: what either of
+ * them left to the other must not be lost between them.
+ */
+async function rulesFor(
+  domain: Domain,
+  decidedBy: number | undefined,
+  policy: RouteOptions['policy'],
+) {
+  const today = await policy();
+  const isToday = decidedBy === undefined || decidedBy === today.version;
+  const decided = isToday ? today : await policy(decidedBy);
+  const of = (active: ActivePolicy) => ({
+    ...tlsPolicyFor(active.policy, domain),
+    version: active.version,
+  });
+  return { decided: of(decided), today: of(today) };
+}
+
+function pastMark(further: TlsRule | null): Pick<LocatedRoute, 'isOfPast'> {
+  return further === null ? {} : { isOfPast: true };
+}
+
+/** Null where it is the same. */
+function ruleOfToday(then: TlsPolicy, now: TlsPolicy): TlsRule | null {
+  return isDeepStrictEqual(tlsRuleOf(then), tlsRuleOf(now)) ? null : tlsRuleOf(now);
 }
 
 async function addressesOf(host: string, resolver: Resolver): Promise<HostAddresses> {

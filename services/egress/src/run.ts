@@ -7,7 +7,7 @@ import {
   recorderProtocol,
   serveSocket,
 } from '@sallyport/ipc';
-import type { Logger } from '@sallyport/log';
+import { type Logger, Metrics } from '@sallyport/log';
 import { createResolver, type FetchPorts, LookupMemory, systemRandom } from '@sallyport/lookup';
 import { type Clock, parseDomain, type QueueId, repeat } from '@sallyport/mail';
 import { PolicyReader } from '@sallyport/policy-store/read';
@@ -24,6 +24,7 @@ import { AddressHealth } from './address-health.ts';
 import type { DeliverPorts } from './deliver.ts';
 import { createOutgoingFiles } from './files.ts';
 import { createReportFormatter } from './formatter.ts';
+import { serveEgressHealth } from './health.ts';
 import { pausedSet, restoreOutgoing } from './jobs.ts';
 import { MtaStsFolder } from './mta-sts-store.ts';
 import type { EgressOptions } from './options.ts';
@@ -59,11 +60,8 @@ export interface RunningEgress {
 export async function startEgress(world: World): Promise<RunningEgress> {
   const { options, logger, clock } = world;
   const spool = await openSpool(options, logger);
-  const recorderClient = connectSocket({
-    path: options.recorderSocket,
-    protocol: recorderProtocol,
-    deadlineMs: RECORDER_DEADLINE_MS,
-  });
+  const recorderClient = connectRecorder(options);
+  const metrics = new Metrics('egress');
   const worker = createWorkerHint(options.workerSocket, logger);
   const schedule = await createSchedule(world);
   const pool = createPool(world);
@@ -79,13 +77,11 @@ export async function startEgress(world: World): Promise<RunningEgress> {
     ...own,
     formatter: createReportFormatter(options),
     ...(tlsReports === null ? {} : { tlsReports }),
-    routes,
-    pool,
+    ...{ routes, pool, metrics, logger },
     addresses: new AddressHealth(clock),
     destinations: new DestinationHealth({ clock, schedule: retrySchedule(options) }),
     timeouts: options.timeouts,
     schedule: retrySchedule(options),
-    logger,
     pausedDestinations: pausedSet(schedule, clock),
   };
   const active = new Set<QueueId>();
@@ -108,14 +104,16 @@ export async function startEgress(world: World): Promise<RunningEgress> {
       logger.error('spool.scan-failed', { cause });
     });
   await scan();
-  const stopScanning = repeat(clock, options.scanMs, () => void scan());
-  const stopRefreshing = repeat(clock, MTA_STS_REFRESH_MS, () => void refresh(mtaSts, logger));
-  const stopReporting = repeat(clock, TLS_REPORT_LOOK_MS, () => void tlsReports?.sendDue());
+  const health = await serveEgressHealth(world, { spool, schedule, metrics });
+  const repeated = [
+    repeat(clock, options.scanMs, () => void scan()),
+    repeat(clock, MTA_STS_REFRESH_MS, () => void refresh(mtaSts, logger)),
+    repeat(clock, TLS_REPORT_LOOK_MS, () => void tlsReports?.sendDue()),
+  ];
   return {
     close: async () => {
-      stopScanning();
-      stopRefreshing();
-      stopReporting();
+      for (const stop of repeated) stop();
+      await health.close();
       await server.close();
       await schedule.close();
       pool.close();
@@ -125,6 +123,10 @@ export async function startEgress(world: World): Promise<RunningEgress> {
       await spool.close();
     },
   };
+}
+
+function connectRecorder({ recorderSocket: path }: EgressOptions) {
+  return connectSocket({ path, protocol: recorderProtocol, deadlineMs: RECORDER_DEADLINE_MS });
 }
 
 async function refresh(mtaSts: { refreshAll(): Promise<void> }, logger: Logger): Promise<void> {

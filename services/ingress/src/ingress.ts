@@ -1,5 +1,5 @@
 import { BlockList, isIPv6 } from 'node:net';
-import type { Logger } from '@sallyport/log';
+import type { Logger, Metrics } from '@sallyport/log';
 import { type Clock, type Domain, type Mailbox, parseDomain } from '@sallyport/mail';
 import { PasswordAuthenticator } from './auth/authenticator.ts';
 import { type Login, mayUse } from './auth/password-file.ts';
@@ -26,6 +26,8 @@ export interface IngressInput {
   readonly clock: Clock;
   readonly monotonicMs: () => number;
   readonly logger: Logger;
+  /** Left out: nobody counts. */
+  readonly metrics?: Metrics;
 }
 
 /** A running ingress. */
@@ -97,6 +99,7 @@ function listen(
     ports: input.ports,
     clock: input.clock,
     logger: input.logger.with({ listener: settings.kind }),
+    ...(input.metrics === undefined ? {} : { metrics: input.metrics }),
     name: input.options.name,
     ownDomains: new Set(of.own),
     judgeDeadlineMs: input.options.judgeDeadlineMs,
@@ -189,10 +192,10 @@ function transactionsFor(
 }
 
 function frontFinder(
-  fronts: readonly { readonly networks: readonly string[]; readonly xclient: boolean }[],
+  fronts: readonly (Front & { readonly networks: readonly string[] })[],
 ): (address: string) => Front | null {
-  const known = fronts.map(({ networks, xclient }) => ({ list: parseNetworks(networks), xclient }));
-  return (address) => known.find(({ list }) => isListed(list, address)) ?? null;
+  const known = fronts.map(({ networks, ...front }) => ({ list: parseNetworks(networks), front }));
+  return (address) => known.find(({ list }) => isListed(list, address))?.front ?? null;
 }
 
 function parseNetworks(entries: readonly string[]): BlockList {

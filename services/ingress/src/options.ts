@@ -62,6 +62,10 @@ const partner = z.strictObject({
       z.strictObject({
         networks: networks.describe('Addresses and networks (CIDR) of the front.'),
         xclient: z.boolean().describe('True if it may say by XCLIENT who its client is.'),
+        authservId: z
+          .string()
+          .exactOptional()
+          .describe('The authserv-id in whose name its Authentication-Results are believed.'),
       }),
     )
     .default([])
@@ -162,6 +166,7 @@ export const ingressOptionsSchema = z
         egressHints: path.nullable().default(null).describe('Unix socket of egress for job hints.'),
       })
       .describe('Unix sockets of the other processes.'),
+    healthSocket: path.optional().describe('Unix socket that tells how it is.'),
     recorderDeadlineMs: milliseconds(10_000).describe('How long the recorder may take.'),
     recipientDeadlineMs: milliseconds(30_000).describe(
       'How long worker inward may take for MAIL and RCPT.',

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { processClock } from '@sallyport/ipc';
-import { createLogger, type Logger } from '@sallyport/log';
+import { type HealthServer, processClock, serveHealth, shownTlsCertificate } from '@sallyport/ipc';
+import { createLogger, type Logger, Metrics } from '@sallyport/log';
 import type { Clock } from '@sallyport/mail';
 import { z } from 'zod';
 import { PasswordStore } from './auth/password-store.ts';
@@ -8,7 +8,7 @@ import { startIngress } from './ingress.ts';
 import { type IngressOptions, ingressOptionsSchema } from './options.ts';
 import { readSecretFile } from './secret-file.ts';
 import type { TlsSettings } from './smtp/listener.ts';
-import { wire } from './wiring.ts';
+import { type Wiring, wire } from './wiring.ts';
 
 /** Runs the service until SIGTERM, or until its supervisor has gone. */
 export async function run(
@@ -37,23 +37,50 @@ async function serve(
   { logger, clock, stopped }: { logger: Logger; clock: Clock; stopped: Promise<void> },
 ): Promise<void> {
   const wiring = await wire(options, logger);
+  const metrics = new Metrics('ingress');
+  const tls = readTls(options);
   try {
     const ingress = await startIngress({
       options,
       ports: wiring.ports,
-      tls: readTls(options),
+      tls,
+      metrics,
       logins: options.login === null ? null : new PasswordStore(options.login.passwordFile, logger),
       clock,
       monotonicMs: () => performance.now(),
       logger,
     });
     logger.info('service.listening', { ports: ingress.ports });
+    const health = await serveIngressHealth(options, { logger, metrics, tls, wiring });
     process.send?.('ready');
     await stopped;
+    await health.close();
     await ingress.close();
   } finally {
     await wiring.close();
   }
+}
+
+/** Well while the spool has room. */
+function serveIngressHealth(
+  { healthSocket: path }: IngressOptions,
+  of: {
+    readonly logger: Logger;
+    readonly metrics: Metrics;
+    readonly tls: { readonly cert: Buffer } | null;
+    readonly wiring: Wiring;
+  },
+): Promise<HealthServer> {
+  const { logger, metrics, tls, wiring } = of;
+  const shown = tls === null ? [] : [shownTlsCertificate(tls.cert, 'the SMTP ports')];
+  return serveHealth({
+    ...{ path, logger, metrics },
+    check: async () =>
+      (await wiring.ports.spool.hasRoomFor(0))
+        ? { ok: true, sentence: 'takes mail' }
+        : { ok: false, sentence: 'the disk of the spool is full, so no mail is accepted' },
+    certificates: () => shown,
+  });
 }
 
 function untilStopped(): Promise<void> {
@@ -73,7 +100,7 @@ function readOptions(path: string | undefined): IngressOptions {
   return parsed.data;
 }
 
-function readTls({ tls }: IngressOptions): TlsSettings | null {
+function readTls({ tls }: IngressOptions): (TlsSettings & { readonly cert: Buffer }) | null {
   if (tls === null) return null;
   return {
     key: readSecretFile(tls.keyFile),

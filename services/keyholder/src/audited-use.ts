@@ -6,6 +6,12 @@ import {
   NOT_ACCEPTED,
   type RecorderProtocol,
 } from '@sallyport/ipc';
+import type { Metrics } from '@sallyport/log';
+
+/** The recorder, and who counts the uses; left out, nobody does. */
+export type AuditedRecorder = Pick<IpcClient<RecorderProtocol>, 'call' | 'close'> & {
+  readonly metrics?: Metrics;
+};
 
 type Intent = AuditEvent & { readonly kind: 'key-intent' };
 type OutcomeFacts = Partial<
@@ -25,28 +31,42 @@ export interface Used<T> {
  *   dropped then. What `use` throws is recorded as failed and thrown on.
  */
 export async function useAudited<T>(
-  recorder: IpcClient<RecorderProtocol>,
+  recorder: AuditedRecorder,
   intent: Intent,
   use: () => Promise<Used<T>>,
 ): Promise<T> {
   const { queueId, keyId, operation } = intent;
-  const index = await recordDurably(recorder, intent);
+  const begunAt = performance.now();
+  // For unwrap `done` counts right and wrong keys alike: no figure tells one from the other.
+  const counted = (came: 'done' | 'failed' | 'not-recorded'): void => {
+    const seconds = (performance.now() - begunAt) / 1_000;
+    const labels = { operation, outcome: came };
+    recorder.metrics?.observe('sallyport_key_use_duration_seconds', labels, seconds);
+  };
+  const recorded = async (event: AuditEvent): Promise<number> => {
+    try {
+      return await recordDurably(recorder, event);
+    } catch (error) {
+      counted('not-recorded');
+      throw error;
+    }
+  };
+  const index = await recorded(intent);
   const outcome = { kind: 'key-outcome', queueId, keyId, operation, intent: index } as const;
   let used: Used<T>;
   try {
     used = await use();
   } catch (error) {
-    await recordDurably(recorder, { ...outcome, outcome: 'failed' });
+    await recorded({ ...outcome, outcome: 'failed' });
+    counted('failed');
     throw error;
   }
-  await recordDurably(recorder, { ...outcome, outcome: 'done', ...used.facts });
+  await recorded({ ...outcome, outcome: 'done', ...used.facts });
+  counted('done');
   return used.answer;
 }
 
-async function recordDurably(
-  recorder: IpcClient<RecorderProtocol>,
-  event: AuditEvent,
-): Promise<number> {
+async function recordDurably(recorder: AuditedRecorder, event: AuditEvent): Promise<number> {
   try {
     const { index } = await recorder.call('record', { event, durable: true });
     return index;

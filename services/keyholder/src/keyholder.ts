@@ -8,24 +8,25 @@ import {
   IpcRefused,
   type KeyClass,
   KeyFiles,
-  keyholderInwardProtocol,
-  keyholderOperatorProtocol,
-  keyholderOutwardProtocol,
+  type keyholderConsoleProtocol,
+  type keyholderOperatorProtocol,
+  type keyholderOutwardProtocol,
+  type QuarantinedKey,
   type RecorderProtocol,
   recorderProtocol,
-  serveSocket,
 } from '@sallyport/ipc';
-import type { Logger, Secret } from '@sallyport/log';
+import { type Logger, Metrics, type Secret } from '@sallyport/log';
 import type { Clock } from '@sallyport/mail';
-import { useAudited } from './audited-use.ts';
+import { type AuditedRecorder, useAudited } from './audited-use.ts';
+import { consoleHandlers } from './console.ts';
 import { composeDkim } from './dkim.ts';
+import type { KeyFacts } from './health.ts';
 import {
   type KeyRing,
   type KeyStores,
   type LoadedKey,
   loadKeyForRequest,
   loadKeys,
-  loadRejectionSecret,
 } from './key-folder.ts';
 import { LeavingKeys } from './leaving-keys.ts';
 import { operatorHandlers } from './operator.ts';
@@ -54,86 +55,30 @@ export interface KeyholderParts {
   readonly clock: Clock;
 }
 
-/** A keyholder that answers. */
-export interface RunningKeyholder {
-  /** Reads the key folder again, after a change of keys. */
-  reload(): Promise<void>;
-  close(): Promise<void>;
-}
-
-/**
- * Starts the keyholder: keys, then one socket for each client role.
- *
- * @throws Error if the rejection secret is not there or not private, or a socket is taken.
- */
-export async function startKeyholder(parts: KeyholderParts): Promise<RunningKeyholder> {
-  const { options, logger } = parts;
-  const keyholder = new Keyholder(parts, await loadRejectionSecret(options.keyFolder));
-  await keyholder.reload();
-  const shared = {
-    unwrap: (params: UnwrapParams) => keyholder.unwrap(params),
-    keys: () => keyholder.keys(),
-  };
-  const { socketMode: mode } = options;
-  await using servers = new AsyncDisposableStack();
-  servers.defer(() => keyholder.close());
-  const outward = await serveSocket({
-    path: options.outwardSocket,
-    mode,
-    protocol: keyholderOutwardProtocol,
-    handlers: {
-      sign: (params) => keyholder.sign(params),
-      signDkim: (params) => keyholder.signDkim(params),
-      dkimKeys: () => keyholder.dkimKeys(),
-      ...shared,
-    },
-    logger,
-  });
-  servers.defer(() => outward.close());
-  const inward = await serveSocket({
-    path: options.inwardSocket,
-    mode,
-    protocol: keyholderInwardProtocol,
-    handlers: shared,
-    logger,
-  });
-  servers.defer(() => inward.close());
-  const operator = await serveSocket({
-    path: options.operatorSocket,
-    mode: OPERATOR_SOCKET_MODE,
-    protocol: keyholderOperatorProtocol,
-    handlers: keyholder.operatorHandlers(),
-    logger,
-  });
-  servers.defer(() => operator.close());
-  const open = servers.move();
-  return { reload: () => keyholder.reload(), close: () => open.disposeAsync() };
-}
-
-/** For root and the keyholder's own account, whatever the workers' sockets are open to. */
-const OPERATOR_SOCKET_MODE = 0o600;
-
 /** The keys and the one way to each use of them. */
-class Keyholder {
+export class Keyholder {
+  readonly metrics = new Metrics('keyholder');
   readonly #parts: KeyholderParts;
   readonly #rejectionSecret: Secret;
-  readonly #recorder: IpcClient<RecorderProtocol>;
+  readonly #recorder: IpcClient<RecorderProtocol> & AuditedRecorder;
   readonly #signatures: RateLimit;
   readonly #unwraps: RateLimit;
   readonly #token: Token | null;
   readonly #quarantine: QuarantineRecord;
   readonly #leaving = new LeavingKeys();
   #ring: KeyRing = new Map();
+  #quarantined: readonly QuarantinedKey[] = [];
 
   constructor(parts: KeyholderParts, rejectionSecret: Secret) {
     const { options, clock } = parts;
     this.#parts = parts;
     this.#rejectionSecret = rejectionSecret;
-    this.#recorder = connectSocket({
+    const recorder = connectSocket({
       path: options.recorderSocket,
       protocol: recorderProtocol,
       deadlineMs: options.recorderDeadlineMs,
     });
+    this.#recorder = { ...recorder, metrics: this.metrics };
     this.#signatures = new RateLimit(options.signaturesPerMinute, clock);
     this.#unwraps = new RateLimit(options.unwrapsPerMinute, clock);
     this.#token = options.token === undefined ? null : new Token(options.token, parts.logger);
@@ -146,6 +91,7 @@ class Keyholder {
     const { ring, quarantined } = await loadKeys(this.#stores(), logger);
     this.#leaving.replace(this.#ring, ring, this.#parts.clock.now());
     this.#ring = ring;
+    this.#quarantined = quarantined;
     logger.info('keys.loaded', { keys: [...this.#ring.keys()] });
     this.#quarantine.tell(quarantined);
   }
@@ -173,6 +119,19 @@ class Keyholder {
       clock,
       signingKey: (keyId) => this.#signingKeyOf(keyId),
     });
+  }
+
+  // The same `signCsr`, and so one limit for both sockets.
+  consoleHandlers(
+    signCsr: Handlers<typeof keyholderConsoleProtocol>['signCsr'],
+  ): Handlers<typeof keyholderConsoleProtocol> {
+    const { keyFolder } = this.#parts.options;
+    const files = new KeyFiles(keyFolder, null);
+    return consoleHandlers({ files, quarantined: () => this.#quarantined, signCsr });
+  }
+
+  facts(): KeyFacts {
+    return { ring: this.#ring, quarantined: this.#quarantined };
   }
 
   keys(): CallResult<Outward, 'keys'> {

@@ -4,7 +4,7 @@
  * Reads     key folder and what it is sealed under, own options file; PIN file, if keys are on a token.
  * Writes    nothing; tells the recorder.
  * Trusts    worker to have decided; never the bytes it sends.
- * Exposure  three Unix sockets; no network; no parser for MIME, CMS or foreign certificates.
+ * Exposure  four Unix sockets; no network; no parser for MIME, CMS or foreign certificates.
  *           With a token also the vendor's module, in a thread, as native code.
  * Standards RFC 5652 section 5.4, RFC 8551, RFC 3183, RFC 3218, RFC 5753, RFC 7512.
  *
@@ -13,8 +13,8 @@
 import { readFile } from 'node:fs/promises';
 import { processClock } from '@sallyport/ipc';
 import { createLogger } from '@sallyport/log';
-import { startKeyholder } from './keyholder.ts';
 import { keyholderOptionsSchema } from './options.ts';
+import { startKeyholder } from './start-keyholder.ts';
 
 const [, , optionsFile = '', testClock] = process.argv;
 const clock = processClock(testClock);

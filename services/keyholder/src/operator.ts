@@ -12,13 +12,11 @@ import {
   type CallResult,
   type DigestAlgorithm,
   type Handlers,
-  type IpcClient,
   IpcRefused,
   type keyholderOperatorProtocol,
-  type RecorderProtocol,
 } from '@sallyport/ipc';
 import { type Clock, newQueueId } from '@sallyport/mail';
-import { useAudited } from './audited-use.ts';
+import { type AuditedRecorder, useAudited } from './audited-use.ts';
 import type { LoadedKey } from './key-folder.ts';
 import { publicKeyOf } from './private-key.ts';
 import { RateLimit } from './rate-limit.ts';
@@ -39,7 +37,7 @@ export interface OperatorParts {
   requestKey(keyId: string): Promise<LoadedKey | { readonly refusal: string }>;
   /** Null if the config names no token. */
   readonly token: Token | null;
-  readonly recorder: IpcClient<RecorderProtocol>;
+  readonly recorder: AuditedRecorder;
   readonly clock: Clock;
   /** A key that is active for domain signatures. @throws IpcRefused if there is none of that id. */
   signingKey(keyId: string): LoadedKey;

@@ -21,7 +21,18 @@ export const keyholderOptionsSchema = z.strictObject({
   outwardSocket: z.string().min(1).describe('for worker outward: sign, unwrap, keys'),
   inwardSocket: z.string().min(1).describe('for worker inward: unwrap, keys'),
   operatorSocket: z.string().min(1).describe('for the operator of this host: signCsr; mode 0600'),
-  socketMode: z.int().min(0).max(0o777).default(0o600).describe('mode of the socket files'),
+  consoleSocket: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('for the console: public facts of the keys, signCsr'),
+  healthSocket: z.string().min(1).optional().describe('Unix socket that tells how it is'),
+  socketMode: z
+    .int()
+    .min(0)
+    .max(0o777)
+    .optional()
+    .describe('mode of the socket files; left out, it goes by the group of their folder'),
   recorderDeadlineMs: z
     .int()
     .min(100)

@@ -31,8 +31,8 @@ import {
 } from '@sallyport/ipc';
 import { createLogger } from '@sallyport/log';
 import { newQueueId } from '@sallyport/mail';
-import { startKeyholder } from './keyholder.ts';
 import { type KeyholderOptions, keyholderOptionsSchema } from './options.ts';
+import { startKeyholder } from './start-keyholder.ts';
 
 const run = promisify(execFile);
 export const openssl = (...args: string[]) => run('openssl', args);

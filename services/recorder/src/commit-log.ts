@@ -2,6 +2,7 @@ import { createHash, type KeyObject } from 'node:crypto';
 import { join } from 'node:path';
 import {
   type AuditEvent,
+  composeCommit,
   type MerkleTree,
   SEGMENT_LEAVES,
   type SignedHead,
@@ -10,8 +11,8 @@ import {
 import { IpcRefused, NOT_ACCEPTED } from '@sallyport/ipc';
 import type { Logger } from '@sallyport/log';
 import type { Clock } from '@sallyport/mail';
-import { composeCommit } from './compose.ts';
 import { type AcceptedIds, acceptedBy, closesIntent, type OpenIntents } from './known-ids.ts';
+import type { LogCounts } from './log-counts.ts';
 import type { RecoveredLog } from './recover.ts';
 import type { OpenSegment, SegmentFile } from './segment-file.ts';
 
@@ -32,6 +33,7 @@ export interface CommitLogParts {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly commitDelayMs: number;
+  readonly counts?: LogCounts;
   /** Only for tests. */
   readonly segmentLeaves?: number;
   readonly retryMs?: number;
@@ -73,6 +75,11 @@ export class CommitLog {
     this.#openIntents = parts.recovered.openIntents;
     const { segment } = parts.recovered;
     this.#segment = segment === null ? null : { ...segment, file: null };
+  }
+
+  /** False while the disk does not take what is written. */
+  get isWritable(): boolean {
+    return !this.#broken;
   }
 
   /** The last signed head; null before the first commit. */
@@ -186,6 +193,7 @@ export class CommitLog {
 
   async #commit(taken: readonly Waiting[]): Promise<void> {
     if (taken.length === 0) return;
+    const begunAt = performance.now();
     const segment = await this.#openSegment();
     const first = this.#tree.size;
     const commit = composeCommit(
@@ -203,6 +211,12 @@ export class CommitLog {
     this.#tree = commit.tree;
     this.#head = commit.head;
     this.#inCommit = 0;
+    const { counts, clock } = this.#parts;
+    const seconds = (performance.now() - begunAt) / 1_000;
+    counts?.committed(
+      taken.map(({ event }) => event),
+      { first, seconds, now: clock.now() },
+    );
     for (const [i, { event, caller }] of taken.entries()) {
       this.#learn(event, first + i);
       caller?.resolve(first + i);
@@ -236,6 +250,7 @@ export class CommitLog {
   /** Nobody who waits gets an answer that the disk does not hold; the rest is kept for later. */
   #fail(taken: readonly Waiting[], error: unknown): void {
     this.#parts.logger.error('audit.write-failed', { cause: error });
+    this.#parts.counts?.failed();
     this.#broken = true;
     const all = [...taken, ...this.#waiting];
     this.#waiting = all.filter(({ caller }) => caller === null);

@@ -2,7 +2,8 @@
  * recorder: appends audit events to the Merkle log and signs its heads.
  *
  * Reads     own options file, the log signing key, the audit folder.
- * Writes    the audit folder, append only; a torn tail after the last head is cut at start.
+ * Writes    the audit folder, append only; a torn tail after the last head is cut at start, and
+ *           segments that are too old give way to their root.
  * Trusts    the gateway's own processes to tell what they did; no event to be well formed.
  * Exposure  one Unix socket; no network.
  * Standards RFC 9162 section 2.1, RFC 8032.

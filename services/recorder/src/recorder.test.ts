@@ -245,6 +245,31 @@ test('segments are full runs of leaves, a torn new one goes, and the whole log v
   client.close();
 });
 
+test('what is older than the log is kept gives way to its root, recorded before', async () => {
+  const { options, client } = await setup();
+  const parts = { logger, clock, segmentLeaves: 8 };
+  const recorder = await startRecorder({ options, ...parts });
+  for (let n = 0; n < 20; n += 1) {
+    await client.call('record', { event: accepted(id()), durable: true });
+  }
+  await recorder.close('test');
+  const nextYear = { now: () => new Date(Date.now() + 400 * 86_400_000) };
+  const keeping = { ...options, keepForMs: 365 * 86_400_000 };
+  const again = await startRecorder({ options: keeping, ...parts, clock: nextYear });
+  const first = join(options.folder, 'segment-000000000000.jsonl');
+  const second = join(options.folder, 'segment-000000000008.jsonl');
+  while (!(await readFile(second, 'utf8')).startsWith('{"subtree"')) {
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  assert.match(await readFile(first, 'utf8'), /^\{"subtree"/);
+  client.close();
+  await again.close('test');
+  const kinds = (await events(options.folder)).map(({ kind }) => kind);
+  assert.equal(kinds.filter((kind) => kind === 'log-retained').length, 2);
+  const verdict = await verify(options.folder, { segmentLeaves: 8 });
+  assert.equal(verdict.kind === 'ok' && verdict.removedLeaves, 16);
+});
+
 test('a disk error refuses every waiting caller and all later ones, until writing works again', async () => {
   const { options, client } = await setup();
   let full = false;

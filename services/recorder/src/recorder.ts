@@ -1,13 +1,22 @@
 import { mkdir } from 'node:fs/promises';
 import { type AuditEvent, auditEventSchema } from '@sallyport/audit-log';
-import { type Handlers, IpcRefused, recorderProtocol, serveSocket } from '@sallyport/ipc';
-import type { Logger } from '@sallyport/log';
-import type { Clock } from '@sallyport/mail';
+import {
+  type Handlers,
+  type HealthServer,
+  IpcRefused,
+  recorderProtocol,
+  serveHealth,
+  serveSocket,
+} from '@sallyport/ipc';
+import { type Logger, Metrics } from '@sallyport/log';
+import { type Clock, repeat } from '@sallyport/mail';
 import { z } from 'zod';
 import { CommitLog } from './commit-log.ts';
+import { LogCounts } from './log-counts.ts';
 import { publishLogKey, readLogKey } from './log-key.ts';
 import type { RecorderOptions } from './options.ts';
 import { type RecoveredLog, recoverLog } from './recover.ts';
+import { retainLog } from './retain.ts';
 import { type OpenSegment, openSegmentFile } from './segment-file.ts';
 
 const FOLDER_MODE = 0o750;
@@ -51,14 +60,20 @@ export async function startRecorder(parts: RecorderParts): Promise<Recorder> {
     maxInFlight: 4_096,
   });
   try {
-    const log = await openLog(parts);
+    const metrics = new Metrics('recorder');
+    const counts = new LogCounts(metrics);
+    const log = await openLog(parts, counts);
     opened.resolve(log);
+    const stopRetaining = await beginRetaining(parts, log);
+    const health = await serveRecorderHealth(parts, { log, counts, metrics });
     return {
       close: async (reason) => {
+        stopRetaining();
         await log
           .record({ kind: 'service-stopped', service: 'recorder', reason }, true)
           .catch((cause: unknown) => logger.error('recorder.stop-not-recorded', { cause }));
         await log.close();
+        await health.close();
         await server.close();
       },
     };
@@ -69,7 +84,46 @@ export async function startRecorder(parts: RecorderParts): Promise<Recorder> {
   }
 }
 
-async function openLog(parts: RecorderParts): Promise<CommitLog> {
+function serveRecorderHealth(
+  { options, logger }: RecorderParts,
+  of: { readonly log: CommitLog; readonly counts: LogCounts; readonly metrics: Metrics },
+): Promise<HealthServer> {
+  return serveHealth({
+    path: options.healthSocket,
+    logger,
+    metrics: of.metrics,
+    check: () =>
+      of.log.isWritable
+        ? { ok: true, sentence: 'the audit log takes events' }
+        : {
+            ok: false,
+            sentence:
+              'the audit log cannot be written, so no mail is accepted and no key is used: see to the disk of the audit folder',
+          },
+    notices: (after) => of.counts.notices(after),
+  });
+}
+
+const DAY_MS = 86_400_000;
+
+/** Removes what is too old, now and each day; what goes wrong waits for the next day. */
+async function beginRetaining(parts: RecorderParts, log: CommitLog): Promise<() => void> {
+  const { options, logger, clock, segmentLeaves } = parts;
+  const { folder, keepForMs } = options;
+  if (keepForMs === undefined) return () => {};
+  const { publicKey } = await readLogKey(options.privateKeyFile);
+  const record = (event: AuditEvent) => log.record(event, true);
+  const retain = (): void => {
+    const given = { folder, keepForMs, publicKey, clock, logger, record };
+    retainLog({ ...given, ...(segmentLeaves === undefined ? {} : { segmentLeaves }) }).catch(
+      (cause: unknown) => logger.error('audit.retention-failed', { cause }),
+    );
+  };
+  retain();
+  return repeat(clock, DAY_MS, retain);
+}
+
+async function openLog(parts: RecorderParts, counts: LogCounts): Promise<CommitLog> {
   const { options, logger, clock } = parts;
   await mkdir(options.folder, { recursive: true, mode: FOLDER_MODE });
   const { privateKey, publicKey } = await readLogKey(options.privateKeyFile);
@@ -84,6 +138,7 @@ async function openLog(parts: RecorderParts): Promise<CommitLog> {
     clock,
     logger,
     commitDelayMs: options.commitDelayMs,
+    counts,
     ...(parts.segmentLeaves === undefined ? {} : { segmentLeaves: parts.segmentLeaves }),
     ...(parts.retryMs === undefined ? {} : { retryMs: parts.retryMs }),
   });

@@ -7,12 +7,13 @@
  * Reads     own options file, policy versions, spool (not advise).
  * Writes    spool `tmp`, `outgoing`, `hold`; hashes of keys seen and messages sent. advise: nothing.
  * Trusts    keyholder to use keys and recorder to keep the log; never the bytes of a message.
- * Exposure  one Unix socket; DNS, LDAP and clamd outward. Holds no domain key.
+ * Exposure  one Unix socket; DNS, LDAP and clamd outward; advise: mail servers of partners, to
+ *           look at their TLS. Holds no domain key.
  * Standards RFC 3183, RFC 8551, RFC 5652, RFC 8601, RFC 3464.
  */
 import { readFile } from 'node:fs/promises';
-import { processClock } from '@sallyport/ipc';
-import { createLogger } from '@sallyport/log';
+import { processClock, serveHealth } from '@sallyport/ipc';
+import { createLogger, Metrics } from '@sallyport/log';
 import { never } from '@sallyport/mail';
 import { type WorkerOptions, workerOptionsSchema } from './options.ts';
 import type { Runtime, Started } from './shared/runtime.ts';
@@ -21,12 +22,16 @@ process.on('SIGINT', () => {}); // Ctrl-C reaches the whole group; the superviso
 const [, , optionsFile = '', testClock] = process.argv;
 const clock = processClock(testClock);
 const options = workerOptionsSchema.parse(JSON.parse(await readFile(optionsFile, 'utf8')));
-const service = `worker-${options.role}`;
+const service = `worker-${options.role}` as const;
+const metrics = new Metrics(service);
 const write = (line: string): void => void process.stderr.write(line);
 const logger = createLogger({ service, now: () => clock.now(), write });
 try {
-  const started = await start(options, { clock, logger });
-  const stop = (): void => void started.close().finally(() => process.exit(0));
+  const started = await start(options, { clock, logger, metrics });
+  const path = options.healthSocket;
+  const health = await serveHealth({ path, logger, metrics, ...started.health });
+  const stop = (): void =>
+    void Promise.all([started.close(), health.close()]).finally(() => process.exit(0));
   process.once('SIGTERM', stop);
   process.once('disconnect', stop);
   process.send?.('ready');

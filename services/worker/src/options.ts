@@ -22,6 +22,8 @@ const domainSchema = z.strictObject({
 const common = {
   gatewayName: z.string(),
   listen: path,
+  /** Tells how the role is. */
+  healthSocket: path.optional(),
   policyFolder: path,
   domains: z.array(domainSchema).min(1),
   dns: z.strictObject({ servers: z.array(hostPort).min(1), trusted: z.boolean() }),
@@ -56,6 +58,8 @@ const mailRole = {
     workerPrivateKeyFile: path,
   }),
   indexFolder: path,
+  /** Of trusted fronts: their Authentication-Results do not go further. */
+  frontAuthservIds: z.array(z.string()),
   scanner: z
     .strictObject({
       clamd: z.union([z.strictObject({ socket: path }), z.strictObject({ address: hostPort })]),
@@ -90,7 +94,14 @@ export const workerOptionsSchema = z.discriminatedUnion('role', [
     /** Where TLS reports of others go. */
     tlsReportsFolder: path,
   }),
-  z.strictObject({ role: z.literal('advise'), ...common }),
+  z.strictObject({
+    role: z.literal('advise'),
+    ...common,
+    /** Where mail servers of partners listen, for probes. */
+    smtpPort: z.number().int().min(1).max(65_535),
+    /** Where TLS reports of others are kept; none are told if it is left out. */
+    tlsReportsFolder: path.optional(),
+  }),
 ]);
 
 export type WorkerOptions = z.infer<typeof workerOptionsSchema>;

@@ -58,6 +58,11 @@ const authentication = z.strictObject({
     policy: z.enum(['none', 'quarantine', 'reject']).nullable(),
     domain: domain.nullable(),
   }),
+  /** Which of them rest on the word of a trusted front; absent: none. */
+  fromFront: z
+    .array(z.enum(['spf', 'dkim', 'dmarc']))
+    .max(3)
+    .optional(),
 });
 
 /** What a signer says it can read (RFC 8551 section 2.5.2), and for which domain it may speak. */
@@ -97,7 +102,8 @@ export const messageEvents = [
     stage: z.enum(['connect', 'ehlo', 'auth', 'mail', 'rcpt', 'data', 'judge', 'decide']),
     /** The true reason where the reply does not tell (design section 4). */
     reason: text.optional(),
-    /** At stage decide: of the recipients. */
+    /** At stage decide: how many it concerns, and their domains. */
+    recipients: count.optional(),
     domains,
     ...common,
   }),

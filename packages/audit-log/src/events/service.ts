@@ -57,6 +57,20 @@ export const serviceEvents = [
     cutDigest: sha256Hex,
     ...common,
   }),
+  /** Retention removes a segment: of its leaves only the root over them stays. */
+  z.strictObject({
+    kind: z.literal('log-retained'),
+    segment: word,
+    /** Index of its first leaf. */
+    first: count,
+    leaves: count,
+    /** RFC 9162 section 2.1.1, hex: the root over its leaves. */
+    root: sha256Hex,
+    /** When the first and the last of its events were recorded. */
+    from: time,
+    to: time,
+    ...common,
+  }),
   z.strictObject({
     kind: z.literal('login'),
     service: word,

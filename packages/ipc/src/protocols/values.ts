@@ -60,7 +60,14 @@ export const clientFactsSchema = z.strictObject({
   login: z.string().max(MAX_PATH_CHARS).nullable(),
   listener: z.enum(['partner', 'submission', 'relay']),
   /** Left out: the client spoke to us itself. Else `tls` is the front's. */
-  front: z.strictObject({ address: z.string().max(64), clientKnown: z.boolean() }).exactOptional(),
+  front: z
+    .strictObject({
+      address: z.string().max(64),
+      clientKnown: z.boolean(),
+      /** In whose name its Authentication-Results are believed; left out: in none. */
+      authservId: z.string().max(255).exactOptional(),
+    })
+    .exactOptional(),
 });
 export type ClientFacts = z.infer<typeof clientFactsSchema>;
 

@@ -77,7 +77,11 @@ function checkAnchor(record: AssociationRecord, { leaf, issuers, facts }: Shown)
   return { kind: 'ok', record: formatTlsa(record) };
 }
 
-function checkPath(
+/**
+ * Whether a server's certificate leads to anchors, by our own path validation, and is for a TLS
+ * server; the profile of public CAs is not asked for.
+ */
+export function checkPath(
   leaf: UntrustedCertificate,
   chain: {
     readonly anchors: readonly Buffer[];

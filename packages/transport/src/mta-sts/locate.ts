@@ -104,7 +104,7 @@ export class MtaStsLocator {
     const live = kept.kind === 'known' && isLive(kept.known, now) ? kept.known : null;
     // RFC 8461 section 3.1: that the record is gone does not lift a policy that is known
     if (id === null) return live === null ? { kind: 'none' } : findingOf(live, null);
-    if (live !== null && live.id === id && now - live.fetchedAt < REFRESH_MS) {
+    if (live !== null && live.id === id && isFresh(live, now)) {
       return findingOf(live, null);
     }
     const fetched = await this.#fetch(domain, id);
@@ -142,8 +142,12 @@ export class MtaStsLocator {
 }
 
 function isLive({ fetchedAt, policy }: KnownMtaSts, now: number): boolean {
-  // A clock that was set back must not make a policy last longer.
-  return fetchedAt <= now && now - fetchedAt < policy.maxAgeSeconds * 1_000;
+  // A clock that was set back must not lift a policy, nor make it last for ever.
+  return Math.abs(now - fetchedAt) < policy.maxAgeSeconds * 1_000;
+}
+
+function isFresh({ fetchedAt }: KnownMtaSts, now: number): boolean {
+  return fetchedAt <= now && now - fetchedAt < REFRESH_MS;
 }
 
 function findingOf({ id, policy }: KnownMtaSts, problem: Problem | null): MtaStsFinding {

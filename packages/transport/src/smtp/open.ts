@@ -4,7 +4,7 @@ import type { DetailedPeerCertificate, TLSSocket } from 'node:tls';
 import type { FaultId } from '@sallyport/faults';
 import { systemClock } from '@sallyport/mail';
 import { checkTlsSession, type IdentityFinding } from '../tls-check.ts';
-import { decideTls } from '../tls-demand.ts';
+import { decideTogether } from '../tls-demand-join.ts';
 import type { TlsDecision, TlsDemand } from '../tls-demand-types.ts';
 import { formatReply, type SmtpReply } from './reply.ts';
 import {
@@ -40,6 +40,7 @@ interface Opened {
   readonly kind: 'opened';
   readonly extensions: Extensions;
   readonly tls: SessionTls | null;
+  readonly peerChain?: readonly Buffer[];
   readonly sentence: string;
   readonly findings: readonly IdentityFinding[];
 }
@@ -47,7 +48,8 @@ interface Opened {
 /** The decision over the way to a host, by its rule and what was found out about it. */
 export function decisionFor(target: SmtpTarget): TlsDecision {
   const { host, nexthopDomain, hostSource = 'configured', tlsa = null, mtaSts = null } = target;
-  return decideTls(target.tlsRule, { host, nexthopDomain, hostSource, tlsa, mtaSts });
+  const facts = { host, nexthopDomain, hostSource, tlsa, mtaSts };
+  return decideTogether(target.tlsRule, target.furtherRules ?? [], facts);
 }
 
 /**
@@ -89,7 +91,7 @@ function ended(
 }
 
 function asSession(opened: Opened, wire: SmtpWire, opening: Opening): SessionOpening {
-  const { extensions, tls, sentence, findings } = opened;
+  const { extensions, tls, peerChain = [], sentence, findings } = opened;
   const { target, decision } = opening;
   const notes = decision.notes.map((note) => `; ${note}`).join('');
   const tlsResults =
@@ -97,7 +99,10 @@ function asSession(opened: Opened, wire: SmtpWire, opening: Opening): SessionOpe
       ? ended(fault('tls-not-offered', sentence), opening).tlsResults
       : resultsOf(decision.policies, target, { kind: 'tls', findings });
   const tlsSentence = `${sentence}${notes}`;
-  return { kind: 'open', session: { target, wire, extensions, tls, tlsSentence, tlsResults } };
+  return {
+    kind: 'open',
+    session: { target, wire, extensions, tls, peerChain, tlsSentence, tlsResults },
+  };
 }
 
 /** RFC 7435 section 3: where TLS is only an opportunity, its failure does not stop the mail. */
@@ -250,7 +255,8 @@ function judge(
     peerFingerprint: leaf === undefined ? null : createHash('sha256').update(leaf).digest('hex'),
     identity: identityOf(demand),
   };
-  return { kind: 'opened', extensions: new Map(), tls, sentence: check.sentence, findings };
+  const { sentence } = check;
+  return { kind: 'opened', extensions: new Map(), tls, peerChain: chain, sentence, findings };
 }
 
 function identityOf({ checks }: TlsDemand): string {

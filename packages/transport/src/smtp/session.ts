@@ -2,6 +2,7 @@ import type { FaultId } from '@sallyport/faults';
 import type { Clock } from '@sallyport/mail';
 import type { HostSource, TlsaFinding } from '../dane/locate-tlsa.ts';
 import type { MtaStsFinding } from '../mta-sts/locate.ts';
+import type { FurtherRule } from '../tls-demand-join.ts';
 import type { TlsResult } from '../tls-result.ts';
 import type { TlsRule } from '../tls-rule.ts';
 import type { TlsContexts } from './contexts.ts';
@@ -43,6 +44,8 @@ export interface SmtpTarget {
   readonly port: number;
   readonly nexthopDomain: string;
   readonly tlsRule: TlsRule;
+  /** What must be met beside the rule; nothing if left out. */
+  readonly furtherRules?: readonly FurtherRule[];
   /** How the name of the host is known; `configured` if left out. */
   readonly hostSource?: HostSource;
   /** What DNSSEC says of the host; left out where nobody looked. */
@@ -79,6 +82,8 @@ export interface SmtpSession {
   readonly extensions: ReadonlyMap<string, readonly string[]>;
   /** Null in clear. */
   readonly tls: SessionTls | null;
+  /** What the server showed, DER, its own certificate first; nothing in clear. */
+  readonly peerChain?: readonly Buffer[];
   /** What was found about TLS and why it is enough. */
   readonly tlsSentence: string;
   /** For TLS reports: one for each policy that counted when it was opened. */

@@ -3,6 +3,8 @@ import { connect as connectTls, type SecureContext, type TLSSocket } from 'node:
 import { ReplyReader, type SmtpReply } from './reply.ts';
 
 const MAX_EARLY_REPLIES = 2_000;
+/** A hundred recipients are answered in some ten kilobytes. */
+const MAX_EARLY_OCTETS = 1024 * 1024;
 
 export type WireAnswer =
   | { readonly kind: 'reply'; readonly reply: SmtpReply }
@@ -24,6 +26,7 @@ export class SmtpWire {
   #socket: Socket;
   #reader = new ReplyReader();
   #early: SmtpReply[] = [];
+  #earlyOctets = 0;
   #waiter: ((answer: WireAnswer) => void) | null = null;
   #lost: string | null = null;
   readonly #onLost: (() => void)[] = [];
@@ -92,7 +95,10 @@ export class SmtpWire {
   /** The next reply. One caller at a time. A drip of octets does not extend the time. */
   answer(timeoutMs: number): Promise<WireAnswer> {
     const early = this.#early.shift();
-    if (early !== undefined) return Promise.resolve({ kind: 'reply', reply: early });
+    if (early !== undefined) {
+      this.#earlyOctets -= octetsOf(early);
+      return Promise.resolve({ kind: 'reply', reply: early });
+    }
     if (this.#lost !== null) return Promise.resolve({ kind: 'lost', reason: this.#lost });
     if (this.#waiter !== null) throw new Error('two callers wait for one reply');
     const { promise, resolve } = Promise.withResolvers<WireAnswer>();
@@ -182,6 +188,7 @@ export class SmtpWire {
   }
 
   #read(chunk: Buffer): void {
+    if (this.#lost !== null) return;
     const read = this.#reader.push(chunk);
     if (read.kind === 'bad') {
       this.#lose(read.reason);
@@ -189,9 +196,15 @@ export class SmtpWire {
     }
     for (const reply of read.replies) {
       if (this.#waiter !== null) this.#waiter({ kind: 'reply', reply });
-      else this.#early.push(reply);
+      else this.#keep(reply);
     }
-    if (this.#early.length > MAX_EARLY_REPLIES) this.#lose('replies that nobody asked for');
+  }
+
+  #keep(reply: SmtpReply): void {
+    this.#earlyOctets += octetsOf(reply);
+    const isFlood = this.#early.length >= MAX_EARLY_REPLIES || this.#earlyOctets > MAX_EARLY_OCTETS;
+    if (isFlood) this.#lose('replies that nobody asked for');
+    else this.#early.push(reply);
   }
 
   #lose(reason: string): void {
@@ -201,6 +214,10 @@ export class SmtpWire {
     this.#waiter?.({ kind: 'lost', reason });
     for (const callback of this.#onLost.splice(0)) callback();
   }
+}
+
+function octetsOf({ lines }: SmtpReply): number {
+  return lines.reduce((sum, line) => sum + line.length, 0);
 }
 
 function reasonOf(error: Error): string {

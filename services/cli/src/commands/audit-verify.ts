@@ -1,17 +1,12 @@
-import { createHash, createPublicKey, type KeyObject } from 'node:crypto';
+import type { KeyObject } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import {
-  LOG_KEY_FILE,
-  type LogVerdict,
-  type SignedHead,
-  signedHeadSchema,
-  verifyLog,
-} from '@sallyport/audit-log';
+import { LOG_KEY_FILE, type LogVerdict, type SignedHead, verifyLog } from '@sallyport/audit-log';
 import { auditSegments } from '../gateway/audit-folder.ts';
+import { bundleAt, verifyExport } from './audit-bundle.ts';
+import { fingerprintOf, logKey, printKey, readCheckpoint, type UsedKey } from './audit-key.ts';
 import { print, printJson } from './output.ts';
-import { readTextFile } from './read-input.ts';
 import { Complaint } from './run.ts';
 
 export interface AuditVerifyOptions {
@@ -21,8 +16,14 @@ export interface AuditVerifyOptions {
   readonly json?: boolean;
 }
 
-/** Verifies a log folder offline; exit code 0 only if nothing in it was touched. */
-export async function runAuditVerify(folder: string, options: AuditVerifyOptions): Promise<number> {
+/** Verifies a log folder, an export or a proof offline; exit code 0 only if nothing in it was touched. */
+export async function runAuditVerify(target: string, options: AuditVerifyOptions): Promise<number> {
+  const bundle = await bundleAt(target);
+  if (bundle !== null) return await verifyExport(bundle, options);
+  return await verifyFolder(target, options);
+}
+
+async function verifyFolder(folder: string, options: AuditVerifyOptions): Promise<number> {
   const key = await logKey(options.key ?? join(folder, LOG_KEY_FILE));
   const checkpoint =
     options.against === undefined ? undefined : await readCheckpoint(options.against);
@@ -34,32 +35,6 @@ export async function runAuditVerify(folder: string, options: AuditVerifyOptions
   } else printVerdict(verdict, { fingerprint, keyFrom });
   if (verdict.kind === 'ok') await saveCheckpoint(verdict.lastHead, options.saveCheckpoint);
   return verdict.kind === 'ok' ? 0 : 1;
-}
-
-async function logKey(path: string): Promise<KeyObject> {
-  try {
-    const key = createPublicKey(await readTextFile(path));
-    if (key.asymmetricKeyType === 'ed25519') return key;
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : '';
-    if (code === 'ENOENT') {
-      throw new Complaint(`${path} is not there: name an audit folder, or the log key with --key.`);
-    }
-  }
-  throw new Complaint(`${path} holds no Ed25519 public key in PEM.`);
-}
-
-/** A head as `--save-checkpoint` writes it, or a head line copied out of a log. */
-async function readCheckpoint(path: string): Promise<SignedHead> {
-  try {
-    const value: unknown = JSON.parse(await readTextFile(path));
-    const head =
-      typeof value === 'object' && value !== null && 'head' in value ? value.head : value;
-    return signedHeadSchema.parse(head);
-  } catch (error) {
-    if (error instanceof Error && 'path' in error) throw error;
-    throw new Complaint(`${path} holds no checkpoint: a signed head in JSON is needed.`);
-  }
 }
 
 const SETTLE_MS = 250;
@@ -101,15 +76,7 @@ function isSamePlace(a: LogVerdict, b: LogVerdict): boolean {
   );
 }
 
-function fingerprintOf(key: KeyObject): string {
-  const spki = key.export({ type: 'spki', format: 'der' });
-  return createHash('sha256').update(spki).digest('hex');
-}
-
-function printVerdict(
-  verdict: LogVerdict,
-  key: { readonly fingerprint: string; readonly keyFrom: 'folder' | 'file' },
-): void {
+function printVerdict(verdict: LogVerdict, key: UsedKey): void {
   if (verdict.kind === 'damaged') {
     print(`DAMAGED at ${verdict.segment}, line ${verdict.line}: ${verdict.reason}.`);
   } else {
@@ -121,12 +88,7 @@ function printVerdict(
       print(`Of ${verdict.removedLeaves} events retention left only the root.`);
     print(CHECKPOINT[verdict.checkpoint]);
   }
-  print(`Log key: SHA-256 ${key.fingerprint}`);
-  if (key.keyFrom === 'folder') {
-    print(
-      'The key comes from this folder, so this proves consistency, not origin; name a key kept elsewhere with --key.',
-    );
-  }
+  printKey(key, 'folder');
 }
 
 const CHECKPOINT = {

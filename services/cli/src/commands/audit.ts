@@ -77,19 +77,22 @@ async function auditFolder(
 }
 
 function filterOf(options: AuditListOptions): EventFilter {
-  const { kind: kinds, queueId, since, until } = options;
-  const unknown = kinds?.find((kind) => !(AUDIT_EVENT_KINDS as readonly string[]).includes(kind));
-  if (unknown !== undefined) {
-    throw new Complaint(
-      `There is no event ${unknown}; the events are ${AUDIT_EVENT_KINDS.join(', ')}.`,
-    );
-  }
+  const { kind, queueId, since, until } = options;
   return {
-    ...(kinds === undefined ? {} : { kinds }),
+    ...(kind === undefined ? {} : { kinds: eventKinds(kind) }),
     ...(queueId === undefined ? {} : { queueId }),
     ...(since === undefined ? {} : { since: timeOf(since) }),
     ...(until === undefined ? {} : { until: timeOf(until) }),
   };
+}
+
+/** Kinds of events as the command line names them. @throws Complaint for one that there is not. */
+export function eventKinds(kinds: readonly string[]): readonly string[] {
+  const unknown = kinds.find((kind) => !(AUDIT_EVENT_KINDS as readonly string[]).includes(kind));
+  if (unknown === undefined) return kinds;
+  throw new Complaint(
+    `There is no event ${unknown}; the events are ${AUDIT_EVENT_KINDS.join(', ')}.`,
+  );
 }
 
 function withoutLeaf({ leaf: _, ...event }: RecordedEvent): object {

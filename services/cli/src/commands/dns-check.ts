@@ -1,7 +1,7 @@
 import { createResolver, systemRandom } from '@sallyport/lookup';
 import { systemClock } from '@sallyport/mail';
-import { checkRecords, type RecordCheck } from '../gateway/dns-check.ts';
-import { dnsOf } from '../gateway/roles.ts';
+import { checkRecords, type RecordCheck } from '@sallyport/survey';
+import { dnsOf } from '../gateway/specs/resolvers.ts';
 import { publicationOf } from './dns.ts';
 import { openGateway } from './gateway-access.ts';
 import { print, printJson, printTable } from './output.ts';

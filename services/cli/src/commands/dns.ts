@@ -63,9 +63,13 @@ function recordsOfUser(
     .flatMap((mailbox) => addressRecords({ ...mailbox, der }));
 }
 
-/** What all domains of a gateway publish. */
-export async function publicationOf(gateway: Gateway): Promise<Publication> {
-  const facts = await factsOf(gateway);
+/** What all domains of a gateway publish, or one of them. */
+export async function publicationOf(
+  gateway: Gateway,
+  { domain, now = new Date() }: { readonly domain?: string; readonly now?: Date } = {},
+): Promise<Publication> {
+  const all = await factsOf(gateway, now);
+  const facts = all.filter((one) => domain === undefined || one.domain === domain);
   const files = facts.flatMap((one) => {
     const text = formatMtaStsPolicy(one);
     const url = `https://mta-sts.${one.domain}/.well-known/mta-sts.txt`;
@@ -74,7 +78,7 @@ export async function publicationOf(gateway: Gateway): Promise<Publication> {
   return { records: facts.flatMap(zoneRecords), files };
 }
 
-async function factsOf({ config, layout }: Gateway): Promise<readonly ZoneFacts[]> {
+async function factsOf({ config, layout }: Gateway, now: Date): Promise<readonly ZoneFacts[]> {
   const keys = await readKeyRecords(layout.keys);
   const { directory } = config;
   const ports = {
@@ -83,7 +87,6 @@ async function factsOf({ config, layout }: Gateway): Promise<readonly ZoneFacts[
     http: directory?.http.listen[0]?.port ?? null,
     https: directory?.http.listenTls[0]?.port ?? null,
   };
-  const now = new Date();
   const tlsCertificate = await firstCertificate(config.ingress.tls.certificateFile);
   return config.domains.map(({ name: domain, publish }, index) => {
     const authorities = (['domain-confidentiality', 'domain-signing'] as const).flatMap(

@@ -1,5 +1,6 @@
 import { mkdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { AccountStore, addAccount } from '@sallyport/accounts';
 import { type Domain, parseDomain } from '@sallyport/mail';
 import type { KeyKind } from '@sallyport/pki';
 import { importPolicy } from '@sallyport/policy-store/write';
@@ -15,6 +16,7 @@ import {
   saveCa,
 } from '../gateway/provision.ts';
 import { publishAuthorities } from '../gateway/published-certificates.ts';
+import { linkOf } from './account-session.ts';
 import { readSecret } from './ask-secret.ts';
 import { formatZone, publicationOf } from './dns.ts';
 import { type Gateway, openGateway, operatorName } from './gateway-access.ts';
@@ -69,7 +71,9 @@ export async function runInit(options: InitOptions): Promise<number> {
   const isNew = (await mkdir(folder, { recursive: true, mode: 0o700 })) !== undefined;
   try {
     await create({ folder, domain, gatewayName, passphrase, options });
-    tell(folder, await openGateway(join(folder, 'gateway.yaml')), await zoneOf(folder));
+    const gateway = await openGateway(join(folder, 'gateway.yaml'));
+    const link = await inviteFirstAdmin(gateway);
+    tell(folder, gateway, { zone: await zoneOf(folder), link });
     return 0;
   } catch (error) {
     // A half-made gateway would refuse the next try.
@@ -127,11 +131,32 @@ async function create({ folder, domain, gatewayName, passphrase, options }: Plan
   await writeFile(join(folder, 'gateway.yaml'), config, { mode: 0o644, flag: 'wx' });
 }
 
+const FIRST_ADMIN = 'admin';
+
+/** The link of the first account. As the keys made here it is older than the audit log. */
+async function inviteFirstAdmin(gateway: Gateway): Promise<string> {
+  const order = {
+    name: FIRST_ADMIN,
+    roles: ['mail-admin', 'security-admin'] as const,
+    now: new Date(),
+  };
+  const added = await new AccountStore(gateway.layout.accounts).change(
+    (all) => addAccount(all, order),
+    async () => undefined,
+  );
+  if (added.kind === 'refused') throw new Error(added.sentence);
+  return linkOf(gateway, added.result.linkSecret);
+}
+
 async function zoneOf(folder: string): Promise<string> {
   return formatZone(await publicationOf(await openGateway(join(folder, 'gateway.yaml'))));
 }
 
-function tell(folder: string, { config, layout }: Gateway, zone: string): void {
+function tell(
+  folder: string,
+  { config, layout }: Gateway,
+  { zone, link }: { readonly zone: string; readonly link: string },
+): void {
   const file = join(folder, 'gateway.yaml');
   print(`The gateway ${config.gateway.name} is in ${folder}.`);
   print('');
@@ -154,4 +179,9 @@ function tell(folder: string, { config, layout }: Gateway, zone: string): void {
   print(
     `8. Keep a copy of ${join(folder, SEAL_CREDENTIAL)} apart from the backup of data: without it the private keys are lost.`,
   );
+  print(
+    `9. Console: once it runs, open this link within a day, on this host or where publicUrl leads. It makes you ${FIRST_ADMIN} and works once:`,
+  );
+  print(link);
+  print(`   A new one at any time: sallyport account link ${FIRST_ADMIN} --config ${file}`);
 }

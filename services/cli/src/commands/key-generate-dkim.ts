@@ -1,4 +1,6 @@
-import { canBeOnToken, dkimSelectorSchema } from '@sallyport/ipc';
+import { canBeOnToken, dkimSelectorSchema, type KeyRecord } from '@sallyport/ipc';
+import type { Domain } from '@sallyport/mail';
+import type { KeyKind } from '@sallyport/pki';
 import { dkimData, dkimName } from '../gateway/dkim-record.ts';
 import { newKeyId, storePrivateKey } from '../gateway/private-keys.ts';
 import { checkKind, type KeyGenerateOptions, newKeyPair } from './key-generate.ts';
@@ -23,22 +25,9 @@ export async function runKeyGenerateDkim(
   }
   const selector = selectorOf(options.selector);
   return await withKeySession(options, async (session) => {
-    const { gateway, now } = session;
-    const domain = keyDomain(gateway, options.domain);
-    await checkFree(session, { domain, selector });
-    const facts = { class: 'dkim', domain, algorithm, now } as const;
-    const keyId = newKeyId({ ...facts, records: await session.records() });
-    const wanted = { keyClass: 'dkim', algorithm, token, keyId } as const;
-    const { spki, place } = await newKeyPair(session, wanted);
-    const stored = await storePrivateKey({ layout: gateway.layout, keyId, place, ...facts });
-    const generated = {
-      ...stored,
-      dkimSelector: selector,
-      dkimPublicKey: spki.toString('base64'),
-    };
-    const [{ record }] = await session.carryOut({
-      changes: [{ from: null, step: 'generate', record: generated }],
-    });
+    const domain = keyDomain(session.gateway, options.domain);
+    const record = await makeDkimKey(session, { domain, algorithm, token, selector });
+    const { keyId } = record;
     const publish = { name: dkimName(record), type: 'TXT', data: dkimData(record) };
     if (options.json === true) printJson({ ...keyFacts(record), publish });
     else {
@@ -49,6 +38,35 @@ export async function runKeyGenerateDkim(
     }
     return 0;
   });
+}
+
+/** A new DKIM key, recorded: `generated`, so that its TXT record can be published first. */
+export async function makeDkimKey(
+  session: KeySession,
+  wanted: {
+    readonly domain: Domain;
+    readonly algorithm: KeyKind;
+    /** The label of a token that makes and keeps the key. */
+    readonly token: string | undefined;
+    readonly selector: string;
+  },
+): Promise<KeyRecord> {
+  const { gateway, now } = session;
+  const { domain, algorithm, token, selector } = wanted;
+  await checkFree(session, { domain, selector });
+  const facts = { class: 'dkim', domain, algorithm, now } as const;
+  const keyId = newKeyId({ ...facts, records: await session.records() });
+  const { spki, place } = await newKeyPair(session, { keyClass: 'dkim', algorithm, token, keyId });
+  const stored = await storePrivateKey({ layout: gateway.layout, keyId, place, ...facts });
+  const generated = {
+    ...stored,
+    dkimSelector: selector,
+    dkimPublicKey: spki.toString('base64'),
+  };
+  const [{ record }] = await session.carryOut({
+    changes: [{ from: null, step: 'generate', record: generated }],
+  });
+  return record;
 }
 
 function selectorOf(text: string | undefined): string {

@@ -1,15 +1,12 @@
-import { createPublicKey, type KeyObject } from 'node:crypto';
-import { checkAuthorityName } from '@sallyport/domsec';
+import type { KeyObject } from 'node:crypto';
 import { type KeyRecord, keyAlgorithmOf } from '@sallyport/ipc';
 import type { Domain } from '@sallyport/mail';
-import { type Certificate, formatPemCertificate, validatePath } from '@sallyport/pki';
-import { type AuthorityClass, certificateOf } from '../gateway/keys.ts';
-import { readOwnCa } from '../gateway/keys-ca.ts';
-import { planCertification } from '../gateway/keys-change.ts';
-import { newKeyId, readPrivateKey, storePrivateKey } from '../gateway/private-keys.ts';
+import type { Certificate } from '@sallyport/pki';
+import type { AuthorityClass } from '../gateway/keys.ts';
+import { newKeyId, storePrivateKey } from '../gateway/private-keys.ts';
 import { type KeyFile, readCertificates, readKeyFile, readKeyPairs } from '../message/key-file.ts';
 import { readSecret } from './ask-secret.ts';
-import type { Gateway } from './gateway-access.ts';
+import { authorityOf, certifyKey, chainOf, publicKeyOf, spkiOf } from './key-certificate.ts';
 import { checkKind } from './key-generate.ts';
 import { type KeyOptions, type KeySession, keyFacts, withKeySession } from './key-session.ts';
 import { activate } from './key-steps.ts';
@@ -34,11 +31,9 @@ export async function runKeyImport(spec: string, options: KeyImportOptions): Pro
     const [leaf, ...others] = leafFirst(file);
     if (leaf === undefined) throw new Complaint(`${file.file} holds no certificate.`);
     const { keyClass, domain } = authorityOf(leaf, session.gateway, file.file);
-    const chain = await chainOf(leaf, others, {
-      gateway: session.gateway,
-      keyClass,
-      anchors: options.anchors,
-    });
+    const anchors = options.anchors === undefined ? null : await readCertificates(options.anchors);
+    const hint = 'name the root of an outside CA with --anchors';
+    const chain = await chainOf(leaf, others, { session, keyClass, anchors, hint });
     const found = { session, file, leaf, chain, keyClass, domain, spec: options.key };
     let record = (await certifyOwn(found)) ?? (await importKey(found));
     if (options.activate === true) record = await activate(session, record.keyId);
@@ -52,48 +47,6 @@ export async function runKeyImport(spec: string, options: KeyImportOptions): Pro
 function leafFirst({ certificates, keys }: KeyFile): readonly Certificate[] {
   const leaf = certificates.find((one) => keys.some((key) => isKeyOf(one, key))) ?? certificates[0];
   return leaf === undefined ? [] : [leaf, ...certificates.filter((one) => one !== leaf)];
-}
-
-/** DS-N1, DS-N2: which authority the names make it, and of which of our domains. */
-function authorityOf(
-  leaf: Certificate,
-  { config }: Gateway,
-  file: string,
-): { readonly keyClass: AuthorityClass; readonly domain: Domain } {
-  const signing = checkAuthorityName(leaf, 'domain');
-  const confidentiality = checkAuthorityName(leaf, 'confidentiality');
-  if (signing.kind === 'mismatch' && confidentiality.kind === 'mismatch') {
-    throw new Complaint(`${file} is no certificate of a domain authority: ${signing.reason}.`);
-  }
-  const keyClass = signing.kind === 'ok' ? 'domain-signing' : 'domain-confidentiality';
-  const ours = config.domains.map((domain) => domain.name as Domain);
-  const [domain] = leaf.mailboxes.flatMap(
-    (mailbox) => ours.find((own) => own === mailbox.domain) ?? [],
-  );
-  if (domain !== undefined) return { keyClass, domain };
-  throw new Complaint(
-    `${file} names no domain of this gateway (${ours.join(', ')}); it names ${leaf.rfc822Names.join(', ') || 'nothing'}.`,
-  );
-}
-
-/** What goes along in messages: the path without the certificate itself and without the anchor. */
-async function chainOf(
-  leaf: Certificate,
-  intermediates: readonly Certificate[],
-  from: {
-    readonly gateway: Gateway;
-    readonly keyClass: AuthorityClass;
-    readonly anchors: string | undefined;
-  },
-): Promise<readonly Certificate[]> {
-  const own = from.anchors === undefined ? await readOwnCa(from.gateway.layout) : null;
-  const anchors =
-    from.anchors === undefined ? (own === null ? [] : [own]) : await readCertificates(from.anchors);
-  const purpose = from.keyClass === 'domain-signing' ? 'email-sign' : 'email-encrypt';
-  const found = validatePath({ leaf, intermediates, anchors, time: new Date(), purpose });
-  if (found.kind === 'valid') return found.certificate.path.slice(1, -1);
-  const hint = from.anchors === undefined ? ' (name the root of an outside CA with --anchors)' : '';
-  throw new Complaint(`The certificate has no valid path: ${found.reason}${hint}.`);
 }
 
 interface Found {
@@ -113,23 +66,9 @@ async function certifyOwn({ session, leaf, chain, ...found }: Found): Promise<Ke
     const isOther = record.class !== found.keyClass || record.domain !== found.domain;
     if (isOther || record.state === 'destroyed') continue;
     if (!leaf.spki.equals(await publicKeyOf(session.gateway, record))) continue;
-    const certified = {
-      certificate: formatPemCertificate(leaf.der),
-      chain: chain.map((one) => formatPemCertificate(one.der)),
-    };
-    const [change] = await session.carryOut(planCertification(record, certified, session.now));
-    return change.record;
+    return await certifyKey(session, record, { leaf, chain });
   }
   return null;
-}
-
-async function publicKeyOf(gateway: Gateway, record: KeyRecord): Promise<Buffer> {
-  const certificate = certificateOf(record);
-  if (certificate !== null) return certificate.spki;
-  if (record.token !== undefined) {
-    return Buffer.from((await tokenKey(gateway, record.token)).spki, 'base64');
-  }
-  return spkiOf(await readPrivateKey(gateway.layout, record));
 }
 
 /** Takes in a key that was made elsewhere, together with its certificate. */
@@ -183,10 +122,6 @@ async function keyInFile({ file, leaf, spec }: Found) {
   }
   const privateKeyPem = String(key.export({ format: 'pem', type: 'pkcs8' }));
   return { algorithm, place: { privateKeyPem } };
-}
-
-function spkiOf(key: KeyObject): Buffer {
-  return createPublicKey(key).export({ format: 'der', type: 'spki' });
 }
 
 function isKeyOf(certificate: Certificate, key: KeyObject): boolean {

@@ -11,12 +11,14 @@ import { auditSegments } from '../gateway/audit-folder.ts';
 import { type AuthorityClass, writeKeyRecord } from '../gateway/keys.ts';
 import type { OwnCaIssuer } from '../gateway/keys-ca.ts';
 import { planRetirement, planStep } from '../gateway/keys-change.ts';
+import { OneAtATime } from '../gateway/one-at-a-time.ts';
 import { startRecorder } from '../gateway/one-order-recorder.ts';
 import { initialised, openssl, sallyport } from '../testing.ts';
 import { openGateway } from './gateway-access.ts';
+import { schedule } from './key-activation.ts';
 import { makeKey } from './key-generate.ts';
 import { type KeySession, keyRecord, withKeySession } from './key-session.ts';
-import { activate, schedule, timeOf } from './key-steps.ts';
+import { activate, timeOf } from './key-steps.ts';
 import { openOwnCa } from './own-ca.ts';
 import { Complaint } from './run.ts';
 
@@ -160,7 +162,7 @@ describe('the life of a key, while no mail flows', () => {
         await keyRecord(session.gateway, pending.keyId),
         text === null ? null : timeOf(text),
       );
-    await refused(/is over; leave --at out/, plan('2020-01-01T00:00:00Z'));
+    await refused(/is over; name a later time/, plan('2020-01-01T00:00:00Z'));
     await refused(/The certificate of the key [^ ]+ ended on/, plan('2099-01-01T00:00:00Z'));
     await refused(/no activation is planned/, plan(null));
     assert.throws(() => timeOf('tomorrow'), Complaint);
@@ -182,7 +184,9 @@ describe('the life of a key, while no mail flows', () => {
       reloads += 1;
       ending.abort();
     };
-    await activateDueKeys(facts, { logger, clock: systemClock, signal: ending.signal, reload });
+    const { signal } = ending;
+    const turns = new OneAtATime();
+    await activateDueKeys(facts, { logger, clock: systemClock, signal, turns, reload });
     assert.equal(reloads, 1);
     const after = await inState('active', DSA);
     assert.deepEqual([after.keyId, after.activateAt], [planned.keyId, undefined]);

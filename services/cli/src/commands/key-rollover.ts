@@ -1,14 +1,15 @@
 import type { KeyRecord } from '@sallyport/ipc';
 import type { Domain } from '@sallyport/mail';
 import type { KeyKind } from '@sallyport/pki';
-import { zoneRecords } from '../gateway/dns-records.ts';
-import { type AuthorityClass, certificateOf } from '../gateway/keys.ts';
+import { linesOfKey } from '../gateway/key-lines.ts';
+import type { AuthorityClass } from '../gateway/keys.ts';
 import { readOwnCa } from '../gateway/keys-ca.ts';
 import type { Gateway } from './gateway-access.ts';
 import { csrOf, type OrganizationOptions, organizationOf } from './key.ts';
+import { schedule } from './key-activation.ts';
 import { checkKind, makeKey } from './key-generate.ts';
 import { type KeyOptions, keyDomain, keyFacts, withKeySession } from './key-session.ts';
-import { activate, schedule, timeOf } from './key-steps.ts';
+import { activate, timeOf } from './key-steps.ts';
 import { note, print, printJson, printText } from './output.ts';
 import { openOwnCa } from './own-ca.ts';
 import { Complaint } from './run.ts';
@@ -112,19 +113,7 @@ function tellRequest(record: KeyRecord, csr: string, options: KeyOptions): void 
 }
 
 function tellSuccessor({ config }: Gateway, record: KeyRecord, options: KeyOptions): void {
-  const certificate = certificateOf(record);
-  const publish = config.domains.find(({ name }) => name === record.domain)?.publish;
-  const lines =
-    certificate === null || publish === undefined
-      ? []
-      : zoneRecords({
-          domain: record.domain,
-          gatewayName: config.gateway.name,
-          ports: { ldap: null, ldaps: null, http: null, https: null },
-          publish,
-          authorities: [certificate],
-          tlsCertificate: null,
-        }).filter(({ type }) => type === 'SMIMEA' || type === 'CERT');
+  const lines = linesOfKey(record, config);
   if (options.json === true) {
     printJson({ ...keyFacts(record), publish: lines });
     return;

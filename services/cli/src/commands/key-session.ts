@@ -49,14 +49,21 @@ export async function withKeySession<T>(
   const offline = options.offline === true;
   await using _recorder = offline ? null : await recorderFor(gateway);
   const by = operatorName(options.by);
+  return await order(keySession(gateway, { by, offline, now: new Date() }));
+}
+
+/** Orders for the keys of a gateway whose recorder runs. With `offline` nothing is recorded. */
+export function keySession(
+  gateway: Gateway,
+  { by, offline, now }: { readonly by: string; readonly offline: boolean; readonly now: Date },
+): KeySession {
   const { layout } = gateway;
-  const now = new Date();
   const record = async (event: AuditEvent): Promise<void> => {
     if (offline) return;
     const personal = { ...event.personal, by };
     await askRecorder(gateway, { ...event, personal });
   };
-  return await order({
+  return {
     gateway,
     now,
     records: () => keyRecords(gateway),
@@ -70,10 +77,11 @@ export async function withKeySession<T>(
       await reloadKeys(gateway);
       return plan.changes;
     },
-  });
+  };
 }
 
-async function recorderFor(gateway: Gateway): Promise<AsyncDisposable | null> {
+/** A recorder for an order: null if the gateway's own answers. @throws Complaint if none can be started. */
+export async function recorderFor(gateway: Gateway): Promise<AsyncDisposable | null> {
   try {
     await askProcess(recorderOf(gateway), async (client) => await client.call('head', {}));
     return null;
@@ -91,7 +99,8 @@ function recorderOf({ layout }: Gateway) {
   return { name: 'recorder', path: layout.sockets.recorder, protocol: recorderProtocol } as const;
 }
 
-async function askRecorder(gateway: Gateway, event: AuditEvent): Promise<void> {
+/** Puts an event on record; done when the disk has it. */
+export async function askRecorder(gateway: Gateway, event: AuditEvent): Promise<void> {
   await askProcess(
     recorderOf(gateway),
     async (client) => await client.call('record', { event, durable: true }),

@@ -1,9 +1,6 @@
-import { stat } from 'node:fs/promises';
-import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { KeyRecord } from '@sallyport/ipc';
-import { certificateOf, writeKeyRecord } from '../gateway/keys.ts';
-import { type KeyPlan, planActivation, planRetirement, planStep } from '../gateway/keys-change.ts';
+import { type KeyPlan, planRetirement, planStep } from '../gateway/keys-change.ts';
+import { activateKey, schedule } from './key-activation.ts';
 import {
   type KeyOptions,
   type KeySession,
@@ -14,9 +11,6 @@ import {
 import { reloadKeys } from './keyholder-orders.ts';
 import { note, print, printJson } from './output.ts';
 import { Complaint } from './run.ts';
-
-/** Longer than a worker keeps its list of keys. */
-const KNOWN_AFTER_MS = 6_000;
 
 export interface KeyActivateOptions extends KeyOptions {
   readonly beside?: boolean;
@@ -55,78 +49,19 @@ export function timeOf(text: string): Date {
   throw new Complaint(`${text} is no time; write it as 2026-12-31T06:00:00Z.`);
 }
 
-/** Plans an activation that a running gateway carries out, or takes the plan back (null). */
-export async function schedule(
-  session: KeySession,
-  record: KeyRecord,
-  at: Date | null,
-): Promise<KeyRecord> {
-  const { gateway, now } = session;
-  if (at === null && record.activateAt === undefined) {
-    throw new Complaint(`For the key ${record.keyId} no activation is planned.`);
-  }
-  if (at !== null) {
-    if (at <= now) throw new Complaint(`${at.toISOString()} is over; leave --at out to do it now.`);
-    if (record.state !== 'pending') {
-      throw new Complaint(
-        `Only a pending key has its activation planned; ${record.keyId} is ${record.state}.`,
-      );
-    }
-    // As it will be asked then.
-    const plan = planActivation({
-      records: await session.records(),
-      keyId: record.keyId,
-      now: at,
-      beside: false,
-    });
-    if ('fault' in plan) throw new Complaint(plan.sentence);
-  }
-  const { activateAt: _, ...kept } = record;
-  const activateAt = at?.toISOString();
-  const fingerprint = certificateOf(record)?.fingerprint;
-  await session.record({
-    kind: 'key-scheduled',
-    keyId: record.keyId,
-    class: record.class,
-    domain: record.domain,
-    algorithm: record.algorithm,
-    ...(fingerprint === undefined ? {} : { fingerprint }),
-    state: record.state,
-    activateAt: activateAt ?? null,
-  });
-  const planned = { ...kept, ...(activateAt === undefined ? {} : { activateAt }) };
-  await writeKeyRecord(gateway.layout.keys, planned);
-  return planned;
-}
-
 /** Activates at once, and says what else changed and what is to be done next. */
 export async function activate(
   session: KeySession,
   keyId: string,
-  { beside = false }: { readonly beside?: boolean } = {},
+  options: { readonly beside?: boolean } = {},
 ): Promise<KeyRecord> {
-  const { gateway, now } = session;
-  const plan = planActivation({ records: await session.records(), keyId, now, beside });
-  if (!('fault' in plan)) await untilKnown(session, plan.changes[0].record);
-  const [active, ...former] = await session.carryOut(plan);
-  for (const { record } of former) note(`${record.keyId} is ${record.state} now.`);
-  if (!(await reloadKeys(gateway))) note('No gateway is running; this holds from its start on.');
+  const { record, former } = await activateKey(session, keyId, options);
+  for (const one of former) note(`${one.keyId} is ${one.state} now.`);
+  if (!(await reloadKeys(session.gateway))) {
+    note('No gateway is running; this holds from its start on.');
+  }
   note('The DNS lines have changed: sallyport dns, or dns --check to compare.');
-  return active.record;
-}
-
-/**
- * Partners encrypt to a certificate as soon as they find it, and a worker looks only every few
- * seconds which keys there are: a running gateway has known a pending key that long.
- */
-async function untilKnown(
-  { gateway }: KeySession,
-  { keyId, class: keyClass }: KeyRecord,
-): Promise<void> {
-  if (keyClass !== 'domain-confidentiality' || !(await reloadKeys(gateway))) return;
-  const { mtimeMs } = await stat(join(gateway.layout.keys, `${keyId}.json`));
-  const waitMs = Math.min(KNOWN_AFTER_MS, mtimeMs + KNOWN_AFTER_MS - Date.now());
-  if (waitMs > 0) await sleep(waitMs);
+  return record;
 }
 
 /** Takes a key out of use: a confidentiality key first opens mail still, then rests. */

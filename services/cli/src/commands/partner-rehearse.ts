@@ -1,7 +1,9 @@
 import { access } from 'node:fs/promises';
+import { systemClock } from '@sallyport/mail';
 import type { PolicyDocument } from '@sallyport/policy';
-import type { RehearsalSummary } from '@sallyport/policy-store/read';
-import { type Rehearsal, rehearse } from '../rehearse/rehearse.ts';
+import { policyByNumber, type RehearsalSummary } from '@sallyport/policy-store/read';
+import { type Rehearsal, rehearse } from '@sallyport/rehearsal';
+import { auditSegments } from '../gateway/audit-folder.ts';
 import { type Gateway, openGateway } from './gateway-access.ts';
 import { print, printJson, printTable } from './output.ts';
 import { openDraft, rehearsalText, type WithConfig } from './policy-order.ts';
@@ -17,10 +19,23 @@ export async function runPartnerRehearse(
 ): Promise<number> {
   const gateway = await openGateway(options.config);
   const draft = await openDraft(gateway, which);
-  const found = await rehearse(gateway, draft.policy, lastOf(options.last));
+  const found = await rehearseOn(gateway, draft.policy, options.last);
   if (options.json === true) printJson({ draft: draft.name, ...found });
   else printRehearsed(draft.name, found);
   return 0;
+}
+
+async function rehearseOn(
+  { layout, config }: Gateway,
+  draft: PolicyDocument,
+  last: string | undefined,
+): Promise<Rehearsal> {
+  return await rehearse(draft, lastOf(last), {
+    segments: await auditSegments(layout.audit),
+    versionOf: async (number) => await policyByNumber(layout.policy, number, new Date()),
+    ownDomains: new Set(config.domains.map(({ name }) => name)),
+    clock: systemClock,
+  });
 }
 
 function lastOf(text: string | undefined): number {
@@ -66,5 +81,5 @@ export async function rehearseForProposal(
     () => false,
   );
   if (!isThere) return null;
-  return (await rehearse(gateway, draft, lastOf(last))).summary;
+  return (await rehearseOn(gateway, draft, last)).summary;
 }

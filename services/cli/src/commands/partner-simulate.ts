@@ -1,6 +1,6 @@
 import { adviseProtocol, MAX_DRAFT_CHARS, MAX_SIMULATED_BYTES } from '@sallyport/ipc';
 import { parseMailbox } from '@sallyport/mail';
-import { matchesPattern, type PolicyDocument, tlsPolicyFor } from '@sallyport/policy';
+import { extractFor, type PolicyDocument, tlsPolicyFor } from '@sallyport/policy';
 import { askProcess, type Gateway, openGateway } from './gateway-access.ts';
 import { print, printJson } from './output.ts';
 import { activePolicy, type Draft, openDraft, type WithConfig } from './policy-order.ts';
@@ -28,7 +28,7 @@ export async function runPartnerSimulate(options: SimulateOptions): Promise<numb
     from,
     to,
     ...(message === null ? {} : { message }),
-    ...(draft === null ? {} : { policy: extractFor(to, draft) }),
+    ...(draft === null ? {} : { policy: draftFor(to, draft) }),
   };
   const advise = {
     name: 'worker advise',
@@ -90,17 +90,8 @@ async function messageOf(file: string): Promise<string> {
 }
 
 /** What of a draft concerns a recipient: one call holds no policy of ten thousand partners. */
-function extractFor(to: string, { name, document, policy }: Draft): string {
-  const domain = parseMailbox(to)?.domain ?? null;
-  const isConcerned = (index: number): boolean =>
-    domain !== null &&
-    policy.partners[index]?.domains.some((pattern) => matchesPattern(domain, pattern)) === true;
-  const whole = typeof document === 'object' && document !== null ? document : {};
-  const partners = 'partners' in whole && Array.isArray(whole.partners) ? whole.partners : [];
-  const text = JSON.stringify({
-    ...whole,
-    partners: partners.filter((_, index) => isConcerned(index)),
-  });
+function draftFor(to: string, { name, document, policy }: Draft): string {
+  const text = JSON.stringify(extractFor(parseMailbox(to)?.domain ?? null, document, policy));
   if (text.length <= MAX_DRAFT_CHARS) return text;
   throw new Complaint(`What ${name} says of ${to} is too long to simulate.`);
 }

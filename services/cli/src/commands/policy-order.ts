@@ -1,5 +1,5 @@
 import { recorderProtocol } from '@sallyport/ipc';
-import { type PolicyDocument, parsePolicyDocument } from '@sallyport/policy';
+import { type PolicyDocument, parsePolicyDocument, transportFaults } from '@sallyport/policy';
 import {
   type PolicyStep,
   PolicyUnavailable,
@@ -9,9 +9,12 @@ import {
   readSteps,
   readVersion,
 } from '@sallyport/policy-store/read';
-import { type PolicyOrder, parsePolicyYaml, takeStep } from '@sallyport/policy-store/write';
-import { transportFaults } from '../gateway/check-routes.ts';
-import { recordSteps } from '../gateway/policy-steps.ts';
+import {
+  type PolicyOrder,
+  parsePolicyYaml,
+  recordSteps,
+  takeStep,
+} from '@sallyport/policy-store/write';
 import { askProcess, type Gateway, NotRunning } from './gateway-access.ts';
 import { note, print } from './output.ts';
 import { numberOf, readTextFile } from './read-input.ts';
@@ -103,7 +106,7 @@ export async function tellRecorder({ layout }: Gateway): Promise<void> {
   };
   try {
     await askProcess(recorder, async (client) => {
-      await recordSteps(layout, async (event) => {
+      await recordSteps(layout.policy, async (event) => {
         await client.call('record', { event, durable: true });
       });
     });

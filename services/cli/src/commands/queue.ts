@@ -1,9 +1,18 @@
 import {
+  type AwayPart,
+  connectSocket,
   egressProtocol,
   hintProtocol,
-  type IpcClient,
+  IpcRefused,
+  listQueue,
+  orderQueued,
+  type QueueClients,
   type QueueEntry,
+  type QueuePart,
   type QueueSelection,
+  type QueueVerb,
+  showQueued,
+  takesOrder,
 } from '@sallyport/ipc';
 import { readActivePolicy } from '@sallyport/policy-store/read';
 import {
@@ -17,7 +26,7 @@ import { note, print, printJson, printTable } from './output.ts';
 import { numberOf } from './read-input.ts';
 import { Complaint } from './run.ts';
 
-type Hints = typeof hintProtocol;
+const DEADLINE_MS = 10_000;
 const MAX_LIMIT = 1_000;
 
 export interface QueueOptions {
@@ -34,18 +43,36 @@ export interface QueueOptions {
   readonly notify?: boolean;
 }
 
-/** Asks worker outward and egress, in this order; `ask` runs for each. */
-async function askBoth<R>(
+/** Calls to worker outward and egress, closed at the end. @throws Complaint if one of them refuses. */
+async function withQueue<R>(
   gateway: Gateway,
-  ask: (client: IpcClient<Hints>) => Promise<R>,
-): Promise<R[]> {
+  ask: (clients: QueueClients) => Promise<R>,
+): Promise<R> {
   const { outward, egress } = gateway.layout.sockets;
-  const worker = await askProcess(
-    { name: 'worker outward', path: outward, protocol: hintProtocol },
-    ask,
-  );
-  const sender = await askProcess({ name: 'egress', path: egress, protocol: egressProtocol }, ask);
-  return [worker, sender];
+  const clients = {
+    outward: connectSocket({ path: outward, protocol: hintProtocol, deadlineMs: DEADLINE_MS }),
+    egress: connectSocket({ path: egress, protocol: egressProtocol, deadlineMs: DEADLINE_MS }),
+  };
+  try {
+    return await ask(clients);
+  } catch (error) {
+    if (error instanceof IpcRefused) throw new Complaint(`The queue refuses: ${error.message}.`);
+    throw error;
+  } finally {
+    clients.outward.close();
+    clients.egress.close();
+  }
+}
+
+const PART_NAMES: Readonly<Record<QueuePart, string>> = {
+  outward: 'worker outward',
+  egress: 'egress',
+};
+
+/** Half of the queue is no answer to somebody who asks for it. */
+function notRunning(away: readonly AwayPart[]): NotRunning | null {
+  const [first] = away;
+  return first === undefined ? null : new NotRunning(PART_NAMES[first.part], first.cause);
 }
 
 /** Prints what waits, is held or is stuck, and why. */
@@ -72,12 +99,10 @@ async function selected(
     ...(recipient === undefined ? {} : { recipient }),
   };
   const wanted = { limit, selection, ...(state === undefined ? {} : { state }) };
-  const answers = await askBoth(gateway, async (client) => await client.call('list', wanted));
-  const found = answers
-    .flatMap((answer) => answer.entries)
-    .sort((a, b) => a.createdAt.localeCompare(b.createdAt));
-  const more = found.length > limit || answers.some((answer) => answer.more);
-  return { entries: found.slice(0, limit), more };
+  const listed = await withQueue(gateway, async (clients) => await listQueue(clients, wanted));
+  const away = notRunning(listed.away);
+  if (away !== null) throw away;
+  return listed;
 }
 
 /** @throws Complaint if the policy in force has no such partner. */
@@ -98,12 +123,11 @@ function rowOf(entry: QueueEntry): string[] {
 /** Prints all that is known of one message. */
 export async function runQueueShow(id: string, options: QueueOptions): Promise<number> {
   const gateway = await openGateway(options.config);
-  const answers = await askBoth(
-    gateway,
-    async (client) => await client.call('show', { id: idOf(id) }),
-  );
-  const found = answers.find((answer) => answer.kind === 'entry');
-  if (found === undefined) throw new Complaint(`No message ${id} is in the queue.`);
+  const wanted = idOf(id);
+  const found = await withQueue(gateway, async (clients) => await showQueued(clients, wanted));
+  if (found.kind === 'unknown-id') {
+    throw notRunning(found.away) ?? new Complaint(`No message ${id} is in the queue.`);
+  }
   if (options.json === true) {
     printJson({ ...found.entry, details: found.details });
     return 0;
@@ -121,8 +145,7 @@ function idOf(id: string): string {
   throw new Complaint(`${id} is no queue id.`);
 }
 
-type Verb = 'release' | 'retry' | 'drop';
-const DONE: Readonly<Record<Verb, string>> = {
+const DONE: Readonly<Record<QueueVerb, string>> = {
   release: 'is released',
   retry: 'is tried again now',
   drop: 'is dropped',
@@ -130,7 +153,7 @@ const DONE: Readonly<Record<Verb, string>> = {
 
 /** Does one verb to each of the messages, at whichever process has it. */
 export async function runQueueVerb(
-  verb: Verb,
+  verb: QueueVerb,
   ids: readonly string[],
   options: QueueOptions,
 ): Promise<number> {
@@ -153,13 +176,14 @@ export async function runQueueVerb(
   return failed === 0 ? 0 : 1;
 }
 
-/** A held message is not tried again and one that waits is not released: they are left out. */
-async function chosenBy(verb: Verb, gateway: Gateway, options: QueueOptions): Promise<string[]> {
+/** Those of the selection that the verb is for; the others are left out. */
+async function chosenBy(
+  verb: QueueVerb,
+  gateway: Gateway,
+  options: QueueOptions,
+): Promise<string[]> {
   const { entries, more } = await selected(gateway, options, MAX_LIMIT);
-  const chosen = entries.filter(({ state }) => {
-    if (state === 'corrupt') return false;
-    return verb === 'drop' || (state === 'held') === (verb === 'release');
-  });
+  const chosen = entries.filter(({ state }) => takesOrder(state, verb));
   if (chosen.length === 0) print('No message of the queue is meant.');
   if (more) note(`These are the oldest ${MAX_LIMIT}; ask again for the others.`);
   return chosen.map(({ id }) => id);
@@ -168,35 +192,20 @@ async function chosenBy(verb: Verb, gateway: Gateway, options: QueueOptions): Pr
 /** @returns null if it is done, else why not. */
 async function applyVerb(
   gateway: Gateway,
-  verb: Verb,
+  verb: QueueVerb,
   id: string,
   options: QueueOptions,
 ): Promise<string | null> {
-  const by = operatorName(options.by);
-  const ask = async (client: IpcClient<Hints>) => {
-    if (verb === 'release') return await client.call('release', { id, by });
-    if (verb === 'retry') return await client.call('retry', { id });
-    return await client.call('drop', { id, by, notify: options.notify !== false });
-  };
-  const { outward, egress } = gateway.layout.sockets;
-  const processes = [
-    { name: 'worker outward', path: outward, protocol: hintProtocol },
-    { name: 'egress', path: egress, protocol: egressProtocol },
-  ];
-  let away: NotRunning | null = null;
-  let refused: string | null = null;
-  for (const process of processes) {
-    try {
-      const answer = await askProcess(process, ask);
-      if (answer.kind === 'done') return null;
-      if (answer.kind === 'not-possible') refused = answer.sentence;
-    } catch (error) {
-      // The other one may have it.
-      if (!(error instanceof NotRunning)) throw error;
-      away = error;
-    }
+  const order = { verb, id, by: operatorName(options.by), notify: options.notify !== false };
+  const answer = await withQueue(gateway, async (clients) => await orderQueued(clients, order));
+  switch (answer.kind) {
+    case 'done':
+      return null;
+    case 'not-possible':
+      return answer.sentence;
+    case 'unknown-id':
+      return notRunning(answer.away)?.message ?? 'no such message is in the queue';
   }
-  return refused ?? away?.message ?? 'no such message is in the queue';
 }
 
 /** Stops or starts the way to a destination. */

@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander';
+import type { DoctorOptions } from './doctor.ts';
 import type { InitOptions } from './init.ts';
 import { run } from './run.ts';
 import type { ServeOptions } from './serve.ts';
@@ -13,7 +14,7 @@ interface DnsOptions {
 
 const KEY_KINDS = ['rsa-2048', 'rsa-3072', 'ec-p256', 'ec-p384'];
 
-/** `sandbox`, `init`, `serve`, `check-config`, `dns`, `survey`. */
+/** `sandbox`, `init`, `serve`, `check-config`, `doctor`, `dns`, `survey`. */
 export function registerGateway(program: Command): void {
   program
     .command('sandbox')
@@ -41,6 +42,19 @@ export function registerGateway(program: Command): void {
     .action(async (file: string, options: { json?: boolean }) => {
       const json = options.json === true;
       await run(async () => await (await import('./check-config.ts')).runCheckConfig(file, json));
+    });
+  program
+    .command('doctor')
+    .description(
+      'Looks at everything the gateway needs: config, secrets, disk, keys, certificates, policy, audit log, clock, ' +
+        'processes, ports, DNS, and all that it must reach; says what is wrong and what to do. Changes nothing. ' +
+        'Exit code 1 if something keeps the gateway from its work.',
+    )
+    .requiredOption('--config <file>', 'the gateway config')
+    .option('--offline', 'ask nobody but this host')
+    .option('--json', 'print as JSON')
+    .action(async (options: DoctorOptions) => {
+      await run(async () => await (await import('./doctor.ts')).runDoctor(options));
     });
   registerInit(program);
   registerSurvey(program);

@@ -75,6 +75,16 @@ function registerSimulation(add: Add): void {
         async () => await (await import('./partner-simulate.ts')).runPartnerSimulate(options),
       );
     });
+  add(
+    'try',
+    'Connects to the mail servers of a domain: TLS, certificates, DANE, MTA-STS, levels that hold.',
+  )
+    .argument('<domain>', 'of a partner')
+    .action(async (domain: string, options: Options) => {
+      await run(
+        async () => await (await import('./partner-try.ts')).runPartnerTry(domain, options),
+      );
+    });
   add('rehearse', 'Shows what a draft would change for mail of the past, from the audit log.')
     .argument('<draft>', 'a file or a version')
     .option('--last <count>', 'of the newest messages of the log', '1000')
@@ -99,6 +109,14 @@ function registerSteps(add: Add): void {
       await run(async () => await (await import('./partner-steps.ts')).runPartnerVersions(options));
     },
   );
+  add('diff', 'What differs between two versions or files, and whether it is stricter or looser.')
+    .argument('<from>', 'a file or a version')
+    .argument('<to>', 'a file or a version')
+    .action(async (from: string, to: string, options: Options) => {
+      await run(
+        async () => await (await import('./partner-diff.ts')).runPartnerDiff(from, to, options),
+      );
+    });
   add('propose', 'Makes a file the next version and proposes it; rehearses it first.')
     .argument('<draft>', 'a file, or a version that is there')
     .option('--reason <text>', 'why; kept with the version, needed for a file')

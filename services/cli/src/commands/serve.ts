@@ -3,11 +3,9 @@ import { resolve } from 'node:path';
 import { type ConfigFault, type GatewayConfig, loadConfig } from '@sallyport/config';
 import { processClock } from '@sallyport/ipc';
 import { createLogger } from '@sallyport/log';
-import { activateDueKeys } from '../gateway/activate-due.ts';
+import { attendGateway } from '../gateway/attend.ts';
 import { checkSecrets } from '../gateway/check-secrets.ts';
-import { followPolicy } from '../gateway/follow-policy.ts';
 import { layoutOf } from '../gateway/layout.ts';
-import { publishStatements } from '../gateway/publish-statements.ts';
 import { processSpecs, ROLES, type Role } from '../gateway/roles.ts';
 import { Supervisor } from '../gateway/supervisor.ts';
 
@@ -37,6 +35,9 @@ function refuseTestClock({ test, queue }: GatewayConfig): ConfigFault | null {
 
 /** Runs the gateway's processes until SIGTERM or SIGINT. */
 export async function runServe(options: ServeOptions): Promise<number> {
+  // Nothing for others. For the group only if it is let in whole, as units do that share a folder.
+  const given = process.umask(0o077);
+  if ((given & 0o077) === 0o007) process.umask(given);
   const { config: configFile, role: roles } = options;
   const testClock = options.testClock === undefined ? null : resolve(options.testClock);
   const loaded = await loadConfig(configFile);
@@ -66,8 +67,13 @@ export async function runServe(options: ServeOptions): Promise<number> {
   // As daemons do: read again what may have changed, here the key folder.
   process.on('SIGHUP', () => supervisor.signal('keyholder', 'SIGHUP'));
   const stopped = Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT')]);
+  const layout = layoutOf(config.gateway, config.keys);
+  const running = wanted.filter(isRole);
+  await using own = new AsyncDisposableStack();
   try {
-    await supervisor.start(processSpecs(config, wanted.filter(isRole)));
+    await supervisor.start(processSpecs(config, running));
+    const gateway = { configFile, config, layout };
+    own.use(await attendGateway(gateway, running, { supervisor, logger, clock }));
   } catch (cause) {
     logger.error('gateway.not-started', { cause });
     await supervisor.stop();
@@ -75,20 +81,8 @@ export async function runServe(options: ServeOptions): Promise<number> {
   }
   logger.info('gateway.ready', { processes: Object.fromEntries(supervisor.processIds()) });
   process.send?.('ready');
-  const ending = new AbortController();
-  const publishing = wanted.includes('keyholder')
-    ? publishStatements(config, { logger, clock, signal: ending.signal })
-    : Promise.resolve();
-  const reload = (): void => supervisor.signal('keyholder', 'SIGHUP');
-  const activating = wanted.includes('keyholder')
-    ? activateDueKeys(config, { logger, clock, signal: ending.signal, reload })
-    : Promise.resolve();
-  const following = wanted.includes('worker-outward')
-    ? followPolicy(config, { logger, clock, signal: ending.signal })
-    : Promise.resolve();
   await stopped;
-  ending.abort();
-  await Promise.all([publishing, activating, following]);
+  await own.disposeAsync();
   await supervisor.stop();
   return 0;
 }

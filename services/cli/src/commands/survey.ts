@@ -5,13 +5,12 @@ import { type Domain, parseDomain, systemClock } from '@sallyport/mail';
 import { type Certificate, parsePemCertificates } from '@sallyport/pki';
 import { anchorsFor, outwardRuleFor, type PolicyDocument } from '@sallyport/policy';
 import { readActivePolicy } from '@sallyport/policy-store/read';
+import { type SurveyPorts, surveyDomain } from '@sallyport/survey';
 import { TlsContexts } from '@sallyport/transport';
-import { dnsOf } from '../gateway/roles.ts';
-import { printSurvey } from '../survey/print-survey.ts';
-import { surveyDomain } from '../survey/survey-domain.ts';
-import type { SurveyPorts } from '../survey/survey-types.ts';
+import { dnsOf } from '../gateway/specs/resolvers.ts';
 import { type Gateway, openGateway } from './gateway-access.ts';
 import { note, printJson } from './output.ts';
+import { printSurvey } from './print-survey.ts';
 import { Complaint } from './run.ts';
 
 const DNS_TIMEOUT_MS = 3_000;

@@ -1,12 +1,12 @@
-import { readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { emptyIfGone } from '@sallyport/spool';
 import {
   type FailureDetail,
-  parseStoredReport,
+  failuresOf,
+  type KeptReport,
   type ReportedPolicy,
-  type StoredTlsReport,
+  readReport,
+  reportFiles,
   storedReportId,
+  successesOf,
 } from '@sallyport/transport';
 import { openGateway } from './gateway-access.ts';
 import { note, print, printJson, printTable } from './output.ts';
@@ -23,33 +23,13 @@ export interface TlsReportOptions {
   readonly limit?: string;
 }
 
-interface Found {
-  readonly id: string;
-  readonly stored: StoredTlsReport;
-}
-
-async function namesIn(folder: string): Promise<string[]> {
-  return await readdir(folder).catch((error: unknown) => {
-    emptyIfGone(error);
-    return [];
-  });
-}
-
-async function read(folder: string, name: string): Promise<Found | null> {
-  const id = storedReportId(name);
-  if (id === null) return null;
-  // It may go in the moment that newer ones come.
-  const stored = parseStoredReport(await readFile(join(folder, name), 'utf8').catch(emptyIfGone));
-  return stored === null ? null : { id, stored };
-}
-
 /** Prints the received reports. */
 export async function runTlsReportList(options: TlsReportOptions): Promise<number> {
   const limit = numberOf(options.limit ?? '100', '--limit', MAX_LIMIT);
   const { layout } = await openGateway(options.config);
-  const all: Found[] = [];
-  for (const name of await namesIn(layout.tlsReportsReceived)) {
-    const found = await read(layout.tlsReportsReceived, name);
+  const all: KeptReport[] = [];
+  for (const name of await reportFiles(layout.tlsReportsReceived)) {
+    const found = await readReport(layout.tlsReportsReceived, name);
     if (found === null) continue;
     if (options.failures === true && failuresOf(found.stored) === 0) continue;
     all.push(found);
@@ -66,9 +46,9 @@ export async function runTlsReportList(options: TlsReportOptions): Promise<numbe
 /** Prints all of one report. */
 export async function runTlsReportShow(id: string, options: TlsReportOptions): Promise<number> {
   const { layout } = await openGateway(options.config);
-  const names = await namesIn(layout.tlsReportsReceived);
+  const names = await reportFiles(layout.tlsReportsReceived);
   const name = names.find((one) => storedReportId(one) === id);
-  const found = name === undefined ? null : await read(layout.tlsReportsReceived, name);
+  const found = name === undefined ? null : await readReport(layout.tlsReportsReceived, name);
   if (found === null) throw new Complaint(`There is no TLS report ${id}.`);
   if (options.json === true) printJson(jsonOf(found));
   else printReport(found);
@@ -77,35 +57,30 @@ export async function runTlsReportShow(id: string, options: TlsReportOptions): P
 
 const HEADINGS = ['ID', 'DAY', 'SUBMITTER', 'ABOUT', 'SUCCEEDED', 'FAILED', 'FAILURES'];
 
-function rowOf({ id, stored }: Found): string[] {
+function rowOf({ id, stored }: KeptReport): string[] {
   const { policies } = stored.report;
-  const good = policies.reduce((sum, one) => sum + one.successes, 0);
   const kinds = new Set(policies.flatMap(({ details }) => details.map(({ result }) => result)));
   return [
     id,
     stored.report.start.toISOString().slice(0, 10),
     cell(stored.submitter),
     cell(stored.domain),
-    String(good),
+    String(successesOf(stored)),
     String(failuresOf(stored)),
     [...kinds].slice(0, 3).join(', ') || '-',
   ];
-}
-
-function failuresOf({ report }: StoredTlsReport): number {
-  return report.policies.reduce((sum, one) => sum + one.failures, 0);
 }
 
 function cell(text: string): string {
   return text.length > MAX_CELL ? `${text.slice(0, MAX_CELL - 1)}…` : text;
 }
 
-function jsonOf({ id, stored }: Found): object {
+function jsonOf({ id, stored }: KeptReport): object {
   const { report, ...known } = stored;
   return { id, ...known, report };
 }
 
-function printReport({ id, stored }: Found): void {
+function printReport({ id, stored }: KeptReport): void {
   const { report, submitter, dkimDomain, domain, receivedAt } = stored;
   printTable([
     ['id', id],

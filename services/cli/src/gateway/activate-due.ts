@@ -6,6 +6,7 @@ import { readKeyRecords } from './keys.ts';
 import { applyChanges, type KeyChange, planActivation } from './keys-change.ts';
 import { keyEvent } from './keys-event.ts';
 import { type GatewayLayout, layoutOf } from './layout.ts';
+import type { OneAtATime } from './one-at-a-time.ts';
 import { publishAuthorities } from './published-certificates.ts';
 import { warnOfEnds } from './warn-of-ends.ts';
 
@@ -17,6 +18,7 @@ interface Due {
   readonly layout: GatewayLayout;
   readonly logger: Logger;
   readonly clock: Clock;
+  readonly turns: OneAtATime;
   /** Lets the keyholder read its folder again. */
   reload(): void;
 }
@@ -32,20 +34,23 @@ export async function activateDueKeys(
     readonly logger: Logger;
     readonly clock: Clock;
     readonly signal: AbortSignal;
+    /** Shared with all else in this process that changes keys. */
+    readonly turns: OneAtATime;
     reload(): void;
   },
 ): Promise<void> {
-  const { logger, clock, signal, reload } = parts;
+  const { logger, clock, signal, turns, reload } = parts;
   const due: Due = {
     layout: layoutOf(config.gateway, config.keys),
     logger,
     clock,
+    turns,
     reload,
   };
   let warnedAt = Number.NEGATIVE_INFINITY;
   while (!signal.aborted) {
     try {
-      await activateDue(due);
+      await turns.run(async () => await activateDue(due));
       const now = due.clock.now();
       if (now.getTime() - warnedAt >= WARN_EVERY_MS) {
         await warnOfEnds(due.layout, logger, now);

@@ -5,6 +5,11 @@ import type { GatewayLayout } from './layout.ts';
 
 const OTHERS = 0o077;
 
+/** True for what systemd hands to a unit (LoadCredential): it is there only while that runs. */
+export function isCredential(path: string): boolean {
+  return path.startsWith('/run/credentials/');
+}
+
 /** Looks at the gateway's own secrets: each must be there and belong to its owner alone. */
 export async function checkSecrets(layout: GatewayLayout): Promise<ConfigFault[]> {
   const { logKey, spoolKeys, keys, seal } = layout;
@@ -24,6 +29,8 @@ export async function checkSecrets(layout: GatewayLayout): Promise<ConfigFault[]
 }
 
 async function checkSecret(path: string): Promise<ConfigFault | null> {
+  // Handed over by systemd while its unit runs, and for that unit alone.
+  if (isCredential(path)) return null;
   try {
     const { mode } = await stat(path);
     if ((mode & OTHERS) === 0) return null;
@@ -31,6 +38,8 @@ async function checkSecret(path: string): Promise<ConfigFault | null> {
     return { path, reason: `may be read by others (mode ${shown}); set it to 600` };
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
+    // In a folder of another account: one of another process, which looks at it itself.
+    if (code === 'EACCES') return null;
     return { path, reason: `cannot be read (${code}); sallyport init makes it` };
   }
 }

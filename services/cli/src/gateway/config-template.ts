@@ -73,6 +73,26 @@ directory:
     certificateFile: tls.pem
     keyFile: tls-key.pem
 
+# The web console and its API, for the people who run this gateway: sallyport account add NAME.
+# LOOK HERE: for others than this host, listen on an address of the inner network and name it in
+# publicUrl; passkeys belong to that host name.
+console:
+  listen: ["127.0.0.1:8443"]
+  publicUrl: https://${gatewayName}:8443
+  tls:
+    certificateFile: tls.pem
+    keyFile: tls-key.pem
+
+# /healthz, /readyz and Prometheus /metrics on an inner address, and alerts by mail or webhook.
+monitor:
+  listen: ["127.0.0.1:9464"]
+  # alerts:
+  #   mail: { to: [admin@${domain}], from: gateway@${domain}, via: "${innerMta}" }
+
+# Copies of the newest signed head of the audit log, where this host cannot change them: without one a
+# cut of the log's end is not found. The file must be there. Also: syslog over TLS, https.
+# audit: { ship: [{ kind: file, path: /mnt/log-host/heads.jsonl }] }
+
 # A virus scanner. Without it attachments are judged by name and type only.
 # scanner:
 #   clamd: { socket: /run/clamav/clamd.ctl }

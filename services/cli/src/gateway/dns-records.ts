@@ -3,15 +3,12 @@ import type { GatewayConfig } from '@sallyport/config';
 import type { KeyRecord } from '@sallyport/ipc';
 import { TLS_REPORT_LOCAL_PART } from '@sallyport/mail';
 import type { Certificate } from '@sallyport/pki';
+import type { ZoneRecord as CheckedRecord } from '@sallyport/survey';
 import { dkimData, dkimName } from './dkim-record.ts';
 import { formatMtaStsPolicy, mtaStsId } from './mta-sts.ts';
 
 /** One line of a zone file. */
-export interface ZoneRecord {
-  /** With its final dot. */
-  readonly name: string;
-  readonly type: 'MX' | 'SRV' | 'CNAME' | 'TXT' | 'SMIMEA' | 'CERT' | 'TLSA';
-  readonly data: string;
+export interface ZoneRecord extends CheckedRecord {
   /** What it is good for. */
   readonly purpose: string;
 }

@@ -1,4 +1,4 @@
-import { chmod, mkdir, open, rename } from 'node:fs/promises';
+import { chmod, mkdir, open, rename, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 
 /** Makes a folder that its owner alone can enter. */
@@ -15,6 +15,11 @@ export async function writeWhole(path: string, text: string | Buffer, mode: numb
   try {
     // Before the text: one left by a crash may be open to more than `mode` says.
     await file.chmod(mode);
+    // What root does for a process must be that process's: it belongs to whose folder it is in.
+    if (process.getuid?.() === 0) {
+      const { uid, gid } = await stat(dirname(path));
+      await file.chown(uid, gid);
+    }
     await file.writeFile(text);
     await file.sync();
   } finally {

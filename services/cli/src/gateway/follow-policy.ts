@@ -2,8 +2,8 @@ import type { GatewayConfig } from '@sallyport/config';
 import { connectSocket, recorderProtocol } from '@sallyport/ipc';
 import type { Logger } from '@sallyport/log';
 import { type Clock, rest } from '@sallyport/mail';
+import { followSteps } from '@sallyport/policy-store/write';
 import { layoutOf } from './layout.ts';
-import { followSteps } from './policy-steps.ts';
 
 const LOOK_MS = 10_000;
 const CALL_MS = 10_000;
@@ -24,7 +24,7 @@ export async function followPolicy(
     });
     try {
       const now = clock.now();
-      missing = await followSteps(layout, {
+      missing = await followSteps(layout.policy, {
         now,
         missing,
         record: async (event) => {

@@ -30,6 +30,14 @@ export interface GatewayLayout {
   readonly mtaStsPolicies: string;
   /** How TLS fared towards others, a file a day, until it is reported (RFC 8460). */
   readonly tlsReportCounts: string;
+  /** Accounts of the console. */
+  readonly accounts: string;
+  /** The search index of the console. Derived: deleting it costs the time to build it again. */
+  readonly consoleIndex: string;
+  /** Which alerts the monitor sent. */
+  readonly monitor: string;
+  /** What each target of the shipper got last. */
+  readonly shipper: string;
   /** What others report of their TLS towards us. */
   readonly tlsReportsReceived: string;
   /** Egress remembers here which destinations an operator stopped. */
@@ -45,6 +53,8 @@ export interface GatewayLayout {
     readonly keyholderOutward: string;
     readonly keyholderInward: string;
     readonly keyholderOperator: string;
+    readonly keyholderConsole: string;
+    readonly keyDesk: string;
     readonly outward: string;
     readonly inward: string;
     readonly advise: string;
@@ -80,6 +90,10 @@ export function layoutOf(
     ca: join(data, 'ca'),
     mtaStsPolicies: join(data, 'mta-sts'),
     tlsReportCounts: join(data, 'tls-report-counts'),
+    accounts: join(data, 'accounts'),
+    consoleIndex: join(data, 'console'),
+    monitor: join(data, 'monitor'),
+    shipper: join(data, 'shipper'),
     tlsReportsReceived: join(data, 'tls-reports'),
     pausedDestinations: join(data, 'egress-state', 'paused.json'),
     spoolKeys: {
@@ -88,15 +102,18 @@ export function layoutOf(
       egressPublic: join(data, 'reader-keys', 'egress.pub.pem'),
       egressPrivate: join(data, 'egress', 'spool-key.pem'),
     },
+    // A folder for each: whose group it has may connect (deploy/tmpfiles.d).
     sockets: {
-      recorder: join(runtime, 'recorder.sock'),
-      keyholderOutward: join(runtime, 'keyholder-outward.sock'),
-      keyholderInward: join(runtime, 'keyholder-inward.sock'),
-      keyholderOperator: join(runtime, 'keyholder-operator.sock'),
-      outward: join(runtime, 'outward.sock'),
-      inward: join(runtime, 'inward.sock'),
-      advise: join(runtime, 'advise.sock'),
-      egress: join(runtime, 'egress.sock'),
+      recorder: join(runtime, 'recorder', 'socket'),
+      keyholderOutward: join(runtime, 'keyholder-outward', 'socket'),
+      keyholderInward: join(runtime, 'keyholder-inward', 'socket'),
+      keyholderOperator: join(runtime, 'keyholder-operator', 'socket'),
+      keyholderConsole: join(runtime, 'keyholder-console', 'socket'),
+      keyDesk: join(runtime, 'key-desk', 'socket'),
+      outward: join(runtime, 'outward', 'socket'),
+      inward: join(runtime, 'inward', 'socket'),
+      advise: join(runtime, 'advise', 'socket'),
+      egress: join(runtime, 'egress', 'socket'),
     },
   };
 }

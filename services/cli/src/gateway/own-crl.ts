@@ -80,7 +80,7 @@ export async function issueOwnCrl(
     nextUpdate: new Date(now.getTime() + order.days * DAY_MS).toISOString(),
     revoked: [...(before?.revoked ?? []), ...added],
   });
-  await writeWhole(revocationsFile(layout), `${JSON.stringify(next, null, 2)}\n`, 0o600);
+  await writeWhole(revocationsFile(layout), `${JSON.stringify(next, null, 2)}\n`, 0o640);
   const der = issueCrl({
     issuer: order.issuer,
     crlNumber: next.crlNumber,

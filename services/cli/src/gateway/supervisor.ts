@@ -1,6 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
-import { closeSync, openSync } from 'node:fs';
-import { chmod, mkdir, writeFile } from 'node:fs/promises';
+import { closeSync, existsSync, openSync } from 'node:fs';
+import { chmod, mkdir, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -11,9 +11,11 @@ export interface ProcessSpec {
   readonly name: string;
   /** The package whose `main.ts` it is. */
   readonly module: string;
-  readonly options: unknown;
+  readonly options: object;
   readonly readable: readonly string[];
   readonly writable: readonly string[];
+  /** Written too, but never made: places on mounts, which may come later than the process. */
+  readonly outside?: readonly string[];
   /** Made before the start where they are missing: Node grants what is in a folder that is there. */
   readonly folders?: readonly string[];
   /** Native code and a thread to run it in, for a PKCS#11 module; no other process may load any. */
@@ -34,11 +36,15 @@ function codeFolders(): readonly string[] {
 
 /** Node's own switches for a role: files by exact path, no child processes, no add-ons. */
 export function permissionFlags(spec: ProcessSpec, optionsFile: string): string[] {
-  const read = [...codeFolders(), optionsFile, ...spec.readable, ...spec.writable];
+  // Node looks when it starts whether a path is a folder: what comes later needs both forms.
+  const outside = (spec.outside ?? []).flatMap((path) =>
+    existsSync(path) ? [path] : [path, `${path}/*`],
+  );
+  const read = [...codeFolders(), optionsFile, ...spec.readable, ...spec.writable, ...outside];
   return [
     '--permission',
     ...outermost(read).map((path) => `--allow-fs-read=${path}`),
-    ...outermost(spec.writable).map((path) => `--allow-fs-write=${path}`),
+    ...[...outermost(spec.writable), ...outside].map((path) => `--allow-fs-write=${path}`),
     ...(spec.addon === undefined ? [] : ['--allow-addons', '--allow-worker']),
     '--disable-warning=SecurityWarning',
     '--disable-warning=ExperimentalWarning',
@@ -70,6 +76,7 @@ export class Supervisor {
   readonly #running: Running[] = [];
 
   readonly #logFile: string | null;
+  #isShared = false;
   readonly #testClock: string | null;
 
   /**
@@ -94,8 +101,9 @@ export class Supervisor {
    * @throws Error naming the first process that did not get ready.
    */
   async start(specs: readonly ProcessSpec[]): Promise<void> {
-    await mkdir(join(this.#runtime, 'options'), { recursive: true, mode: 0o700 });
-    await chmod(this.#runtime, 0o700);
+    await mkdir(this.#runtime, { recursive: true, mode: 0o700 });
+    this.#isShared = (await stat(this.#runtime)).uid !== process.getuid?.();
+    if (!this.#isShared) await chmod(this.#runtime, 0o700);
     const entries = specs.map((spec): Running => {
       const stopping = false;
       return { spec, child: null, stopping, startedAt: 0, backoffMs: FIRST_BACKOFF_MS };
@@ -126,6 +134,14 @@ export class Supervisor {
     for (const entry of this.#running.toReversed()) await stopChild(entry.child);
   }
 
+  /** Where the runtime folder is another's, each process has a part of its own in it. */
+  async #optionsFolder({ name }: ProcessSpec): Promise<string> {
+    const own = this.#isShared ? join(this.#runtime, 'own', name) : this.#runtime;
+    const folder = join(own, 'options');
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    return folder;
+  }
+
   async #spawn(entry: Running): Promise<void> {
     const child = await this.#launch(entry);
     if (child !== null) await ready(child, entry.spec.name);
@@ -134,7 +150,7 @@ export class Supervisor {
   /** @returns null if all are being stopped. @throws Error if nothing could be started. */
   async #launch(entry: Running): Promise<ChildProcess | null> {
     const { spec } = entry;
-    const optionsFile = join(this.#runtime, 'options', `${spec.name}.json`);
+    const optionsFile = join(await this.#optionsFolder(spec), `${spec.name}.json`);
     await writeFile(optionsFile, JSON.stringify(spec.options), { mode: 0o600 });
     for (const folder of spec.writable)
       await mkdir(dirname(folder), { recursive: true, mode: 0o700 });

@@ -28,6 +28,8 @@ export interface OrganisationPlan {
   readonly relayPort: number;
   readonly ldapPort: number;
   readonly sinkPort: number;
+  /** Absent: it has no console. */
+  readonly consolePort?: number;
   readonly dnsPort: number;
 }
 
@@ -66,12 +68,34 @@ export async function createOrganisation(plan: OrganisationPlan, now: Date): Pro
     keyFile: join(plan.folder, 'tls-key.pem'),
     now,
   });
+  await createTlsFiles({
+    ca,
+    hostName: CONSOLE_HOST,
+    certificateFile: join(plan.folder, 'console-tls.pem'),
+    keyFile: join(plan.folder, 'console-tls-key.pem'),
+    now,
+  });
   const loaded = await loadConfig(configFile);
   if (loaded.kind === 'invalid') {
     const [fault] = loaded.faults;
     throw new Error(`sandbox config: ${fault?.path} ${fault?.reason}`);
   }
   return { plan, ca, layout, config: loaded.config, configFile };
+}
+
+/** A name that every browser takes to this host, whatever DNS says. */
+const CONSOLE_HOST = 'localhost';
+
+function consoleOf(plan: OrganisationPlan): object {
+  return {
+    listen: [`127.0.0.1:${plan.consolePort}`],
+    tls: { certificateFile: 'console-tls.pem', keyFile: 'console-tls-key.pem' },
+    publicUrl: consoleUrl(plan),
+  };
+}
+
+export function consoleUrl({ consolePort }: OrganisationPlan): string {
+  return `https://${CONSOLE_HOST}:${consolePort}`;
 }
 
 function gatewayName(plan: OrganisationPlan): string {
@@ -95,6 +119,7 @@ function configOf(plan: OrganisationPlan): object {
     dns: { servers: [`127.0.0.1:${plan.dnsPort}`] },
     lookup: { allowPrivateAddresses: true },
     directory: { listen: [`127.0.0.1:${plan.ldapPort}`] },
+    ...(plan.consolePort === undefined ? {} : { console: consoleOf(plan) }),
   };
 }
 

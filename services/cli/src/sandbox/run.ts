@@ -4,11 +4,14 @@ import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createLogger } from '@sallyport/log';
 import { type Domain, systemClock } from '@sallyport/mail';
+import { attendGateway } from '../gateway/attend.ts';
 import { writeWhole } from '../gateway/files.ts';
 import { processSpecs, ROLES } from '../gateway/roles.ts';
 import { Supervisor } from '../gateway/supervisor.ts';
+import { createConsoleAccounts, type SandboxLogin } from './console-accounts.ts';
 import {
   agreeWith,
+  consoleUrl,
   createOrganisation,
   type Organisation,
   type OrganisationPlan,
@@ -66,7 +69,9 @@ class World {
   readonly #folder: string;
   readonly #runtime: string;
   readonly #supervisors: Supervisor[] = [];
+  readonly #own = new AsyncDisposableStack();
   readonly #organisations: Organisation[] = [];
+  readonly #logins = new Map<Organisation, SandboxLogin>();
   #dnsPort = 0;
 
   constructor(folder: string, runtime: string) {
@@ -86,16 +91,20 @@ class World {
     await agreeWith(bravo, acme, now);
     await this.#startSandboxServices(plans);
     await Promise.all(this.#organisations.map((one) => this.#startGateway(one)));
+    for (const one of this.#organisations) {
+      this.#logins.set(one, await createConsoleAccounts(one.layout, now));
+    }
     const seconds = ((performance.now() - started) / 1_000).toFixed(1);
-    print(`Both gateways are ready after ${seconds} s, each as eight processes of its own.\n`);
+    print(`Both gateways are ready after ${seconds} s, each as nine processes of its own.\n`);
   }
 
   async #plan(): Promise<OrganisationPlan[]> {
     const smtpPort = await commonPort(ADDRESSES);
-    const [dns = 0, ...ports] = await freePorts(7);
+    const [dns = 0, ...ports] = await freePorts(9);
     this.#dnsPort = dns;
     return (['acme', 'bravo'] as const).map((name, index) => {
-      const [relayPort = 0, ldapPort = 0, sinkPort = 0] = ports.slice(index * 3);
+      const own = ports.slice(index * 4);
+      const [relayPort = 0, ldapPort = 0, sinkPort = 0, consolePort = 0] = own;
       return {
         title: name === 'acme' ? 'Acme' : 'Bravo',
         domain: `${name}.example` as Domain,
@@ -106,6 +115,7 @@ class World {
         relayPort,
         ldapPort,
         sinkPort,
+        consolePort,
         dnsPort: dns,
       };
     });
@@ -126,7 +136,7 @@ class World {
       port: plan.sinkPort,
       folder: join(plan.folder, 'mailboxes'),
     }));
-    const supervisor = this.#supervisor(join(this.#runtime, 'sandbox'), 'sandbox');
+    const { supervisor } = this.#supervisor(join(this.#runtime, 'sandbox'), 'sandbox');
     await supervisor.start([
       {
         name: 'sandbox',
@@ -140,11 +150,14 @@ class World {
 
   async #startGateway(organisation: Organisation): Promise<void> {
     const { layout, config, plan } = organisation;
-    const supervisor = this.#supervisor(layout.runtime, plan.domain);
+    const { supervisor, logger } = this.#supervisor(layout.runtime, plan.domain);
     await supervisor.start(processSpecs(config, ROLES));
+    this.#own.use(
+      await attendGateway(organisation, ROLES, { supervisor, logger, clock: systemClock }),
+    );
   }
 
-  #supervisor(runtime: string, name: string): Supervisor {
+  #supervisor(runtime: string, name: string) {
     const logger = createLogger({
       service: `supervisor ${name}`,
       now: () => systemClock.now(),
@@ -156,7 +169,7 @@ class World {
       logFile: join(this.#folder, `${name}.log`),
     });
     this.#supervisors.push(supervisor);
-    return supervisor;
+    return { supervisor, logger };
   }
 
   /** One message each way. @returns whether both arrived with the verdict that they must have. */
@@ -227,8 +240,13 @@ class World {
   /** What a newcomer may try now. */
   explain(): void {
     print('\nBoth organisations stay up. Press Ctrl-C to end; nothing is left behind.');
-    for (const { plan, configFile } of this.#organisations) {
+    for (const organisation of this.#organisations) {
+      const { plan, configFile } = organisation;
+      const login = this.#logins.get(organisation);
       print(`\n${plan.title} (${plan.domain})`);
+      print(`  console                     ${consoleUrl(plan)}`);
+      print(`    sign in as                ${login?.names.join(', ')}`);
+      print(`    with the password         ${login?.password}`);
       print(`  inner MTA hands mail in     127.0.0.1:${plan.relayPort}`);
       print(`  partners deliver mail       ${plan.address}:${plan.smtpPort} (STARTTLS)`);
       print(`  certificate directory       ldap://127.0.0.1:${plan.ldapPort}`);
@@ -237,6 +255,7 @@ class World {
       print(`  log                         ${join(this.#folder, `${plan.domain}.log`)}`);
     }
     print(`\nDNS for both: 127.0.0.1:${this.#dnsPort}`);
+    print('The consoles show certificates of the own CAs: the browser asks before it goes on.');
     const [acme] = this.#pair();
     print('\nTry, in another terminal:');
     print(
@@ -251,6 +270,7 @@ class World {
   }
 
   async stop(): Promise<void> {
+    await this.#own.disposeAsync();
     for (const supervisor of this.#supervisors.toReversed()) await supervisor.stop();
   }
 }

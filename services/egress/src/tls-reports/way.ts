@@ -11,7 +11,7 @@ export function wayOfReport(located: LocatedRoute): LocatedRoute {
   const { route } = located;
   if (route.kind !== 'hops' || located.rule.startsWith('route:')) return located;
   const [first, ...others] = route.hops;
-  const open = (hop: NextHop): NextHop => ({ ...hop, tlsRule: ANY_WAY });
+  const open = (hop: NextHop): NextHop => ({ ...hop, tlsRule: ANY_WAY, furtherRules: [] });
   return {
     ...located,
     route: { ...route, hops: [open(first), ...others.map(open)] },

@@ -125,7 +125,11 @@ export class Dialogue {
       ...(address === null ? client : { address, port }),
       ...told,
       tls: this.#tls === null ? null : withoutCertificate(this.#tls),
-      front: { address: client.address, clientKnown: address !== null },
+      front: {
+        address: client.address,
+        clientKnown: address !== null,
+        ...(front.authservId === undefined ? {} : { authservId: front.authservId }),
+      },
     };
   }
 
@@ -195,6 +199,8 @@ export class Dialogue {
   #xclient(argument: string): Reply {
     if (!this.#mayReport()) return fault('xclient-refused');
     if (this.#transaction !== null) return fault('bad-sequence');
+    // Before it is read: what a stranger's name makes malformed must not leave another's behind.
+    this.#reported = null;
     const reported = parseXclient(argument);
     if (reported === null) return fault('syntax-error');
     this.#reported = reported;

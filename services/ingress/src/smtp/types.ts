@@ -35,6 +35,8 @@ interface FrontFacts {
   readonly address: string;
   /** True if it has said by XCLIENT which address its client has; else `address` is its own. */
   readonly clientKnown: boolean;
+  /** In whose name its Authentication-Results are believed; left out: in none. */
+  readonly authservId?: string;
 }
 
 export interface MailCommand {

@@ -157,6 +157,19 @@ test('malformed XCLIENT is 501 and sets nothing', async () => {
   client.end();
 });
 
+test('a client that the front could not name is not taken for the one before it', async () => {
+  await using listener = await noting(true);
+  const { client } = await helloed(listener.port);
+  assert.match(await client.command('XCLIENT ADDR=192.0.2.7 HELO=a.example'), /^220 /);
+  assert.match(await client.command('XCLIENT ADDR=192.0.2.8 HELO=a(b'), /^501 /);
+  await client.command('EHLO front.example');
+  assert.match(await client.command('MAIL FROM:<a@a.example>'), /^250/);
+  const [facts] = listener.seen;
+  assert.deepEqual([facts?.address, facts?.helo], ['127.0.0.1', 'front.example']);
+  assert.deepEqual(facts?.front, { address: '127.0.0.1', clientKnown: false });
+  client.end();
+});
+
 test('addresses of both kinds are read, and no text makes the parser throw', () => {
   const addressOf = (text: string) => parseXclient(`ADDR=${text}`)?.address;
   assert.equal(addressOf('IPV6:2001:DB8::1'), '2001:db8::1');

@@ -6,6 +6,8 @@ import { XTEXT } from './parameters.ts';
 export interface Front {
   /** True if it may say by XCLIENT who its client is. */
   readonly xclient: boolean;
+  /** The authserv-id of its Authentication-Results; left out: they are not believed. */
+  readonly authservId?: string;
 }
 
 /** What a front says of its client; null: it does not know. */

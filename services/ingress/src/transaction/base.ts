@@ -142,13 +142,24 @@ export abstract class BaseTransactions implements Transactions {
 
   /** The one catch of a message: a surprise is 451, and nothing of it stays in `tmp`. */
   async #answer(message: OpenMessage): Promise<DataOutcome> {
+    const begunAt = performance.now();
+    let outcome: DataOutcome;
     try {
-      return await this.finish(message);
+      outcome = await this.finish(message);
     } catch (cause) {
       this.around.logger.error('message.failed', { queueId: message.header.id, cause });
       await message.file.abort();
-      return { kind: 'refused', fault: 'internal' };
+      outcome = { kind: 'refused', fault: 'internal' };
     }
+    this.#count(message, outcome, (performance.now() - begunAt) / 1_000);
+    return outcome;
+  }
+
+  #count({ header }: OpenMessage, outcome: DataOutcome, seconds: number): void {
+    const { metrics } = this.around;
+    const direction = header.origin;
+    metrics?.add('sallyport_received_messages_total', { direction, outcome: outcome.kind });
+    metrics?.observe('sallyport_verdict_duration_seconds', { direction }, seconds);
   }
 
   /** RFC 1870 section 6.1: no room for what the client announced is said at MAIL. */

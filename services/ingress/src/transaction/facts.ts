@@ -1,7 +1,7 @@
 import type { AuditEvent } from '@sallyport/audit-log';
 import type { ReplyFaultId } from '@sallyport/faults';
 import type { ClientFacts } from '@sallyport/ipc';
-import type { Logger } from '@sallyport/log';
+import type { Logger, Metrics } from '@sallyport/log';
 import {
   AUTHORITY_LOCAL_PARTS,
   type Clock,
@@ -23,6 +23,8 @@ export interface Surroundings {
   readonly ports: IngressPorts;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Left out: nobody counts. */
+  readonly metrics?: Metrics;
   /** Our name in the trace. */
   readonly name: string;
   readonly ownDomains: ReadonlySet<Domain>;

@@ -12,7 +12,7 @@ const PARTNER = {
 } as const;
 
 /** Hands one message over; gives what worker inward was told, and what became of it. */
-async function handOver(network: string, lines: readonly string[]) {
+async function handOver(network: string, lines: readonly string[], front: object = {}) {
   const memory = new MemoryPorts();
   const asked: ClientFacts[] = [];
   memory.inward = {
@@ -29,7 +29,7 @@ async function handOver(network: string, lines: readonly string[]) {
     cancel: () => Promise.resolve(),
   };
   let text = '';
-  const fronts = [{ networks: [network], xclient: true }];
+  const fronts = [{ networks: [network], xclient: true, ...front }];
   await using running = await testIngress({ memory, listener: { ...PARTNER, fronts } });
   const client = await RawClient.connect(running.port);
   await client.reply();
@@ -61,6 +61,21 @@ test('a front in its networks: MAIL, judgement, trace and record go by the clien
   assert.ok(accepted?.kind === 'accepted' && accepted.behindFront === true);
   assert.equal(accepted.personal?.['clientAddress'], '192.0.2.7');
   assert.equal(accepted.personal?.['frontAddress'], '127.0.0.1');
+});
+
+test('in whose name its results are believed goes with what is known of a front, and of no other', async () => {
+  const named = { authservId: 'front.acme.example' };
+  const { asked } = await handOver('127.0.0.0/8', [], named);
+  const front = { address: '127.0.0.1', clientKnown: false, ...named };
+  assert.deepEqual(
+    asked.map((client) => client.front),
+    [front, front],
+  );
+  const strange = await handOver('192.0.2.0/24', [], named);
+  assert.deepEqual(
+    strange.asked.map((client) => client.front),
+    [undefined, undefined],
+  );
 });
 
 test('from outside its networks XCLIENT is refused, and nothing says that there is a front', async () => {

@@ -1,11 +1,19 @@
 import type { ClientFacts } from '@sallyport/ipc';
 import type { Resolver } from '@sallyport/lookup';
-import { asBuffer, type Content, isNullPath, parseReversePath } from '@sallyport/mail';
+import {
+  asBuffer,
+  type Content,
+  type Domain,
+  isNullPath,
+  parseDomain,
+  parseReversePath,
+} from '@sallyport/mail';
 import { authors, type Entity, type HeaderField, readEntity } from '@sallyport/mime';
 import type { DmarcFacts } from '@sallyport/policy';
 import { LIMITS } from '../shared/limits.ts';
 import { questionsFor } from './dns.ts';
-import type { Authentication, DkimFacts, SpfFacts } from './facts.ts';
+import { type Authentication, type DkimFacts, SAID_BY_FRONT, type SpfFacts } from './facts.ts';
+import { type FrontResults, readFrontResults } from './front-results.ts';
 import { LineFault, LineWatch } from './line-watch.ts';
 
 /** For all questions about one message; what is not known by then is a temporary failure. */
@@ -21,8 +29,8 @@ const MAX_AUTHOR_DOMAINS = 5;
 const EMPTY_LINE = Buffer.from('\r\n');
 
 /**
- * SPF, DKIM and DMARC of a message as it was received. Never throws for what a stranger sent or for
- * what the DNS did: that is a result.
+ * SPF, DKIM and DMARC of a message as it was received. A trusted front's word stands in where ours
+ * cannot be had. Never throws for what a stranger sent or for what the DNS did: that is a result.
  */
 export async function authenticate(
   message: {
@@ -37,9 +45,65 @@ export async function authenticate(
     spfOf(message, resolver, ports.authservId),
     readEntity(message.content, LIMITS.mime),
   ]);
-  if (read.kind === 'malformed') return { spf, dkim: [], dmarc: NO_DMARC };
+  if (read.kind === 'malformed') return { spf, dkim: [], dmarc: NO_DMARC, fromFront: [] };
   const dkim = await dkimOf(read.value, { resolver, now: ports.now });
-  return { spf, dkim, dmarc: await dmarcOf(read.value.header, { spf, dkim }, resolver) };
+  const { header } = read.value;
+  const own = { spf, dkim, dmarc: await dmarcOf(header, { spf, dkim }, resolver) };
+  return await withFront(own, { header, resolver, ...message });
+}
+
+type Own = Omit<Authentication, 'fromFront'>;
+
+interface Received {
+  readonly header: readonly HeaderField[];
+  readonly client: ClientFacts | null;
+  readonly reversePath: string;
+  readonly resolver: Question;
+}
+
+/** What a trusted front knows and we cannot: whose address it was, what stood there before it wrote. */
+async function withFront(own: Own, received: Received): Promise<Authentication> {
+  const { header, client, resolver } = received;
+  const authservId = client?.front?.authservId;
+  if (authservId === undefined) return { ...own, fromFront: [] };
+  const path = parseReversePath(received.reversePath);
+  const reversePath = path === null || isNullPath(path) ? null : path.domain;
+  const said = readFrontResults(header, { authservId, reversePath });
+  const isClientKnown = client?.front?.clientKnown === true;
+  const spf = isClientKnown || path === null ? null : said.spf;
+  const passed = signaturesOf(said, own.dkim);
+  const facts = { spf: spf ?? own.spf, dkim: [...own.dkim, ...passed] };
+  const fromFront: Authentication['fromFront'][number][] = [
+    ...(spf === null ? [] : (['spf'] as const)),
+    ...(passed.length === 0 ? [] : (['dkim'] as const)),
+  ];
+  // What DNS says of the author's domain we know ourselves: only who sent it is the front's to say.
+  const isOpen = own.dmarc.result === 'fail' || own.dmarc.result === 'temperror';
+  if (!isOpen) return { ...facts, dmarc: own.dmarc, fromFront };
+  const author = onlyAuthorOf(header);
+  const dmarc = author === null ? null : said.dmarcOf(author);
+  if (dmarc === null || author === null) {
+    return { ...facts, dmarc: await dmarcOf(header, facts, resolver), fromFront };
+  }
+  const { policy } = own.dmarc;
+  fromFront.push('dmarc');
+  return { ...facts, dmarc: { result: dmarc, policy, domain: author }, fromFront };
+}
+
+/** Signatures that passed where the front took the message in, and do not with us. */
+function signaturesOf(said: FrontResults, own: readonly DkimFacts[]): readonly DkimFacts[] {
+  const known = new Set(own.flatMap(({ result, domain }) => (result === 'pass' ? domain : [])));
+  const nothing = { selector: null, algorithm: null, start: null, reason: SAID_BY_FRONT };
+  return said.dkimDomains
+    .filter((domain) => !known.has(domain))
+    .map((domain) => ({ result: 'pass', domain, ...nothing }));
+}
+
+function onlyAuthorOf(header: readonly HeaderField[]): Domain | null {
+  const { from, malformed } = authors(header, LIMITS.mime);
+  const domains = new Set(from.map(({ domain }) => domain));
+  const [domain] = domains;
+  return malformed || domains.size !== 1 ? null : parseDomain(domain ?? '');
 }
 
 type Question = ReturnType<typeof questionsFor>;

@@ -49,7 +49,12 @@ export interface Authentication {
   /** Of at most five signatures; empty if there is none. */
   readonly dkim: readonly DkimFacts[];
   readonly dmarc: DmarcFacts;
+  /** Which of them rest on the word of a trusted front, since we cannot know; empty: none. */
+  readonly fromFront: readonly ('spf' | 'dkim' | 'dmarc')[];
 }
+
+/** In place of the reason of what a front says. */
+export const SAID_BY_FRONT = 'said by a trusted front';
 
 /**
  * True if a report may go to the reverse-path: DMARC passed (design section 4), and the client may
@@ -64,10 +69,12 @@ export function authenticationFacts({
   spf,
   dkim,
   dmarc,
+  fromFront,
 }: Authentication): (AuditEvent & { readonly kind: 'opened' })['authentication'] {
   return {
     spf: { result: spf.result, domain: spf.domain },
     dkim: dkim.map(({ result, domain }) => ({ result, domain })),
     dmarc,
+    ...(fromFront.length === 0 ? {} : { fromFront: [...fromFront] }),
   };
 }

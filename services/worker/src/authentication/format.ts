@@ -1,17 +1,24 @@
-import type { Authentication, DkimFacts } from './facts.ts';
+import { type Authentication, type DkimFacts, SAID_BY_FRONT } from './facts.ts';
 
 /**
  * The results of SPF, DKIM and DMARC as RFC 8601 section 2.2 wants them, one `resinfo` each without
  * its semicolon. Every value has been checked to be a domain, a token or a short text of ours.
  */
-export function formatAuthentication({ spf, dkim, dmarc }: Authentication): readonly string[] {
+export function formatAuthentication({
+  spf,
+  dkim,
+  dmarc,
+  fromFront,
+}: Authentication): readonly string[] {
+  const reason = (method: 'spf' | 'dmarc') =>
+    fromFront.includes(method) ? ` reason="${SAID_BY_FRONT}"` : '';
   const spfDomain = spf.domain === null ? '' : ` smtp.${spf.identity}=${spf.domain}`;
   const policy = dmarc.policy === null ? '' : ` policy.dmarc=${dmarc.policy}`;
   const author = dmarc.domain === null ? '' : ` header.from=${dmarc.domain}`;
   return [
-    `spf=${spf.result}${spfDomain}`,
+    `spf=${spf.result}${reason('spf')}${spfDomain}`,
     ...(dkim.length === 0 ? ['dkim=none'] : dkim.map(formatSignature)),
-    `dmarc=${dmarc.result}${author}${policy}`,
+    `dmarc=${dmarc.result}${reason('dmarc')}${author}${policy}`,
   ];
 }
 

@@ -62,6 +62,8 @@ export interface JudgePorts {
   /** True if a report belongs to a message that we sent. */
   readonly correlates: (message: OpenedMessage) => Promise<boolean>;
   readonly authservId: string;
+  /** Of trusted fronts; left out: there are none. */
+  readonly frontAuthservIds?: readonly string[];
   /** What finding out about signers needs of the world. */
   readonly lookup: LookupPorts;
   readonly now: Date;
@@ -156,9 +158,13 @@ export async function judgeMessage(
   const made = deliveredMessage(opened, {
     deliver: decision.kind === 'deliver' ? decision.deliver : 'as-received',
     authservId: ports.authservId,
+    frontAuthservIds: ports.frontAuthservIds ?? [],
     isFromBound: bindsAuthor(verdict),
     added: [
-      { name: 'X-Sallyport-Verdict', value: formatVerdict(verdict, flagged) },
+      {
+        name: 'X-Sallyport-Verdict',
+        value: formatVerdict(verdict, flagged, authentication.fromFront),
+      },
       { name: 'Authentication-Results', value: resultsField(known, ports.authservId) },
     ],
   });

@@ -67,6 +67,7 @@ export async function createInwardPorts(
     scanner: createScanner(options.scanner),
     askers: createAskers(options.domains, options.gatewayName),
     authservId: options.gatewayName,
+    frontAuthservIds: options.frontAuthservIds,
     decryptionFloorMs: options.role === 'inward' ? options.decryptionFloorMs : 0,
     correlates: async (message) => await correlates(message, tools.sent),
     mayOpenFor: (queueId: QueueId) => async (encryptedKey, contentDigest) => {

@@ -5,6 +5,7 @@ import type { InwardOptions } from '../options.ts';
 import { KeyChangeLog } from '../shared/key-change-log.ts';
 import { Keyring } from '../shared/keyholder-client.ts';
 import { createLookupPorts } from '../shared/lookup-ports.ts';
+import { policyTrouble } from '../shared/policy-trouble.ts';
 import { createRecorder } from '../shared/recorder-client.ts';
 import type { Runtime, Started } from '../shared/runtime.ts';
 import { openSpool } from '../shared/spool-client.ts';
@@ -24,7 +25,7 @@ export async function startInward(options: InwardOptions, runtime: Runtime): Pro
     spool,
     sent: await openSentIndex(options, runtime),
     recorder,
-    lookup: await createLookupPorts(options, clock),
+    lookup: await createLookupPorts(options, clock, runtime.metrics),
     keyChangeLog: new KeyChangeLog(recorder),
     tlsReports: new ReceivedReports(options.tlsReportsFolder),
     learn: ({ heard, harvested }) => {
@@ -40,6 +41,10 @@ export async function startInward(options: InwardOptions, runtime: Runtime): Pro
     logger,
   });
   return {
+    health: {
+      check: async () =>
+        (await policyTrouble(ports.policy)) ?? { ok: true, sentence: 'judges mail' },
+    },
     close: async () => {
       await server.close();
       await learner.close();

@@ -80,8 +80,8 @@ function endOfHold(
   const expiresAt = new Date(Date.parse(createdAt) + holdExpiryMs).toISOString();
   const release =
     origin === 'inward'
-      ? `A security admin may release it: it then goes to its recipients here. Otherwise it is dropped on ${expiresAt}, and its author is not told.`
-      : `A security admin may release it: it is then decided anew under the policy in force, which may hold it again. Otherwise it comes back to its author on ${expiresAt}.`;
+      ? `A mail admin or a security admin may release it: it then goes to its recipients here. Otherwise it is dropped on ${expiresAt}, and its author is not told.`
+      : `A mail admin or a security admin may release it: it is then decided anew under the policy in force, which may hold it again. Otherwise it comes back to its author on ${expiresAt}.`;
   return { expiresAt, release };
 }
 

@@ -162,6 +162,7 @@ export async function settleRefused(
       queueId: job.header.id,
       fault: decision.fault,
       stage: 'decide',
+      recipients: recipients.length,
       domains: domainsOf(recipients),
       sentence: decision.sentence.slice(0, 2_000),
       rule: decision.rule.slice(0, 128),

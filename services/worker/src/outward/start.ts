@@ -1,6 +1,7 @@
 import { connectSocket, egressProtocol, hintProtocol, serveSocket } from '@sallyport/ipc';
 import { parseMailbox, type QueueId, repeat } from '@sallyport/mail';
-import { DestinationHealth } from '@sallyport/queue';
+import { DestinationHealth, type JobSchedule, QueueGauges } from '@sallyport/queue';
+import type { Spool } from '@sallyport/spool';
 import { KnownCapabilities } from '../capabilities/known-capabilities.ts';
 import { createInwardPorts, openSentIndex } from '../inward/ports.ts';
 import { releaseInward } from '../inward/release.ts';
@@ -8,6 +9,7 @@ import type { OutwardOptions } from '../options.ts';
 import { KeyChangeLog } from '../shared/key-change-log.ts';
 import { Keyring } from '../shared/keyholder-client.ts';
 import { createLookupPorts } from '../shared/lookup-ports.ts';
+import { type PolicyInForce, policyTrouble } from '../shared/policy-trouble.ts';
 import { createRecorder } from '../shared/recorder-client.ts';
 import type { Runtime, Started } from '../shared/runtime.ts';
 import { openSpool } from '../shared/spool-client.ts';
@@ -28,11 +30,8 @@ const HINT_DEADLINE_MS = 5_000;
 export async function startOutward(options: OutwardOptions, runtime: Runtime): Promise<Started> {
   const { clock, logger } = runtime;
   const spool = await openSpool(options.spool, logger);
-  const egress = connectSocket({
-    path: options.egressSocket,
-    protocol: egressProtocol,
-    deadlineMs: HINT_DEADLINE_MS,
-  });
+  const path = options.egressSocket;
+  const egress = connectSocket({ path, protocol: egressProtocol, deadlineMs: HINT_DEADLINE_MS });
   const tools = { spool, ...(await openTools(options, runtime)) };
   const inward = await createInwardPorts(options, runtime, tools);
   const schedule = await createOutwardSchedule(options.queue, clock, logger);
@@ -90,6 +89,7 @@ export async function startOutward(options: OutwardOptions, runtime: Runtime): P
     scan().catch((cause: unknown) => logger.error('scan.failed', { cause }));
   });
   return {
+    health: healthOf(runtime, { spool, schedule, policy: ports.policy }),
     close: async () => {
       stopScanning();
       await server.close();
@@ -97,6 +97,31 @@ export async function startOutward(options: OutwardOptions, runtime: Runtime): P
       egress.close();
       await spool.close();
     },
+  };
+}
+
+/** Well while the schedule answers; what waits is counted when somebody asks. */
+function healthOf(
+  { metrics, clock }: Runtime,
+  of: { readonly spool: Spool; readonly schedule: JobSchedule; readonly policy: PolicyInForce },
+): NonNullable<Started['health']> {
+  const { spool, schedule, policy } = of;
+  const folders = ['incoming', 'hold', 'corrupt'] as const;
+  const gauges =
+    metrics === undefined
+      ? null
+      : new QueueGauges({
+          ...{ metrics, clock, folders, schedule },
+          list: (folder) => spool.list(folder),
+        });
+  return {
+    check: async () => {
+      const unusable = await policyTrouble(policy);
+      if (unusable !== null) return unusable;
+      const { waiting, running } = await schedule.counts();
+      return { ok: true, sentence: `${waiting} message(s) wait, ${running} are worked on` };
+    },
+    collect: async () => await gauges?.collect(),
   };
 }
 
@@ -112,7 +137,7 @@ async function openTools(options: OutwardOptions, runtime: Runtime) {
   return {
     sent: await openSentIndex(options, runtime),
     recorder,
-    lookup: await createLookupPorts(options, clock),
+    lookup: await createLookupPorts(options, clock, runtime.metrics),
     keyChangeLog: new KeyChangeLog(recorder),
     keyring: new Keyring({ path: options.keyholderSocket, role: 'outward', clock }),
   };

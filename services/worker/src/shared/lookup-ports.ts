@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { Secret } from '@sallyport/log';
+import { type Metrics, Secret } from '@sallyport/log';
 import {
   createResolver,
   type LdapServerSettings,
@@ -7,6 +7,7 @@ import {
   LookupMemory,
   RevocationMemory,
   systemRandom,
+  type TraceStep,
 } from '@sallyport/lookup';
 import type { Clock } from '@sallyport/mail';
 import { HarvestedCertificates } from '../harvested/harvested-certificates.ts';
@@ -29,6 +30,7 @@ export type LookupPorts = LocatePorts & {
 export async function createLookupPorts(
   options: WorkerOptions,
   clock: Clock,
+  metrics?: Metrics,
 ): Promise<LookupPorts> {
   const { tlsAnchorsFile, ldapServers, revocationRefreshMs } = options.lookup;
   const resolver = createResolver({
@@ -50,7 +52,14 @@ export async function createLookupPorts(
     harvested: async (mailbox) => await harvested.of(mailbox),
     revocation: new RevocationMemory(clock, { refreshAfterMs: revocationRefreshMs }),
     revocationRefreshMs,
+    ...(metrics === undefined ? {} : { onStep: (step) => countStep(metrics, step) }),
   };
+}
+
+function countStep(metrics: Metrics, { door, outcome, tookMs }: TraceStep): void {
+  metrics.add('sallyport_lookups_total', { door, outcome });
+  // Zero: nobody was asked.
+  if (tookMs > 0) metrics.observe('sallyport_lookup_duration_seconds', { door }, tookMs / 1_000);
 }
 
 async function serverOf(

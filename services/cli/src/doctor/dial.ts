@@ -1,0 +1,71 @@
+import { readFile } from 'node:fs/promises';
+import { connect, isIP, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
+import { reasonOf } from './finding.ts';
+
+const TIMEOUT_MS = 4_000;
+const MAX_TEXT_BYTES = 64 * 1024;
+
+export type Place = { readonly host: string; readonly port: number } | { readonly path: string };
+
+/** What a server said, or why it said nothing. */
+export type Dialled =
+  | { readonly kind: 'answered'; readonly text: string }
+  | { readonly kind: 'silent'; readonly reason: string };
+
+/** How far a dialogue goes. */
+export interface Dialogue {
+  /** What is said as soon as there is a connection. */
+  readonly say?: string;
+  /** True once enough was heard; a connection alone is enough if it is left out. */
+  readonly isEnough?: (heard: string) => boolean;
+  /** TLS from the first byte; the certificate must be good, with these anchors or the system's. */
+  readonly tls?: { readonly anchorsFile: string | undefined };
+  readonly timeoutMs?: number;
+}
+
+/** Connects, says a little, listens a little, and goes; never longer than its timeout. */
+export async function dial(place: Place, dialogue: Dialogue = {}): Promise<Dialled> {
+  try {
+    const socket = await open(place, dialogue);
+    return await converse(socket, dialogue);
+  } catch (error) {
+    return { kind: 'silent', reason: reasonOf(error) };
+  }
+}
+
+async function open(place: Place, { tls }: Dialogue): Promise<Socket> {
+  if (tls === undefined || 'path' in place) return connect(place);
+  const ca = tls.anchorsFile === undefined ? {} : { ca: await readFile(tls.anchorsFile) };
+  const name = isIP(place.host) === 0 ? { servername: place.host } : {};
+  return connectTls({ ...place, ...ca, ...name });
+}
+
+async function converse(socket: Socket, dialogue: Dialogue): Promise<Dialled> {
+  const { say, isEnough, tls, timeoutMs = TIMEOUT_MS } = dialogue;
+  const { promise, resolve } = Promise.withResolvers<Dialled>();
+  let heard = '';
+  const silent = (reason: string): void => resolve({ kind: 'silent', reason });
+  const timer = setTimeout(() => silent(`no answer within ${timeoutMs / 1_000} s`), timeoutMs);
+  socket.once(tls === undefined ? 'connect' : 'secureConnect', () => {
+    if (say !== undefined) socket.write(say);
+    if (isEnough === undefined) resolve({ kind: 'answered', text: '' });
+  });
+  socket.on('data', (chunk: Buffer) => {
+    heard = (heard + chunk.toString('latin1')).slice(0, MAX_TEXT_BYTES);
+    if (isEnough?.(heard) === true) resolve({ kind: 'answered', text: heard });
+  });
+  socket.once('error', (error) => silent(reasonOf(error)));
+  socket.once('close', () => silent('closed the connection'));
+  try {
+    return await promise;
+  } finally {
+    clearTimeout(timer);
+    socket.destroy();
+  }
+}
+
+/** The last line of an SMTP reply is there (RFC 5321 section 4.2.1). */
+export function isWholeReply(heard: string): boolean {
+  return /^\d{3}(?: [^\r\n]*)?\r?\n/m.test(heard);
+}

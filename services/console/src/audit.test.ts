@@ -1,0 +1,141 @@
+import assert from 'node:assert/strict';
+import { createPublicKey } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { after, before, describe, test } from 'node:test';
+import { crc32, inflateRawSync } from 'node:zlib';
+import {
+  eventProofSchema,
+  LOG_KEY_FILE,
+  verifyBundle,
+  verifyEventProof,
+} from '@sallyport/audit-log';
+import { CSRF, EVENTS, HELD, type TestConsole, testConsole } from './testing.ts';
+
+describe('the audit log', () => {
+  let world: TestConsole;
+  before(async () => {
+    world = await testConsole();
+    await world.log(...EVENTS);
+  });
+  after(async () => await world[Symbol.asyncDispose]());
+  const get = async (url: string) => await world.ask({ as: 'auditor', url });
+
+  test('shows the fingerprint of its key and the last head', async () => {
+    const { keyFingerprint, head, isSigned } = await world.desk.audit.head();
+    const body = (await get('/audit')).payload;
+    assert.ok(isSigned && body.includes(keyFingerprint ?? '-') && body.includes(head?.root ?? '-'));
+  });
+
+  test('is searched by kind, id, address and by whom', async () => {
+    const found = async (query: string): Promise<number> =>
+      ((await get(`/audit?${query}`)).payload.match(/href="\/audit\/events\//g) ?? []).length;
+    assert.equal(await found(''), 3);
+    assert.equal(await found('kind=held'), 1);
+    assert.equal(await found('kind=held+decided'), 2);
+    assert.equal(await found(`id=${HELD}`), 3);
+    assert.equal(await found('address=bob@bravo.example'), 1);
+    assert.equal(await found('by=nobody'), 0);
+  });
+
+  test('an event comes with a proof that verifies without the console', async () => {
+    const key = createPublicKey(
+      await readFile(`${world.options.folders.audit}/${LOG_KEY_FILE}`, 'utf8'),
+    );
+    const answer = await get('/audit/events/1/proof');
+    assert.match(String(answer.headers['content-disposition']), /attachment/);
+    const proof = eventProofSchema.parse(answer.json());
+    assert.ok(verifyEventProof(proof, key));
+    assert.ok(!verifyEventProof({ ...proof, leaf: proof.leaf.replace('hold', 'pass') }, key));
+    assert.deepEqual((await get('/api/v1/audit/events/1/proof')).json(), proof);
+  });
+
+  test('has no event beyond its end, and none by a name that is no number', async () => {
+    for (const index of ['3', '-1', '1e3', '9999999999999999', 'x']) {
+      assert.equal((await get(`/audit/events/${index}`)).statusCode, 404, index);
+      assert.equal((await get(`/audit/events/${index}/proof`)).statusCode, 404, index);
+    }
+  });
+
+  test('an export is on record first, and its archive verifies offline, event by event', async () => {
+    const files = await exportOf(world, { format: 'csv' });
+    const [taken] = await world.logged('audit-exported');
+    assert.equal(taken?.personal['by'], 'auditor@acme.example');
+    assert.equal(taken?.facts['events'], 3);
+    const csv = files.get('events.csv') ?? '';
+    assert.match(csv, /alice@acme\.example/);
+    assert.equal(csv.trim().split('\r\n').length, 4);
+    const verdict = await verifyBundle(linesOf(files), { publicKey: null });
+    assert.equal(verdict.kind === 'ok' && verdict.events, 3);
+    const lines = linesOf(files);
+    lines[2] = (lines[2] ?? '').replace('hold', 'pass');
+    assert.equal((await verifyBundle(lines, { publicKey: null })).kind, 'damaged');
+  });
+
+  test('personal fields are withheld on demand, and every proof holds', async () => {
+    const files = await exportOf(world, { format: 'json', withhold: 'yes' });
+    assert.deepEqual([...files.keys()], ['README.txt', 'events.jsonl', 'proof.jsonl']);
+    for (const [name, text] of files) {
+      assert.doesNotMatch(text, /alice|bob@/, name);
+    }
+    const verdict = await verifyBundle(linesOf(files), { publicKey: null });
+    assert.equal(verdict.kind === 'ok' && verdict.withheld > 0, true);
+  });
+
+  test('an export whose search cannot be read takes nothing along', async () => {
+    const count = (await world.logged('audit-exported')).length;
+    for (const form of [{ since: 'soon' }, { kind: 'no-such-kind' }, { id: 'nothing' }]) {
+      const answer = await world.ask({ ...EXPORT, form });
+      assert.ok([409, 422].includes(answer.statusCode), `${answer.statusCode}`);
+      assert.match(String(answer.headers['content-type']), /^text\/html/);
+    }
+    assert.equal((await world.logged('audit-exported')).length, count);
+  });
+
+  test('the API exports the same archive, and withholds as it is told', async () => {
+    const answer = await world.ask({
+      ...EXPORT,
+      url: '/api/v1/audit/export',
+      json: { format: 'json', withholdPersonal: true, kinds: ['held'] },
+      headers: { 'x-csrf': CSRF },
+    });
+    assert.equal(answer.headers['content-type'], 'application/zip');
+    assert.equal(answer.rawPayload.readUInt32LE(0), 0x0403_4b50);
+  });
+});
+
+const EXPORT = { as: 'auditor', method: 'POST', url: '/audit/export' } as const;
+
+/** Takes an export of the three events of this file and opens the archive. */
+async function exportOf(
+  world: TestConsole,
+  fields: Readonly<Record<string, string>>,
+): Promise<ReadonlyMap<string, string>> {
+  const answer = await world.ask({ ...EXPORT, form: { id: HELD, ...fields } });
+  assert.equal(answer.headers['content-type'], 'application/zip', answer.payload.slice(0, 200));
+  return filesIn(answer.rawPayload);
+}
+
+/** Reads an archive from its end, as every program does that opens one. */
+function filesIn(archive: Buffer): Map<string, string> {
+  const end = archive.length - 22;
+  assert.equal(archive.readUInt32LE(end), 0x0605_4b50);
+  const files = new Map<string, string>();
+  let at = archive.readUInt32LE(end + 16);
+  for (let left = archive.readUInt16LE(end + 10); left > 0; left -= 1) {
+    assert.equal(archive.readUInt32LE(at), 0x0201_4b50);
+    const packed = archive.readUInt32LE(at + 20);
+    const nameBytes = archive.readUInt16LE(at + 28);
+    const start = archive.readUInt32LE(at + 42) + 30 + nameBytes;
+    const content = inflateRawSync(archive.subarray(start, start + packed));
+    assert.equal(crc32(content), archive.readUInt32LE(at + 16));
+    assert.equal(content.length, archive.readUInt32LE(at + 24));
+    files.set(archive.toString('utf8', at + 46, at + 46 + nameBytes), content.toString());
+    at += 46 + nameBytes;
+  }
+  assert.equal(at, end);
+  return files;
+}
+
+function linesOf(files: ReadonlyMap<string, string>): string[] {
+  return (files.get('proof.jsonl') ?? '').trimEnd().split('\n');
+}

@@ -1,0 +1,48 @@
+/** Texts of the pages about held messages. */
+export const hold = {
+  title: 'Hold',
+  intro:
+    'Messages that the policy does not let go on by themselves. Looking at one is put on record.',
+  caption: 'Held messages, the oldest first',
+  empty: 'Nothing is held.',
+  filter: 'Filter held messages',
+  since: 'Held since',
+  from: 'From',
+  to: 'To',
+  why: 'Why',
+  ends: 'Until',
+  message: (id: string) => `Held message ${id}`,
+  why1: 'Why it is held',
+  means: 'What it means',
+  whatToDo: 'What to do',
+  whoMay: 'Who may release it',
+  facts: 'The message',
+  size: 'Size',
+  bytes: (count: number) => `${count} bytes`,
+  origin: 'Way',
+  rule: 'Rule',
+  queueId: 'Queue id',
+  story: 'All that happened to it',
+  noContent: 'Its content and its subject are not shown to anybody here.',
+  release: 'Release',
+  drop: 'Drop',
+  notYou: 'Your role does not include releasing; ask a mail admin or a security admin.',
+  releaseTitle: (id: string) => `Release ${id}?`,
+  releaseOutward:
+    'It is decided anew under the policy that is in force now, which may protect it, hold it again or refuse it. What a filter said against it no longer counts.',
+  releaseInward: 'It goes to its recipients here as it was found, with the verdict in its header.',
+  releaseYes: 'Release it',
+  dropTitle: (id: string) => `Drop ${id}?`,
+  dropWill:
+    'It is removed and cannot be brought back. The audit log keeps who did it and when, and whether the author was told.',
+  notify: 'Tell the author that it was not delivered',
+  notifyHint:
+    'Only where that can be done safely: mail from outside whose author is not proven gets no report.',
+  dropYes: 'Drop it',
+  keep: 'Leave it held',
+  gone: 'It is not held any more',
+  goneSentence:
+    'This message is not in hold: it was released, dropped or came to its end. Its history says which.',
+  away: (part: string) => `${part} does not answer, so nothing can be said or done now.`,
+  refused: (sentence: string) => `It was left as it is: ${sentence}.`,
+} as const;

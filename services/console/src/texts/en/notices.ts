@@ -1,0 +1,27 @@
+/** Sentences that a page shows once, after something was done. Each area adds its own. */
+export const notices = {
+  saved: 'Saved.',
+  'theme-changed': 'The appearance was changed.',
+  'key-generated': 'The key is made. Next: download its request.',
+  'key-generated-dkim': 'The key is made. Next: publish its line.',
+  'key-certified': 'The certificate is taken in. Next: publish it and plan the take-over.',
+  'key-scheduled': 'The take-over is planned.',
+  'key-cancelled': 'The plan is taken back.',
+  'key-activated': 'The key is in use. The DNS lines have changed: compare them on the page DNS.',
+  'partner-drafted': 'Kept as a draft version. Next: look at what changes, and propose it.',
+  'policy-drafted': 'Kept as a draft version.',
+  'policy-propose': 'The version is proposed.',
+  'policy-approve': 'You approved of the version.',
+  'policy-activate': 'The version is in force.',
+  'policy-schedule': 'The version is planned.',
+  'policy-cancel': 'The plan is taken back.',
+  'policy-rollback': 'The version is in force again.',
+  'key-retired': 'The key is out of use.',
+  'held-released': 'The message is released.',
+  'held-dropped': 'The message is dropped.',
+  'queue-retried': 'The message is tried again now.',
+  'queue-dropped': 'The message is dropped.',
+  'destination-paused': 'Nothing goes to this destination until somebody resumes it.',
+  'destination-resumed': 'Mail to this destination goes on.',
+} as const;
+export type NoticeKey = keyof typeof notices;

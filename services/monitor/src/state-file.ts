@@ -1,0 +1,40 @@
+import { open, readFile, rename } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Logger } from '@sallyport/log';
+import { type AlertState, alertStateSchema, NO_ALERTS } from './incidents.ts';
+
+/** The alerts that were sent, in a small file, so that a restart does not send them again. */
+export class StateFile {
+  readonly #path: string;
+  #written = '';
+
+  constructor(folder: string) {
+    this.#path = join(folder, 'alerts.json');
+  }
+
+  /** What was remembered; nothing if there is no file, or none that can be read. */
+  async read(logger: Logger): Promise<AlertState> {
+    try {
+      return alertStateSchema.parse(JSON.parse(await readFile(this.#path, 'utf8')));
+    } catch (cause) {
+      const isNew = cause instanceof Error && 'code' in cause && cause.code === 'ENOENT';
+      if (!isNew) logger.error('alerts.state-unreadable', { cause });
+      return NO_ALERTS;
+    }
+  }
+
+  /** Replaces it as a whole, if anything changed. @throws Error of the disk. */
+  async write(state: AlertState): Promise<void> {
+    const text = JSON.stringify(state);
+    if (text === this.#written) return;
+    const file = await open(`${this.#path}.new`, 'w', 0o600);
+    try {
+      await file.writeFile(text);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(`${this.#path}.new`, this.#path);
+    this.#written = text;
+  }
+}
