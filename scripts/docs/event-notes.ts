@@ -30,9 +30,10 @@ export const EVENT_NOTES: Readonly<Record<string, string>> = {
   'dsn-created': 'A report to the author was made; it has a queue id of its own.',
   'destination-paused': 'A person stopped mail to a destination.',
   'destination-resumed': 'A person let mail to a destination go on.',
-  'key-intent': 'A private key is about to be used. Written before the key is touched.',
+  'key-intent':
+    'A private key is about to be used. Written before the key is touched. `sign-crl` and `sign-certificate`: the key `ca` of the own CA, by the command line; all else is the keyholder.',
   'key-outcome':
-    'What came of a key use. Written before the result leaves the keyholder. `unknown`: the process ended in between; the next start closed it.',
+    'What came of a key use. Written before the result leaves the keyholder, or before a list or certificate of the own CA is written. `failed`: nothing came out. `unknown`: the process ended in between; the next start closed it.',
   'key-generated': 'A key pair was made.',
   'key-activated': 'A key came into use.',
   'key-certified': 'A key of ours got its certificate.',

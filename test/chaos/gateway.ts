@@ -36,6 +36,11 @@ export class RunningGateway {
     this.#supervisor = this.#newSupervisor();
   }
 
+  /** How many processes it has: those of its config, not all that there are. */
+  get #size(): number {
+    return processSpecs(this.organisation.config, ROLES).length;
+  }
+
   async start(): Promise<void> {
     const { config } = this.organisation;
     await this.#supervisor.start(processSpecs(config, ROLES));
@@ -64,7 +69,7 @@ export class RunningGateway {
    */
   async killAll(): Promise<number> {
     const old = this.#supervisor;
-    await waitFor(() => old.processIds().size === ROLES.length, {
+    await waitFor(() => old.processIds().size === this.#size, {
       what: 'every process of the gateway',
       timeoutMs: RESTART_TIMEOUT_MS,
     });
@@ -85,7 +90,7 @@ export class RunningGateway {
 
   /** Waits until every process runs again and has done so for a moment. */
   async settled(): Promise<void> {
-    await waitFor(() => this.#supervisor.processIds().size === ROLES.length, {
+    await waitFor(() => this.#supervisor.processIds().size === this.#size, {
       what: `every process of ${this.organisation.plan.domain}`,
       timeoutMs: RESTART_TIMEOUT_MS,
     });

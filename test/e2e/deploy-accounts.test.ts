@@ -9,6 +9,7 @@ import { startDns } from '../harness/dns.ts';
 import { temporaryFolder } from '../harness/folder.ts';
 import { type Gateway, makeGateway, sallyport } from '../harness/gateway.ts';
 import { textMessage } from '../harness/messages.ts';
+import { noOtherAccounts, asAccount as runAs } from '../harness/other-account.ts';
 import { freePort } from '../harness/ports.ts';
 import { type RunningProcess, runOk, startProcess } from '../harness/process.ts';
 import {
@@ -34,11 +35,10 @@ const RUN = [
 type Role = (typeof RUN)[number];
 
 function unfit(): string | false {
-  if (process.getuid?.() !== 0) return 'needs root, to be other accounts';
-  for (const tool of ['setpriv', 'systemd-sysusers', 'systemd-tmpfiles']) {
+  for (const tool of ['systemd-sysusers', 'systemd-tmpfiles']) {
     if (spawnSync(tool, ['--version']).error !== undefined) return `needs ${tool}`;
   }
-  return false;
+  return noOtherAccounts();
 }
 
 /** Numbers of the accounts and groups that deploy/sysusers.d makes. */
@@ -101,9 +101,9 @@ describe('each process as an account of its own, as deploy/ has it', { skip: unf
   };
   const asAccount = (role: Role, ...command: string[]): string[] => {
     const { user, groups, umask } = settings(role);
-    const as = [`--reuid=${user}`, `--regid=${user}`, `--groups=${groups}`, '--no-new-privs'];
     const shell = ['sh', '-c', `umask ${umask} && exec "$@"`, 'sh'];
-    return [...as, '--inh-caps=-all', '--bounding-set=-all', ...shell, ...command];
+    const [, line] = runAs({ user, groups }, ...shell, ...command);
+    return line;
   };
 
   before(async () => {

@@ -5,7 +5,7 @@ import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { LOG_KEY_FILE, recentEvents, verifyLog } from '@sallyport/audit-log';
+import { KEY_OPERATIONS, LOG_KEY_FILE, recentEvents, verifyLog } from '@sallyport/audit-log';
 import { connectSocket, IpcRefused, recorderProtocol } from '@sallyport/ipc';
 import { newQueueId } from '@sallyport/mail';
 import { temporaryFolder } from '../harness/folder.ts';
@@ -74,7 +74,7 @@ test('a disk that is really full: nothing is accepted and no key use begins; wit
   }
   assert.ok(isFull(full), String(full));
   const [known = ''] = answered;
-  for (const operation of ['sign', 'unwrap', 'sign-dkim', 'sign-request', 'sign-statement']) {
+  for (const operation of KEY_OPERATIONS) {
     const intent = { kind: 'key-intent', queueId: known, keyId: 'k1', operation };
     await assert.rejects(tell(intent), isFull);
   }

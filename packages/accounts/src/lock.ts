@@ -10,6 +10,9 @@ const LOOK_AGAIN_MS = 20;
 /** SQLITE_BUSY. */
 const BUSY = 5;
 
+/** The last one in this process that has or awaits the lock of a folder. */
+const last = new Map<string, Promise<void>>();
+
 /**
  * Keeps every other process, and everybody else in this one, from changing a folder.
  *
@@ -20,12 +23,37 @@ const BUSY = 5;
  * @throws AccountsUnavailable if others hold it for too long.
  */
 export async function lockFolder(folder: string): Promise<Disposable> {
+  // In this process one at a time: closing a file lets go of every lock that the process has on it
+  // (fcntl(2)), so whoever makes the file must be done before somebody locks it.
+  const before = last.get(folder);
+  const { promise: turn, resolve: end } = Promise.withResolvers<void>();
+  last.set(folder, turn);
+  const leave = (): void => {
+    if (last.get(folder) === turn) last.delete(folder);
+    end();
+  };
+  try {
+    await before;
+    const lock = await awaitLock(folder);
+    return {
+      [Symbol.dispose]: () => {
+        lock.close();
+        leave();
+      },
+    };
+  } catch (error) {
+    leave();
+    throw error;
+  }
+}
+
+async function awaitLock(folder: string): Promise<DatabaseSync> {
   const path = join(folder, FILE);
   await createFile(path, folder);
   const giveUpAt = performance.now() + WAIT_MS;
   for (;;) {
     const lock = tryLock(path);
-    if (lock !== null) return { [Symbol.dispose]: () => lock.close() };
+    if (lock !== null) return lock;
     if (performance.now() > giveUpAt) {
       throw new AccountsUnavailable('somebody else has been changing the accounts for too long');
     }

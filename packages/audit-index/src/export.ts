@@ -4,8 +4,6 @@ import {
   type EventProof,
   formatBundleEvent,
   formatBundleHead,
-  type RecordedEvent,
-  readEvent,
   type SignedHead,
   type Withheld,
   withholdEvent,
@@ -14,7 +12,6 @@ import type { AuditIndex, AuditQuery } from './types.ts';
 
 /** Events of one export: bounds its time and what the reader has to check. */
 export const MAX_EXPORTED = 100_000;
-const PAGE = 1_000;
 
 /** What is exported, and how. */
 export interface ExportOptions {
@@ -34,9 +31,9 @@ export interface AuditExport {
   readonly kind: 'export';
   readonly head: SignedHead;
   readonly events: number;
-  /** RFC 4180; a first line with the names of the columns. */
+  /** RFC 4180; a first line with the names of the columns. Not proven itself: `audit verify` compares it. */
   readonly csv: () => Generator<string>;
-  /** One JSON object a line. */
+  /** One JSON object a line; not proven itself either. */
   readonly json: () => Generator<string>;
   /** The events with their proofs: what `audit verify` takes. */
   readonly bundle: () => Generator<string>;
@@ -47,56 +44,59 @@ export type ExportRefusal =
   /** Nothing was recorded yet. */
   | { readonly kind: 'empty-log' }
   | { readonly kind: 'too-many'; readonly max: number }
-  /** The log does not continue the older head, or was touched. */
+  /** The log does not lead to its own head or does not continue the older one: it was touched. */
   | { readonly kind: 'contradicted' }
-  /** The older head ends inside a segment that retention removed. */
+  /** Retention removed an event, or a segment that the older head ends in. */
   | { readonly kind: 'removed' };
 
-/** Selects events and proves them against the last head. Not while a catch-up of the index runs. */
+/** Selects events; their proofs are made as the bundle is read, all under the last head. */
 export function exportEvents(
   index: AuditIndex,
   options: ExportOptions,
 ): AuditExport | ExportRefusal {
   const head = index.head();
   if (head === null) return { kind: 'empty-log' };
-  const found = select(index, options.query);
+  const found = select(index, options.query, head);
   if (found === null) return { kind: 'too-many', max: MAX_EXPORTED };
+  const [first] = found;
+  const begin = first === undefined ? null : index.prove(first, head);
+  if (begin !== null && begin.kind !== 'proof') {
+    return { kind: begin.kind === 'removed' ? 'removed' : 'contradicted' };
+  }
   const consistency = options.older === undefined ? null : lead(index, options.older);
   if (typeof consistency === 'string') return { kind: consistency };
   const { publicKey, selection, withheld } = options;
-  const proofs = () => proofsOf(index, found, head);
   const events = found.length;
+  const eventsOf = function* () {
+    for (const event of index.events(found)) yield withholdEvent(event, withheld);
+  };
   return {
     kind: 'export',
     head,
     events,
     csv: function* () {
       yield csvHeader();
-      for (const proof of proofs()) yield csvEvent(eventOf(proof, withheld));
+      for (const event of eventsOf()) yield csvEvent(event);
     },
     json: function* () {
-      for (const proof of proofs()) {
-        const { leaf: _, ...event } = eventOf(proof, withheld);
-        yield `${JSON.stringify(event)}\n`;
-      }
+      for (const { leaf: _, ...event } of eventsOf()) yield `${JSON.stringify(event)}\n`;
     },
     bundle: function* () {
       const continued = consistency === null ? {} : { consistency };
       yield formatBundleHead({ head, publicKey, events, selection, ...continued });
-      for (const proof of proofs()) yield formatBundleEvent(proof, withheld);
+      for (const proof of proofsOf(index, found, head)) yield formatBundleEvent(proof, withheld);
     },
   };
 }
 
-function select(index: AuditIndex, query: ExportOptions['query']): number[] | null {
-  const found: number[] = [];
-  for (let before: number | null = Number.MAX_SAFE_INTEGER; before !== null; ) {
-    const page = index.search({ ...query, before, limit: PAGE });
-    for (const event of page.events) found.push(event.index);
-    if (found.length > MAX_EXPORTED) return null;
-    before = page.before;
-  }
-  return found.reverse();
+/** Oldest first. What the head does not cover is not looked at. */
+function select(
+  index: AuditIndex,
+  query: ExportOptions['query'],
+  { size }: SignedHead,
+): number[] | null {
+  const found = index.find({ ...query, before: size }, MAX_EXPORTED + 1);
+  return found.length > MAX_EXPORTED ? null : found.reverse();
 }
 
 function lead(
@@ -114,15 +114,8 @@ function* proofsOf(
   found: readonly number[],
   head: SignedHead,
 ): Generator<EventProof> {
-  for (const one of found) {
-    const answer = index.prove(one, head);
-    if (answer.kind !== 'proof') throw new Error(`event ${one} cannot be proven: ${answer.kind}`);
+  for (const answer of index.proveAll(found, head)) {
+    if (answer.kind !== 'proof') throw new Error(`an event cannot be proven: ${answer.kind}`);
     yield answer.proof;
   }
-}
-
-function eventOf(proof: EventProof, withheld: Withheld): RecordedEvent {
-  const event = readEvent({ leaf: proof.leaf, hash: '', personal: proof.personal });
-  if (event === null) throw new Error(`event ${proof.index} cannot be read`);
-  return withholdEvent(event, withheld);
 }

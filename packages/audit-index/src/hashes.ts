@@ -77,6 +77,17 @@ export class HashStore {
     return tree.root();
   }
 
+  /**
+   * Leaf hashes from the first of a chunk up to `to` in the same chunk; null if they are not there.
+   */
+  leaves(from: number, to: number): Buffer[] | null {
+    const hashes = this.#chunk(from / CHUNK_LEAVES)?.hashes ?? null;
+    if (hashes === null || hashes.length < (to - from) * HASH_BYTES) return null;
+    return Array.from({ length: to - from }, (_, n) =>
+      hashes.subarray(n * HASH_BYTES, (n + 1) * HASH_BYTES),
+    );
+  }
+
   #appendBlock(tree: MerkleTree, at: number, to: number): number {
     if (at % this.#segmentLeaves === 0 && at + this.#segmentLeaves <= to) {
       const root = this.segmentRoot(at);

@@ -1,13 +1,15 @@
 import { chownSync, closeSync, mkdirSync, openSync, rmSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { SEGMENT_LEAVES, type SignedHead } from '@sallyport/audit-log';
+import { setTimeout as wait } from 'node:timers/promises';
+import { type RecordedEvent, SEGMENT_LEAVES, type SignedHead } from '@sallyport/audit-log';
 import { catchUp } from './catch-up.ts';
 import { countSteps, latenciesOf } from './charts.ts';
+import { readIndexes } from './event-lines.ts';
 import { findMessages, messageHistory } from './messages.ts';
-import { proveConsistency, proveEvent } from './prove.ts';
+import { proveConsistency, proveEvent, proveEvents } from './prove.ts';
 import { prepareTables } from './schema.ts';
-import { type IndexParts, searchEvents } from './search.ts';
+import { findIndexes, type IndexParts, searchEvents } from './search.ts';
 import { IndexStore } from './store.ts';
 import type {
   AuditIndex,
@@ -94,6 +96,7 @@ class OpenIndex implements AuditIndex {
   readonly #database: DatabaseSync;
   readonly #store: IndexStore;
   #running: Promise<CaughtUp> | null = null;
+  #isBehind = false;
 
   constructor(parts: IndexParts) {
     this.#parts = parts;
@@ -101,11 +104,30 @@ class OpenIndex implements AuditIndex {
     this.#store = new IndexStore(parts.database);
   }
 
-  catchUp(): Promise<CaughtUp> {
+  async catchUp(waitMs?: number): Promise<CaughtUp> {
     this.#running ??= catchUp({ ...this.#parts, store: this.#store }).finally(() => {
       this.#running = null;
+      this.#isBehind = false;
     });
-    return this.#running;
+    return waitMs === undefined ? await this.#running : await this.#within(this.#running, waitMs);
+  }
+
+  async #within(running: Promise<CaughtUp>, waitMs: number): Promise<CaughtUp> {
+    const waiting = new AbortController();
+    const late = wait(waitMs, null, { signal: waiting.signal });
+    late.catch(() => {}); // it is not waited for any more
+    try {
+      const done = await Promise.race([running, late]);
+      if (done !== null) return done;
+    } finally {
+      waiting.abort();
+    }
+    this.#isBehind = this.#running !== null;
+    return { size: this.#store.position().tree.size, damage: null, isBehind: true };
+  }
+
+  isBehind(): boolean {
+    return this.#isBehind;
   }
 
   search(query: AuditQuery): EventPage {
@@ -134,6 +156,18 @@ class OpenIndex implements AuditIndex {
 
   prove(index: number, under?: SignedHead): ProofAnswer {
     return proveEvent(index, this.#parts, under ?? this.head());
+  }
+
+  proveAll(indexes: Iterable<number>, under: SignedHead): Iterable<ProofAnswer> {
+    return proveEvents(indexes, this.#parts, under);
+  }
+
+  events(indexes: Iterable<number>): Iterable<RecordedEvent> {
+    return readIndexes(indexes, this.#parts);
+  }
+
+  find(query: Omit<AuditQuery, 'limit'>, max: number): number[] {
+    return findIndexes(query, max, this.#parts);
   }
 
   proveConsistency(older: SignedHead): ConsistencyAnswer {

@@ -1,47 +1,65 @@
 import {
   consistencyPath,
-  inclusionPath,
+  type LogLine,
   leafHash,
-  parseLogLine,
   type SignedHead,
   verifyConsistency,
-  verifyInclusion,
 } from '@sallyport/audit-log';
-import { LineReader } from './folder.ts';
+import { EventLines } from './event-lines.ts';
 import { HashStore, RemovedLeaves } from './hashes.ts';
-import { type IndexParts, rowOf } from './search.ts';
+import { InclusionPaths } from './paths.ts';
+import type { IndexParts } from './search.ts';
 import type { ConsistencyAnswer, ProofAnswer } from './types.ts';
 
 /** The path of one event to the last head; what does not lead there is no answer. */
 export function proveEvent(index: number, parts: IndexParts, head: SignedHead | null): ProofAnswer {
-  if (head === null || !Number.isSafeInteger(index) || index < 0 || index >= head.size) {
-    return { kind: 'unknown' };
+  const [answer] = proveEvents([index], parts, head);
+  return answer ?? { kind: 'unknown' };
+}
+
+/**
+ * One answer for each event, all under one head. In the order of the log what their paths have in
+ * common is worked out once.
+ */
+export function* proveEvents(
+  indexes: Iterable<number>,
+  parts: IndexParts,
+  head: SignedHead | null,
+): Generator<ProofAnswer, undefined> {
+  const paths = head === null ? null : new InclusionPaths(hashesOf(parts), head);
+  const lines = new EventLines(parts);
+  try {
+    for (const index of indexes) {
+      const isCovered = Number.isSafeInteger(index) && index >= 0 && index < (head?.size ?? 0);
+      if (head === null || paths === null || !isCovered) yield { kind: 'unknown' };
+      else yield proveLine(lines.read(index), index, { paths, head });
+    }
+  } finally {
+    lines.close();
   }
-  const hashes = new HashStore(parts.database, parts.segmentLeaves);
-  const row = rowOf(index, parts);
-  if (row === null) return { kind: 'removed' };
-  const lines = new LineReader(parts.folder);
-  const text = lines.text(row.place);
-  lines.close();
-  const line = text === null ? null : parseLogLine(text);
+  return undefined;
+}
+
+function proveLine(
+  line: LogLine | 'unknown' | null,
+  index: number,
+  { paths, head }: { readonly paths: InclusionPaths; readonly head: SignedHead },
+): ProofAnswer {
+  if (line === 'unknown') return { kind: 'removed' };
   if (line === null || !('leaf' in line)) return { kind: 'contradicted' };
+  const proven = paths.of(index);
   // The line itself is hashed: an index that holds other hashes than the log leads nowhere.
-  const root = Buffer.from(head.root, 'hex');
-  const claim = { hash: leafHash(line.leaf), index, size: head.size, root };
-  const path = inclusionPath(index, head.size, (from, to) => hashes.rangeRoot(from, to));
-  if (!verifyInclusion(claim, path)) return { kind: 'contradicted' };
+  if (proven?.hash.equals(leafHash(line.leaf)) !== true) return { kind: 'contradicted' };
+  const { leaf, personal = {} } = line;
+  const { path } = proven;
   return {
     kind: 'proof',
-    proof: {
-      format: 'sallyport audit proof v1',
-      index,
-      leaf: line.leaf,
-      personal: line.personal ?? {},
-      path: path.map((node) => node.toString('hex')),
-      head,
-    },
+    proof: { format: 'sallyport audit proof v1', index, leaf, personal, path, head },
   };
 }
+
+const hashesOf = ({ database, segmentLeaves }: IndexParts): HashStore =>
+  new HashStore(database, segmentLeaves);
 
 /** The path from an older head to the last one. */
 export function proveConsistency(
@@ -51,7 +69,7 @@ export function proveConsistency(
 ): ConsistencyAnswer {
   if (head === null || older.size > head.size) return { kind: 'longer' };
   if (older.size < 1) return { kind: 'contradicted' };
-  const hashes = new HashStore(parts.database, parts.segmentLeaves);
+  const hashes = hashesOf(parts);
   const trees = [older, head].map(({ size, root }) => ({ size, root: Buffer.from(root, 'hex') }));
   const [first, second] = trees;
   if (first === undefined || second === undefined) return { kind: 'contradicted' };

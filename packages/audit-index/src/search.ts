@@ -38,6 +38,20 @@ export function searchEvents(query: AuditQuery, parts: IndexParts): EventPage {
   return { events: readRows(page, parts), before };
 }
 
+/** Indexes of all events that a query asks for, newest first, up to `max`; their lines are not read. */
+export function findIndexes(
+  query: Omit<AuditQuery, 'limit'>,
+  max: number,
+  parts: IndexParts,
+): number[] {
+  const found: number[] = [];
+  for (const { index } of matchingRows(query, parts)) {
+    if (found.length >= max) break;
+    found.push(index);
+  }
+  return found;
+}
+
 /** Their lines; one that is there no more is passed over until the index is brought up to date. */
 export function readRows(rows: readonly Row[], { folder }: IndexParts): RecordedEvent[] {
   const lines = new LineReader(folder);
@@ -70,7 +84,7 @@ interface Bounds {
   readonly until: number;
 }
 
-function matchingRows(query: AuditQuery, { database }: IndexParts): Iterable<Row> {
+function matchingRows(query: Omit<AuditQuery, 'limit'>, { database }: IndexParts): Iterable<Row> {
   const range = new HashStore(database).rangeOfTimes(query.since, query.until);
   const bounds: Bounds = {
     from: range.from,
@@ -152,7 +166,7 @@ function* byKinds(
 
 function* byTerms(
   words: string,
-  query: AuditQuery,
+  query: Omit<AuditQuery, 'limit'>,
   bounds: Bounds,
   database: DatabaseSync,
 ): Generator<Row> {

@@ -135,6 +135,8 @@ export interface CaughtUp {
   readonly size: number;
   /** The log is not in order from here on: `verifyLog` says more. Null as it should be. */
   readonly damage: { readonly segment: string; readonly line: number } | null;
+  /** It goes on reading: the wait was over first. Absent: it has read to the end. */
+  readonly isBehind?: true;
 }
 
 /** What can be proven of one event. */
@@ -162,8 +164,13 @@ export type ConsistencyAnswer =
  * time. All but `catchUp` answer at once out of what was caught up with.
  */
 export interface AuditIndex {
-  /** Reads what was appended up to the last head; cheap when nothing is new. */
-  catchUp(): Promise<CaughtUp>;
+  /**
+   * Reads what was appended up to the last head; cheap when nothing is new. Who gives a time in
+   * milliseconds waits no longer than that, and the reading goes on.
+   */
+  catchUp(waitMs?: number): Promise<CaughtUp>;
+  /** A catch-up takes longer than somebody waited: what is asked may be answered out of a part of the log. */
+  isBehind(): boolean;
   /** Newest first. @throws RangeError unless 1 <= limit <= 10,000. */
   search(query: AuditQuery): EventPage;
   /** One row for each message. @throws RangeError unless 1 <= limit <= 10,000. */
@@ -176,6 +183,15 @@ export interface AuditIndex {
   head(): SignedHead | null;
   /** RFC 9162 section 2.1.3: that the event is under the last head, or under this one of before. */
   prove(index: number, under?: SignedHead): ProofAnswer;
+  /**
+   * An answer for each of these events, all under one head; work is shared if they are in the order
+   * of the log. Catching up may go on between two of them.
+   */
+  proveAll(indexes: Iterable<number>, under: SignedHead): Iterable<ProofAnswer>;
+  /** Events by their index, not proven. Throws if one of them is there no more. */
+  events(indexes: Iterable<number>): Iterable<RecordedEvent>;
+  /** Indexes of all that a query asks for, newest first; at most `max`. */
+  find(query: Omit<AuditQuery, 'limit'>, max: number): number[];
   /** RFC 9162 section 2.1.4: that the last head continues an older one. */
   proveConsistency(older: SignedHead): ConsistencyAnswer;
   close(): void;

@@ -24,7 +24,12 @@ export {
   verifyEventProof,
 } from './event-proof.ts';
 export { TLS_RESULT_TYPES } from './events/delivery.ts';
-export { KEY_OPERATIONS, type KeyOperation } from './events/key.ts';
+export {
+  type CaOperation,
+  KEY_OPERATIONS,
+  type KeyholderOperation,
+  type KeyOperation,
+} from './events/key.ts';
 export {
   type HeadFacts,
   headBytes,
@@ -78,7 +83,7 @@ export {
 } from './read.ts';
 export { LOG_KEY_FILE, parseSegmentName, SEGMENT_LEAVES, segmentName } from './segment.ts';
 export { type ByteSource, type RawLine, splitLines } from './split-lines.ts';
-export { leafHash, MerkleTree, nodeHash } from './tree.ts';
+export { leafHash, MerkleTree, nodeHash, split } from './tree.ts';
 export type { DamageCode, DamagedLog, LogVerdict, SegmentSource } from './verdict.ts';
 export { type VerifyOptions, verifyLog } from './verify.ts';
 export { type Withheld, withhold, withholdEvent } from './withhold.ts';

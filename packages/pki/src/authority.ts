@@ -3,10 +3,10 @@ import { AUTHORITY_LOCAL_PARTS, type Domain } from '@sallyport/mail';
 import { whole } from './asn1.ts';
 import type { UntrustedCertificate } from './certificate.ts';
 import type { KeyUsage } from './extensions.ts';
-import { issueCertificate } from './issue.ts';
+import { composeCertificate, issueCertificate } from './issue.ts';
 import { PKIX } from './oids.ts';
 import { parsePublicKeyInfo } from './public-key.ts';
-import type { PrivateKey } from './structure-signer.ts';
+import type { PrivateKey, UnsignedStructure } from './structure-signer.ts';
 
 /** The four names of RFC 3183 sections 3.1.1 and 4.1. */
 export type AuthorityName =
@@ -95,23 +95,28 @@ export function authorityUsage(name: AuthorityName, spki: Buffer): KeyUsage {
   return ENCIPHERS.has(keyOid(spki)) ? 'keyEncipherment' : 'keyAgreement';
 }
 
+export interface DomainAuthorityRequest extends Period {
+  readonly name: AuthorityName;
+  readonly domain: Domain;
+  readonly organization?: Omit<SubjectRequest, 'cn'>;
+  readonly spki: Buffer;
+  readonly issuer: Issuer;
+  /** Where the CRL of the issuer can be fetched. */
+  readonly crlUrls?: readonly string[];
+}
+
 /**
  * A certificate for one of the domain's authorities: the name as common name and as local-part
  * (RFC 3183 sections 3.1.1 and 4.1), and a key that only signs or only receives keys. Returns DER.
  */
-export function issueDomainAuthority(
-  request: Period & {
-    readonly name: AuthorityName;
-    readonly domain: Domain;
-    readonly organization?: Omit<SubjectRequest, 'cn'>;
-    readonly spki: Buffer;
-    readonly issuer: Issuer;
-    /** Where the CRL of the issuer can be fetched. */
-    readonly crlUrls?: readonly string[];
-  },
-): Buffer {
+export function issueDomainAuthority(request: DomainAuthorityRequest): Buffer {
+  return composeDomainAuthority(request).sign().der;
+}
+
+/** As `issueDomainAuthority`, up to the moment before the key is used. */
+export function composeDomainAuthority(request: DomainAuthorityRequest): UnsignedStructure {
   const { name, spki, issuer, notBefore, days, crlUrls = [] } = request;
-  return issueCertificate({
+  return composeCertificate({
     subject: { ...request.organization, cn: name },
     spki,
     issuer,

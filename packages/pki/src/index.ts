@@ -1,6 +1,7 @@
 /** Certificates: reading, path validation, names for TLS, and making our own. */
 export {
   type AuthorityName,
+  composeDomainAuthority,
   issueDomainAuthority,
   issueTlsServer,
   makeRoot,
@@ -36,6 +37,7 @@ export {
 } from './issue.ts';
 export {
   type CrlRequest,
+  composeCrl,
   issueCrl,
   OWN_REVOCATION_REASONS,
   type OwnRevocationReason,
@@ -75,4 +77,5 @@ export type {
   RevocationSource,
   RevocationStatus,
 } from './revocation-types.ts';
+export type { UnsignedStructure } from './structure-signer.ts';
 export { checkTlsName, type TlsNameCheck } from './tls-name.ts';

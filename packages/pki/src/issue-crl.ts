@@ -1,10 +1,16 @@
 import { createPublicKey } from 'node:crypto';
-import { certificateExtension, der, signatureIdentifier, signedStructure } from '@sallyport/der';
+import { certificateExtension, der, signatureIdentifier } from '@sallyport/der';
 import type { UntrustedCertificate } from './certificate.ts';
 import { type RevocationReason, reasonNumber } from './crl-entries.ts';
 import { keyIdOf } from './issue.ts';
 import { PKIX } from './oids.ts';
-import { loadKey, type PrivateKey, structureSigner } from './structure-signer.ts';
+import {
+  loadKey,
+  type PrivateKey,
+  structureSigner,
+  type UnsignedStructure,
+  unsignedStructure,
+} from './structure-signer.ts';
 
 /** Reasons that a CA of ours gives: those of RFC 5280 section 5.3.1 that fit an end entity. */
 export const OWN_REVOCATION_REASONS = [
@@ -44,6 +50,15 @@ export interface CrlRequest {
  *   before it begins.
  */
 export function issueCrl(request: CrlRequest): Buffer {
+  return composeCrl(request).sign().der;
+}
+
+/**
+ * As `issueCrl`, up to the moment before the key is used.
+ *
+ * @throws RangeError as `issueCrl` does.
+ */
+export function composeCrl(request: CrlRequest): UnsignedStructure {
   const { issuer, crlNumber, thisUpdate, nextUpdate, revoked } = request;
   const key = loadKey(issuer.privateKey);
   const spki = createPublicKey(key).export({ format: 'der', type: 'spki' });
@@ -69,7 +84,7 @@ export function issueCrl(request: CrlRequest): Buffer {
     ...(revoked.length === 0 ? [] : [der.sequence(...revoked.map(entryOf))]),
     der.explicit(0, extensions),
   );
-  return signedStructure(tbs, signer.name, signer.sign(tbs));
+  return unsignedStructure(tbs, signer);
 }
 
 function entryOf({ serial, revokedAt, reason }: RevokedCertificate): Buffer {

@@ -11,7 +11,6 @@ import {
   encodeSubject,
   type SubjectRequest,
   signatureIdentifier,
-  signedStructure,
 } from '@sallyport/der';
 import { never } from '@sallyport/mail';
 import { whole } from './asn1.ts';
@@ -24,7 +23,13 @@ import {
 import { type KeyUsage, keyUsageBit } from './extensions.ts';
 import { PKIX } from './oids.ts';
 import { parsePublicKeyInfo } from './public-key.ts';
-import { loadKey, type PrivateKey, structureSigner } from './structure-signer.ts';
+import {
+  loadKey,
+  type PrivateKey,
+  structureSigner,
+  type UnsignedStructure,
+  unsignedStructure,
+} from './structure-signer.ts';
 
 export type { SubjectRequest } from '@sallyport/der';
 export type { NameConstraintsRequest } from './encode-names.ts';
@@ -206,6 +211,11 @@ function periodOf(request: RequestFields): Buffer {
  * @throws RangeError if a name, the period or the signing key is not one that RFC 5280 allows.
  */
 export function issueCertificate(request: CertificateRequest): Buffer {
+  return composeCertificate(request).sign().der;
+}
+
+/** As `issueCertificate`, up to the moment before the key is used. */
+export function composeCertificate(request: CertificateRequest): UnsignedStructure {
   const key = loadKey(
     request.issuer === undefined ? request.privateKey : request.issuer.privateKey,
   );
@@ -225,5 +235,5 @@ export function issueCertificate(request: CertificateRequest): Buffer {
     spki,
     extensionsOf(request, { spki, issuerKeyId }),
   );
-  return signedStructure(tbs, signer.name, signer.sign(tbs));
+  return unsignedStructure(tbs, signer);
 }

@@ -1,5 +1,5 @@
 import { createPrivateKey, KeyObject, sign } from 'node:crypto';
-import type { StructureSignature } from '@sallyport/der';
+import { type StructureSignature, signedStructure } from '@sallyport/der';
 
 /** A private key as PEM text or loaded. */
 export type PrivateKey = string | KeyObject;
@@ -18,6 +18,24 @@ const EC_SIGNERS = {
   secp384r1: { name: 'ecdsa-sha384', hash: 'sha384' },
   secp521r1: { name: 'ecdsa-sha512', hash: 'sha512' },
 } as const;
+
+/** A certificate or CRL that is composed and not signed yet, so that its signing can be recorded first. */
+export interface UnsignedStructure {
+  /** The bytes that will be signed: tbsCertificate or tbsCertList. */
+  readonly tbs: Buffer;
+  /** Uses the issuer's key. The whole structure is DER. */
+  sign(): { readonly der: Buffer; readonly signature: Buffer };
+}
+
+export function unsignedStructure(tbs: Buffer, signer: StructureSigner): UnsignedStructure {
+  return {
+    tbs,
+    sign: () => {
+      const signature = signer.sign(tbs);
+      return { der: signedStructure(tbs, signer.name, signature), signature };
+    },
+  };
+}
 
 /**
  * How a key signs certificates, CRLs and requests.

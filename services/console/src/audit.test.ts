@@ -3,12 +3,14 @@ import { createPublicKey } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { after, before, describe, test } from 'node:test';
 import { crc32, inflateRawSync } from 'node:zlib';
+import { permissionsOf, type Role } from '@sallyport/accounts';
 import {
   eventProofSchema,
   LOG_KEY_FILE,
   verifyBundle,
   verifyEventProof,
 } from '@sallyport/audit-log';
+import type { Actor } from './actor.ts';
 import { CSRF, EVENTS, HELD, type TestConsole, testConsole } from './testing.ts';
 
 describe('the audit log', () => {
@@ -91,6 +93,37 @@ describe('the audit log', () => {
     assert.equal((await world.logged('audit-exported')).length, count);
   });
 
+  test('an account takes one export at a time, all of them two; who stops early gives the turn back', async () => {
+    const order = { query: {}, format: 'json', withhold: false } as const;
+    const begin = async (role: Role) => await world.desk.audit.export(actorOf(role), order);
+    const first = await begin('auditor');
+    assert.ok(first.kind === 'export');
+    assert.equal((await begin('auditor')).kind, 'busy-own');
+    const page = await world.ask({ ...EXPORT, form: { id: HELD } });
+    assert.equal(page.statusCode, 429);
+    assert.match(page.payload, /An export of yours is still under way/);
+    const json = { format: 'json', withholdPersonal: true };
+    const headers = { 'x-csrf': CSRF };
+    const api = await world.ask({ ...EXPORT, url: '/api/v1/audit/export', json, headers });
+    assert.equal(api.statusCode, 429);
+    const second = await begin('security-admin');
+    assert.ok(second.kind === 'export');
+    assert.equal((await begin('mail-admin')).kind, 'busy-others');
+    // One is left unread, the other is read to its end.
+    await first.bytes[Symbol.asyncIterator]().return?.();
+    for await (const piece of second.bytes) assert.ok(piece.length > 0);
+    for (const role of ['auditor', 'security-admin'] as const) {
+      const again = await begin(role);
+      assert.ok(again.kind === 'export', role);
+      await again.bytes[Symbol.asyncIterator]().return?.();
+    }
+    // What finds nothing holds no turn.
+    for (let n = 0; n < 2; n += 1) {
+      const none = await world.desk.audit.export(actorOf('auditor'), NOTHING);
+      assert.equal(none.kind, 'nothing-found');
+    }
+  });
+
   test('the API exports the same archive, and withholds as it is told', async () => {
     const answer = await world.ask({
       ...EXPORT,
@@ -102,6 +135,20 @@ describe('the audit log', () => {
     assert.equal(answer.rawPayload.readUInt32LE(0), 0x0403_4b50);
   });
 });
+
+/** An order that finds no event. */
+const NOTHING = { query: { queueId: 'none' }, format: 'csv', withhold: false } as const;
+
+function actorOf(role: Role): Actor {
+  const name = `${role}@acme.example`;
+  return {
+    accountId: role,
+    name,
+    roles: [role],
+    permissions: permissionsOf([role]),
+    via: 'session',
+  };
+}
 
 const EXPORT = { as: 'auditor', method: 'POST', url: '/audit/export' } as const;
 

@@ -127,6 +127,7 @@ function showPage(desk: Desk, assets: Assets): ShowPage {
       csrf: identity?.csrf ?? null,
       path: url.pathname,
       notice: noticeOf(url.searchParams.get('notice')),
+      isIndexBehind: identity !== null && desk.ports.index.isBehind(),
       theme: themeOf(request.cookies[THEME_COOKIE]),
       gatewayName: desk.ports.options.gatewayName,
       asset: assets.addressOf,

@@ -41,6 +41,11 @@ export async function startConsole({ options, clock, logger }: ConsoleParts): Pr
     auditFolder: options.folders.audit,
     file: join(options.folders.index, 'audit.sqlite'),
   });
+  // A big log takes minutes: nobody has to ask first, and nobody waits for all of it.
+  let isClosed = false;
+  index.catchUp().catch((cause: unknown) => {
+    if (!isClosed) logger.error('console.index-not-read', { cause });
+  });
   const sockets = connect(options);
   const record: DeskPorts['record'] = async (event) => {
     await sockets.recorder.call('record', { event, durable: true });
@@ -57,6 +62,7 @@ export async function startConsole({ options, clock, logger }: ConsoleParts): Pr
   return {
     ports: servers.flatMap(portsOf),
     close: async () => {
+      isClosed = true;
       await Promise.all(servers.map(async (server): Promise<void> => await server.close()));
       closeSockets(sockets);
       index.close();

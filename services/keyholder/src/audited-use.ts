@@ -1,4 +1,4 @@
-import type { AuditEvent } from '@sallyport/audit-log';
+import type { AuditEvent, KeyholderOperation } from '@sallyport/audit-log';
 import {
   type IpcClient,
   IpcRefused,
@@ -13,7 +13,10 @@ export type AuditedRecorder = Pick<IpcClient<RecorderProtocol>, 'call' | 'close'
   readonly metrics?: Metrics;
 };
 
-type Intent = AuditEvent & { readonly kind: 'key-intent' };
+type Intent = AuditEvent & {
+  readonly kind: 'key-intent';
+  readonly operation: KeyholderOperation;
+};
 type OutcomeFacts = Partial<
   Pick<AuditEvent & { readonly kind: 'key-outcome' }, 'signatureDigest' | 'signedAttributesDigest'>
 >;

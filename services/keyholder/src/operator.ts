@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { KeyOperation } from '@sallyport/audit-log';
+import type { KeyholderOperation } from '@sallyport/audit-log';
 import {
   certificationRequestInfo,
   encodeMailboxNames,
@@ -51,7 +51,7 @@ const KEY_AGREEMENT = 4;
 /** The methods of the operator's socket. Each composes what it signs from typed fields. */
 export function operatorHandlers(parts: OperatorParts): Handlers<Operator> {
   const limit = new RateLimit(ORDERS_PER_MINUTE, parts.clock);
-  const take = (order: KeyOperation | 'token'): void => {
+  const take = (order: KeyholderOperation | 'token'): void => {
     if (limit.take(order)) return;
     throw new IpcRefused('keyholder-unavailable', 'the operator asks more often than the limit');
   };

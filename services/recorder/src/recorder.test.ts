@@ -118,7 +118,7 @@ test('an intent to sign what was never accepted is refused, before and after a r
   await recorder.close('test');
 });
 
-test('a report of ours counts as accepted; an unwrap needs no accepted record', async () => {
+test('a report of ours counts as accepted; an unwrap and a use of the CA key need no accepted record', async () => {
   const { options, client } = await setup();
   let recorder = await startRecorder({ options, logger, clock });
   const dsnId = id();
@@ -128,8 +128,10 @@ test('a report of ours counts as accepted; an unwrap needs no accepted record', 
   await recorder.close('test');
   recorder = await startRecorder({ options, logger, clock });
   await client.call('record', { event: intent(dsnId), durable: true });
-  const unwrap = { ...intent(id()), operation: 'unwrap' };
-  await client.call('record', { event: unwrap, durable: true });
+  for (const operation of ['unwrap', 'sign-crl', 'sign-certificate']) {
+    const event = { ...intent(id()), operation };
+    await client.call('record', { event, durable: true });
+  }
   client.close();
   await recorder.close('test');
 });

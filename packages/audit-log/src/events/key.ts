@@ -15,16 +15,25 @@ const keyFacts = {
 };
 
 /**
- * sign, sign-dkim and unwrap serve a message; `queueId` is its queue id. A request for a certificate and a
- * statement of the domain serve the operator; `queueId` is then an id of that order alone.
+ * What the keyholder does. sign, sign-dkim and unwrap serve a message; `queueId` is its queue id. A request
+ * for a certificate and a statement of the domain serve the operator; `queueId` is then an id of that order
+ * alone.
  */
-export const KEY_OPERATIONS = [
+const KEYHOLDER_OPERATIONS = [
   'sign',
   'sign-dkim',
   'unwrap',
   'sign-request',
   'sign-statement',
 ] as const;
+export type KeyholderOperation = (typeof KEYHOLDER_OPERATIONS)[number];
+/**
+ * What the command line does with the key of the own CA, which no process holds: it opens it with its
+ * passphrase for one order, and `queueId` is an id of that order alone.
+ */
+const CA_OPERATIONS = ['sign-crl', 'sign-certificate'] as const;
+export type CaOperation = (typeof CA_OPERATIONS)[number];
+export const KEY_OPERATIONS = [...KEYHOLDER_OPERATIONS, ...CA_OPERATIONS] as const;
 export type KeyOperation = (typeof KEY_OPERATIONS)[number];
 const operation = z.enum(KEY_OPERATIONS);
 
@@ -40,7 +49,7 @@ export const keyEvents = [
     digest: z.string().max(128).optional(),
     signatureTypes: z.array(word).max(8).optional(),
     attributes: z.array(word).max(8).optional(),
-    /** SHA-256 of the bytes that were composed to be signed: DKIM, a request or a statement. */
+    /** SHA-256 of the bytes that were composed to be signed: DKIM, a request, a statement, a CRL or a certificate. */
     contentDigest: sha256Hex.optional(),
     /** SHA-256 over all fields of the recipientInfo. */
     recipientDigest: sha256Hex.optional(),

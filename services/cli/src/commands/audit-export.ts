@@ -55,8 +55,9 @@ export async function runAuditExport(
   });
   if (made.kind !== 'export') throw new Complaint(REFUSED[made.kind]);
   await mkdir(out, { mode: FOLDER_MODE });
-  await write(join(out, EXPORT_FILES[format]), format === 'csv' ? made.csv() : made.json());
+  // First what throws where the log was touched: then there is nothing to be read either.
   await write(join(out, EXPORT_FILES.proof), made.bundle());
+  await write(join(out, EXPORT_FILES[format]), format === 'csv' ? made.csv() : made.json());
   await writeFile(join(out, EXPORT_FILES.readme), EXPORT_README, { mode: FILE_MODE });
   print(`${made.events} events are in ${out}, proven under the head of ${made.head.time}.`);
   print(`Check it anywhere: sallyport audit verify ${out} --key LOG-KEY`);

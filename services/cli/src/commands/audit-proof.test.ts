@@ -14,6 +14,8 @@ import {
 import { sallyport, scratch } from '../testing.ts';
 
 const ID = '0123456789abcdefghjk';
+/** Over several chunks of the index, the last one not whole. */
+const MANY = 3_333;
 let folder = '';
 let remove = async () => {};
 const at = (name: string) => join(folder, name);
@@ -116,4 +118,32 @@ test('JSON with all personal values withheld says null where one was, and holds'
   const held = await sallyport(['audit', 'verify', at('json'), '--json']);
   const { ok, withheld } = JSON.parse(held.text) as { ok: boolean; withheld: number };
   assert.deepEqual([ok, withheld], [true, 20]);
+});
+
+test('an export of many events verifies, event by event', async () => {
+  const { publicKey, privateKey } = generateKeyPairSync('ed25519');
+  const clock = { now: () => new Date('2026-11-21T04:00:00Z') };
+  const event = auditEventSchema.parse({
+    kind: 'released',
+    queueId: ID,
+    sentence: 'fine',
+    personal: { by: 'admin' },
+  });
+  const events = Array.from({ length: MANY }, () => event);
+  const commit = composeCommit(events, {
+    tree: new MerkleTree(),
+    lastHead: null,
+    beginsSegment: true,
+    privateKey,
+    clock,
+  });
+  await mkdir(at('many'));
+  await writeFile(join(at('many'), segmentName(0)), commit.bytes);
+  const pem = publicKey.export({ type: 'spki', format: 'pem' });
+  await writeFile(join(at('many'), LOG_KEY_FILE), pem);
+  const made = await sallyport(['audit', 'export', at('many'), '--out', at('many-export')]);
+  assert.equal(made.code, 0, made.stderr);
+  const held = await sallyport(['audit', 'verify', at('many-export'), '--json']);
+  const { ok, events: proven } = JSON.parse(held.text) as { ok: boolean; events: number };
+  assert.deepEqual([ok, proven], [true, MANY]);
 });

@@ -113,7 +113,7 @@ async function create({ folder, domain, gatewayName, passphrase, options }: Plan
   await createAuthorities({ layout, ca, domain, kind: options.keyKind, crlUrls, now });
   await publishAuthorities(layout, now);
   const issuer = { certificate: ca.certificate, privateKey: ca.privateKeyPem };
-  await issueOwnCrl(layout, { issuer, now, days: CRL_DAYS });
+  await issueOwnCrl(layout, { issuer, now, days: CRL_DAYS, sign: async (list) => list.sign().der });
   await createTlsFiles({
     ca,
     hostName: gatewayName,

@@ -94,7 +94,7 @@ export async function makeKey(
   const { spki, place } = await newKeyPair(session, { ...wanted, keyId });
   // Before the key is stored: a CA that cannot issue leaves nothing behind.
   const certified =
-    issuer === null ? null : certifyByOwnCa(gateway, issuer, { keyClass, domain, spki, now });
+    issuer === null ? null : await certifyByOwnCa(session, issuer, { keyClass, domain, spki });
   const generated = await storePrivateKey({ layout: gateway.layout, keyId, place, ...facts });
   const [{ record }] = await session.carryOut({
     changes: [{ from: null, step: 'generate', record: generated }],

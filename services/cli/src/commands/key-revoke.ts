@@ -5,7 +5,7 @@ import { CRL_DAYS, crlUrlsOf, issueOwnCrl, readRevocations } from '../gateway/ow
 import { publishAuthorities } from '../gateway/published-certificates.ts';
 import { type KeyOptions, type KeySession, withKeySession } from './key-session.ts';
 import { note, print, printJson } from './output.ts';
-import { openOwnCa } from './own-ca.ts';
+import { openOwnCa, signByOwnCa } from './own-ca.ts';
 import { Complaint } from './run.ts';
 
 const MAX_CRL_DAYS = 400;
@@ -120,6 +120,7 @@ async function issue(
     issuer,
     now,
     days,
+    sign: (list) => signByOwnCa(session, { operation: 'sign-crl', unsigned: list }),
     ...(revoke === null ? {} : { revoke }),
   });
   const { crlNumber, nextUpdate, revoked } = list;

@@ -31,8 +31,8 @@ export interface KeySession {
   records(): Promise<readonly KeyRecord[]>;
   /** Records, writes and publishes what was planned. @throws Complaint if the plan is a refusal. */
   carryOut(plan: KeyPlan): Promise<readonly [KeyChange, ...KeyChange[]]>;
-  /** Records a fact that is no step of a key; nothing with --offline. */
-  record(event: AuditEvent): Promise<void>;
+  /** Records a fact that is no step of a key; its index in the log, null with --offline. */
+  record(event: AuditEvent): Promise<number | null>;
 }
 
 /**
@@ -58,10 +58,10 @@ export function keySession(
   { by, offline, now }: { readonly by: string; readonly offline: boolean; readonly now: Date },
 ): KeySession {
   const { layout } = gateway;
-  const record = async (event: AuditEvent): Promise<void> => {
-    if (offline) return;
+  const record = async (event: AuditEvent): Promise<number | null> => {
+    if (offline) return null;
     const personal = { ...event.personal, by };
-    await askRecorder(gateway, { ...event, personal });
+    return await askRecorder(gateway, { ...event, personal });
   };
   return {
     gateway,
@@ -99,12 +99,13 @@ function recorderOf({ layout }: Gateway) {
   return { name: 'recorder', path: layout.sockets.recorder, protocol: recorderProtocol } as const;
 }
 
-/** Puts an event on record; done when the disk has it. */
-export async function askRecorder(gateway: Gateway, event: AuditEvent): Promise<void> {
-  await askProcess(
+/** Puts an event on record; its index in the log, once the disk has it. */
+export async function askRecorder(gateway: Gateway, event: AuditEvent): Promise<number> {
+  const { index } = await askProcess(
     recorderOf(gateway),
     async (client) => await client.call('record', { event, durable: true }),
   );
+  return index;
 }
 
 /** All records of the key folder that can be read. */

@@ -4,9 +4,10 @@ import { join } from 'node:path';
 import type { Domain } from '@sallyport/mail';
 import {
   type Certificate,
-  issueDomainAuthority,
+  composeDomainAuthority,
   parseCertificate,
   parsePemCertificates,
+  type UnsignedStructure,
   type UntrustedCertificate,
   validatePath,
 } from '@sallyport/pki';
@@ -47,28 +48,35 @@ export async function openOwnCaKey(
   }
 }
 
-/**
- * A certificate of the own CA for one authority of a domain, checked as a partner would.
- *
- * @returns why partners would refuse it: the CA is bound to its domains, and it ends.
- */
-export function issueByOwnCa(request: {
+/** A certificate of the own CA for one authority of a domain, as far as it goes without the CA's key. */
+export function composeByOwnCa(request: {
   readonly keyClass: AuthorityClass;
   readonly domain: Domain;
   readonly spki: Buffer;
   readonly issuer: OwnCaIssuer;
   readonly crlUrls: readonly string[];
   readonly now: Date;
-}): Certificate | { readonly refusal: string } {
+}): UnsignedStructure {
   const { keyClass, domain, spki, issuer, crlUrls, now } = request;
   const notBefore = new Date(now.getTime() - BACKDATE_MS);
   const name = AUTHORITY_OF[keyClass];
   const days = AUTHORITY_DAYS;
-  const der = issueDomainAuthority({ name, domain, spki, issuer, notBefore, days, crlUrls });
+  return composeDomainAuthority({ name, domain, spki, issuer, notBefore, days, crlUrls });
+}
+
+/**
+ * Checks a certificate of the own CA as a partner would.
+ *
+ * @returns why partners would refuse it: the CA is bound to its domains, and it ends. Null if they take it.
+ */
+export function checkOwnCertificate(
+  der: Buffer,
+  { issuer, now }: { readonly issuer: OwnCaIssuer; readonly now: Date },
+): string | null {
   const parsed = parseCertificate(der);
   if (parsed.kind !== 'certificate') throw new Error(`own certificate: ${parsed.reason}`);
   const leaf = parsed.value;
   const anchors = [issuer.certificate];
   const valid = validatePath({ leaf, intermediates: [], anchors, time: now, purpose: 'any' });
-  return valid.kind === 'valid' ? leaf : { refusal: valid.reason };
+  return valid.kind === 'valid' ? null : valid.reason;
 }

@@ -3,9 +3,10 @@ import { join } from 'node:path';
 import type { GatewayConfig } from '@sallyport/config';
 import {
   type Certificate,
-  issueCrl,
+  composeCrl,
   OWN_REVOCATION_REASONS,
   type OwnRevocationReason,
+  type UnsignedStructure,
 } from '@sallyport/pki';
 import { z } from 'zod';
 import { writeWhole } from './files.ts';
@@ -51,7 +52,8 @@ export async function readRevocations(layout: GatewayLayout): Promise<Revocation
 
 /**
  * Issues the next list of the own CA, with one more certificate on it or none, and publishes it
- * whole. What is revoked is on disk before the list, so no later list forgets it.
+ * whole. What is revoked is on disk before the list is seen, so no later list forgets it; if the list
+ * is not signed, nothing has changed.
  */
 export async function issueOwnCrl(
   layout: GatewayLayout,
@@ -59,6 +61,8 @@ export async function issueOwnCrl(
     readonly issuer: OwnCaIssuer;
     readonly now: Date;
     readonly days: number;
+    /** Uses the CA's key, and says so to the audit log where there is one. */
+    readonly sign: (list: UnsignedStructure) => Promise<Buffer>;
     readonly revoke?: { readonly certificate: Certificate; readonly reason: OwnRevocationReason };
   },
 ): Promise<Revocations> {
@@ -80,8 +84,7 @@ export async function issueOwnCrl(
     nextUpdate: new Date(now.getTime() + order.days * DAY_MS).toISOString(),
     revoked: [...(before?.revoked ?? []), ...added],
   });
-  await writeWhole(revocationsFile(layout), `${JSON.stringify(next, null, 2)}\n`, 0o640);
-  const der = issueCrl({
+  const list = composeCrl({
     issuer: order.issuer,
     crlNumber: next.crlNumber,
     thisUpdate: now,
@@ -92,6 +95,8 @@ export async function issueOwnCrl(
       reason,
     })),
   });
+  const der = await order.sign(list);
+  await writeWhole(revocationsFile(layout), `${JSON.stringify(next, null, 2)}\n`, 0o640);
   await writeWhole(layout.publishedCrl, der, 0o644);
   return next;
 }

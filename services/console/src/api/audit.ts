@@ -27,6 +27,12 @@ const REFUSALS = {
   contradicted: 'The log does not lead to its signed root.',
   removed: 'Retention removed what is asked for.',
   'no-key': 'The public key of the log cannot be read.',
+  'index-behind': 'The log is still being read, so some events would be missing.',
+} as const;
+
+const BUSY = {
+  'busy-own': 'An export of this account is still under way.',
+  'busy-others': 'Others are taking exports at the moment.',
 } as const;
 
 /** The audit log. */
@@ -118,9 +124,15 @@ export const auditRoutes: readonly ApiRoute[] = [
         ...(until === undefined ? {} : { until: new Date(until) }),
       };
       const made = await desk.audit.export(actor, { query, format, withhold });
-      return made.kind === 'export'
-        ? { kind: 'file', type: 'application/zip', name: made.name, bytes: made.bytes }
-        : { kind: 'problem', problem: { id: 'refused', detail: REFUSALS[made.kind] } };
+      switch (made.kind) {
+        case 'export':
+          return { kind: 'file', type: 'application/zip', name: made.name, bytes: made.bytes };
+        case 'busy-own':
+        case 'busy-others':
+          return { kind: 'problem', problem: { id: 'too-many-requests', detail: BUSY[made.kind] } };
+        default:
+          return { kind: 'problem', problem: { id: 'refused', detail: REFUSALS[made.kind] } };
+      }
     },
   }),
 ];

@@ -19,6 +19,8 @@ import {
 } from '@sallyport/audit-log';
 import type { Actor } from '../actor.ts';
 import type { DeskPorts } from './desk.ts';
+import { ExportTurns, untilEnd } from './export-turns.ts';
+import { upToDate } from './up-to-date.ts';
 import { zipOf } from './zip.ts';
 
 /** What somebody writes down to compare the log with later. */
@@ -47,10 +49,14 @@ type ExportDone =
       readonly events: number;
       readonly name: string;
       /** A ZIP archive: the events, what proves them, and how to check that. */
-      readonly bytes: AsyncGenerator<Buffer>;
+      readonly bytes: AsyncIterable<Buffer>;
     }
   | { readonly kind: 'nothing-found' }
   | { readonly kind: 'no-key' }
+  /** Somebody has taken the turn, or all of them. */
+  | { readonly kind: 'busy-own' | 'busy-others' }
+  /** The log was not read to its end yet, so something would be left out. */
+  | { readonly kind: 'index-behind' }
   | ExportRefusal;
 
 export interface AuditDesk {
@@ -65,22 +71,23 @@ export interface AuditDesk {
 
 export function createAudit(ports: DeskPorts): AuditDesk {
   const { index, options } = ports;
+  const turns = new ExportTurns();
   return {
     search: async (query) => {
-      await index.catchUp();
+      await upToDate(index);
       return index.search(query);
     },
     event: async (number) => {
-      await index.catchUp();
+      await upToDate(index);
       const [found] = index.search({ before: number + 1, limit: 1 }).events;
       return found?.index === number ? found : null;
     },
     proof: async (number) => {
-      await index.catchUp();
+      await upToDate(index);
       return index.prove(number);
     },
     head: async () => {
-      const { damage } = await index.catchUp();
+      const { damage } = await upToDate(index);
       const head = index.head();
       const key = await logKey(join(options.folders.audit, LOG_KEY_FILE));
       if (key === null) return { keyFingerprint: null, head, isSigned: false, damage };
@@ -88,7 +95,19 @@ export function createAudit(ports: DeskPorts): AuditDesk {
       const keyFingerprint = createHash('sha256').update(spki).digest('hex');
       return { keyFingerprint, head, isSigned: head !== null && verifyHead(head, key), damage };
     },
-    export: async (actor, order) => await takeOut(ports, actor, order),
+    export: async (actor, order) => {
+      const end = turns.take(actor.accountId);
+      if (typeof end === 'string') return { kind: end };
+      let isGoing = false;
+      try {
+        const made = await takeOut(ports, actor, order);
+        if (made.kind !== 'export') return made;
+        isGoing = true;
+        return { ...made, bytes: untilEnd(made.bytes, end) };
+      } finally {
+        if (!isGoing) end();
+      }
+    },
   };
 }
 
@@ -99,7 +118,8 @@ async function takeOut(
 ): Promise<ExportDone> {
   const key = await logKey(join(options.folders.audit, LOG_KEY_FILE));
   if (key === null) return { kind: 'no-key' };
-  await index.catchUp();
+  const { isBehind } = await upToDate(index);
+  if (isBehind === true) return { kind: 'index-behind' };
   const made = exportEvents(index, {
     query,
     withheld: withhold ? 'personal' : 'none',

@@ -10,6 +10,7 @@ import type { QueueEntry } from '@sallyport/ipc';
 import { parseQueueId } from '@sallyport/mail';
 import type { DeskPorts } from './desk.ts';
 import type { QueueDesk } from './queue.ts';
+import { upToDate } from './up-to-date.ts';
 
 /** Why a message is held, and what can be done about it. */
 export interface HeldReason {
@@ -46,13 +47,13 @@ export function createMessages(ports: DeskPorts, queue: QueueDesk): MessagesDesk
   const { index } = ports;
   return {
     search: async (query) => {
-      await index.catchUp();
+      await upToDate(index);
       return index.messages(query);
     },
     story: async (text) => {
       const id = parseQueueId(text);
       if (id === null) return null;
-      await index.catchUp();
+      await upToDate(index);
       const history = index.message(id);
       if (history === null) return null;
       const { summary, events, related } = history;

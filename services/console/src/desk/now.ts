@@ -9,6 +9,7 @@ import { askParts, type PartState } from './parts-state.ts';
 import type { PolicyDesk } from './policy.ts';
 import type { QueueDesk } from './queue.ts';
 import { orAway } from './refused.ts';
+import { upToDate } from './up-to-date.ts';
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
@@ -126,7 +127,7 @@ async function gather(
   charts: (now: Date) => Charts,
 ): Promise<NowView> {
   const now = ports.clock.now();
-  await ports.index.catchUp();
+  await upToDate(ports.index);
   const [inQueue, stopped, known, versions, inForce, parts] = await Promise.all([
     queue.everything(),
     queue.stopped(),

@@ -20,6 +20,7 @@ import {
 import { type PartnerStep, partnerHistory } from './partner-history.ts';
 import { pemsOf } from './partner-record.ts';
 import type { Drafted, OpenedVersion, PolicyDesk } from './policy.ts';
+import { upToDate } from './up-to-date.ts';
 
 export interface PartnerView {
   readonly row: PartnerRow;
@@ -74,7 +75,7 @@ export function createPartnersDesk(ports: DeskPorts, parts: Parts): PartnersDesk
   return {
     list: async ({ text = '', from = 0, limit }) => {
       const opened = await policy.inForce();
-      await index.catchUp();
+      await upToDate(index);
       const wanted = text.trim().toLowerCase();
       const fits = ({ name, domains }: Partner): boolean =>
         [name, ...domains].some((one) => one.toLowerCase().includes(wanted));
@@ -91,7 +92,7 @@ export function createPartnersDesk(ports: DeskPorts, parts: Parts): PartnersDesk
       const opened = await policy.inForce();
       const partner = opened?.policy.partners.find((one) => one.name === name);
       if (opened === null || partner === undefined) return null;
-      await index.catchUp();
+      await upToDate(index);
       const certificates = await look.describe(pemsOf(partner));
       return {
         ...viewOf(partner, opened, { index, now: clock.now() }, certificates),

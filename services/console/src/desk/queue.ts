@@ -12,6 +12,7 @@ import { type Domain, parseDomain, parseQueueId } from '@sallyport/mail';
 import { readActivePolicy } from '@sallyport/policy-store/read';
 import type { Actor } from '../actor.ts';
 import type { DeskPorts } from './desk.ts';
+import { upToDate } from './up-to-date.ts';
 
 /** As many as one answer of a part of the queue holds. */
 const MAX_LISTED = 1_000;
@@ -223,7 +224,7 @@ const REFUSALS = {
 
 /** The last word of the log on each domain. */
 async function stopped({ index }: DeskPorts): Promise<readonly string[]> {
-  await index.catchUp();
+  await upToDate(index);
   const kinds = ['destination-paused', 'destination-resumed'];
   const { events } = index.search({ kinds, limit: MAX_DESTINATION_EVENTS });
   const last = new Map<Domain, string>();

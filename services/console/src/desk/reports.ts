@@ -5,6 +5,7 @@ import { PolicyUnavailable, readActivePolicy } from '@sallyport/policy-store/rea
 import type { DeskPorts } from './desk.ts';
 import type { KeysDesk } from './keys.ts';
 import { orAway } from './refused.ts';
+import { upToDate } from './up-to-date.ts';
 
 const DAY_MS = 86_400_000;
 /** Certificates of partners that are looked into for one list. */
@@ -54,7 +55,7 @@ export function createReportsDesk(ports: DeskPorts, keys: KeysDesk): ReportsDesk
   return {
     tlsReports: async (page) => await sockets.advise.call('tlsReports', page),
     posture: async (days) => {
-      await index.catchUp();
+      await upToDate(index);
       const until = clock.now();
       const midnight = Math.floor(until.getTime() / DAY_MS) * DAY_MS;
       const since = new Date(midnight - (days - 1) * DAY_MS);

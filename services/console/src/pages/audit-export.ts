@@ -51,7 +51,8 @@ const take: Page = {
       return { kind: 'file', type: 'application/zip', name: made.name, bytes: made.bytes };
     }
     const body = html`${notice('bad', text.audit.exportRefused[made.kind])}${again}`;
-    return { kind: 'page', title, status: 409, body };
+    const isBusy = made.kind === 'busy-own' || made.kind === 'busy-others';
+    return { kind: 'page', title, status: isBusy ? 429 : 409, body };
   },
 };
 

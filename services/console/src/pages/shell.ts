@@ -36,6 +36,8 @@ export interface Frame {
   readonly csrf: string | null;
   readonly path: string;
   readonly notice: NoticeKey | null;
+  /** The log was not read to its end yet. */
+  readonly isIndexBehind: boolean;
   readonly theme: Theme;
   readonly gatewayName: string;
   /** Addresses of style and script, by name. */
@@ -51,7 +53,7 @@ export function frame(of: Frame): Html {
 <head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" content="light dark"><title>${title} · ${text.shell.product}</title><link rel="icon" href="${asset('icon.svg')}"><link rel="stylesheet" href="${asset('console.css')}"><script type="module" src="${asset('console.js')}"></script></head>
 <body><a class="skip" href="#content">${text.shell.skip}</a>${actor === null ? null : header(of, actor)}<main id="content" tabindex="-1"><h1>${title}</h1>${
     of.notice === null ? null : notice('good', text.notices[of.notice])
-  }${body}</main></body></html>`;
+  }${of.isIndexBehind ? notice('warn', text.shell.indexBehind) : null}${body}</main></body></html>`;
 }
 
 function header({ path, csrf, gatewayName, theme, text }: Frame, actor: Actor): Html {

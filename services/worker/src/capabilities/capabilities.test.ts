@@ -133,6 +133,8 @@ async function bench(t: TestContext) {
 }
 
 test('what is learned is on disk with a record, readable by its owner alone', async (t) => {
+  const umask = process.umask(0o077); // as serve sets it
+  t.after(() => process.umask(umask));
   const { folder, events, hear } = await bench(t);
   await hear({});
   const path = pathOf(folder, place);

@@ -70,6 +70,10 @@ export const audit = {
       'The log does not lead to its signed root: it was touched. Keep a copy of the audit folder and run: sallyport audit verify',
     removed: 'Retention removed what is asked for.',
     'no-key': 'The public key of the log cannot be read in its folder.',
+    'busy-own': 'An export of yours is still under way: wait until it has ended.',
+    'busy-others': 'Others are taking exports at the moment: try again in a minute.',
+    'index-behind':
+      'The log is still being read, so some events would be missing: try again in a few minutes.',
   },
 } as const;
 

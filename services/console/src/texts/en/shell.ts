@@ -23,6 +23,8 @@ export const shell = {
     audit: 'Audit',
     accounts: 'Accounts',
   },
+  indexBehind:
+    'The audit log is still being read: for some minutes pages may show less than there is. Mail is not affected.',
   notFound: {
     title: 'Not found',
     sentence:
