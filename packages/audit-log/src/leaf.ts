@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { z } from 'zod';
 import type { AuditEvent } from './event.ts';
 
@@ -45,10 +45,8 @@ export function leafOf(event: AuditEvent, facts: LeafFacts): Leaf {
 
 /** SHA-256(salt || value) in hex. */
 export function personalHash(personal: PersonalValue): string {
-  return createHash('sha256')
-    .update(Buffer.from(personal.salt, 'hex'))
-    .update(personal.value, 'utf8')
-    .digest('hex');
+  const salt = Buffer.from(personal.salt, 'hex');
+  return hash('sha256', Buffer.concat([salt, Buffer.from(personal.value, 'utf8')]));
 }
 
 /** The name of a personal value that is not what the leaf has the hash of; null if all are. */
