@@ -75,7 +75,11 @@ const ROWS: Readonly<Record<number, Row>> = {
   4524: ['LDAP COSINE schema', 'partial', 'mail'],
   4616: ['SASL PLAIN', 'yes', ''],
   4632: ['CIDR', 'yes', ''],
-  4648: ['Base encodings', 'partial', 'the alphabet of recovery codes'],
+  4648: [
+    'Base encodings',
+    'partial',
+    'the alphabet of recovery codes; signatures of heads in one form',
+  ],
   4954: ['SMTP AUTH', 'partial', 'PLAIN and LOGIN'],
   5019: ['Lightweight OCSP', 'partial', 'the form of requests'],
   5035: ['signingCertificateV2', 'yes', ''],

@@ -2,7 +2,7 @@
 
 /** Packages by floor (design, section 3). A package imports only from lower floors. */
 export const FLOORS: readonly (readonly string[])[] = [
-  ['mail', 'faults', 'der', 'log'],
+  ['mail', 'faults', 'der', 'log', 'disk', 'password'],
   ['mime', 'cms', 'pki', 'dsn', 'audit-log', 'config', 'ipc', 'spool', 'queue', 'accounts'],
   ['domsec', 'policy', 'lookup', 'published', 'audit-index'],
   ['transport', 'policy-store', 'rehearsal'],
@@ -14,6 +14,7 @@ export const PURE = [
   'mail',
   'faults',
   'der',
+  'password',
   'mime',
   'cms',
   'pki',
@@ -38,7 +39,7 @@ export const ONLY: Readonly<Record<string, readonly string[]>> = {
   keyholder: ['mail', 'faults', 'der', 'log', 'audit-log', 'config', 'ipc'],
 };
 export const NEVER: Readonly<Record<string, readonly string[]>> = {
-  ingress: ['mime', 'cms', 'pki', 'policy', 'lookup'],
+  ingress: ['mime', 'cms', 'pki', 'policy', 'lookup', 'accounts'],
   console: ['spool', 'cms', 'lookup'],
 };
 

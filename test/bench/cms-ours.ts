@@ -12,6 +12,7 @@ import {
   domainSign,
   judgeLayers,
   type KeyUnwrapper,
+  MESSAGE_LIMITS,
   openLayers,
 } from '@sallyport/domsec';
 import { Secret } from '@sallyport/log';
@@ -27,7 +28,6 @@ import { fixedAttributes } from '../../services/cli/src/gateway/signed-attribute
 import { composeSignedAttributes } from '../../services/keyholder/src/signed-attributes.ts';
 import { unwrapContentKey } from '../../services/keyholder/src/unwrap.ts';
 import { recipientParams } from '../../services/worker/src/shared/keyholder-client.ts';
-import { LIMITS } from '../../services/worker/src/shared/limits.ts';
 
 interface Keys {
   readonly anchor: Certificate;
@@ -95,12 +95,12 @@ function domainSigner({ leaf, privateKey, fixed }: Keys): DomainSigner {
 /** Signs as profile `compat` does and encrypts: the same kind of message as the C loop makes. */
 async function protect(message: Content, cipher: string): Promise<Content> {
   const own = loaded();
-  const read = await readEntity(message, LIMITS.mime);
+  const read = await readEntity(message, MESSAGE_LIMITS.mime);
   if (read.kind === 'malformed') throw new Error(read.reason);
   const signed = await domainSign(read.value, domainSigner(own), {
     profile: 'compat',
     protectHeaders: false,
-    limits: LIMITS.mime,
+    limits: MESSAGE_LIMITS.mime,
   });
   const content = cipher === 'aes-256-cbc' ? 'aes256-cbc' : 'aes256-gcm';
   return await domainEncrypt(signed, own.recipient, { content, keyTransport: 'auto' });
@@ -121,7 +121,7 @@ async function openMessage(message: Content): Promise<Content> {
     unwrapper,
     mayOpen: async () => true,
     knownCertificates: [],
-    limits: LIMITS,
+    limits: MESSAGE_LIMITS,
   });
   if (read.kind === 'malformed') throw new Error(read.reason);
   const verdict = judgeLayers(read.message, {

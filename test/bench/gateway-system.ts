@@ -1,20 +1,21 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createLogger } from '@sallyport/log';
 import { type Domain, systemClock } from '@sallyport/mail';
 import { formatPemCertificate } from '@sallyport/pki';
 import { importPolicy } from '@sallyport/policy-store/write';
 import { stringify } from 'yaml';
 import { writeWhole } from '../../services/cli/src/gateway/files.ts';
 import { processSpecs, ROLES } from '../../services/cli/src/gateway/roles.ts';
-import { type ProcessSpec, Supervisor } from '../../services/cli/src/gateway/supervisor.ts';
+import type { ProcessSpec } from '../../services/cli/src/gateway/supervisor.ts';
 import {
   createOrganisation,
   type Organisation,
   type OrganisationPlan,
   zoneOf,
 } from '../../services/cli/src/sandbox/organisation.ts';
+import { sandboxSpec } from '../../services/cli/src/sandbox/sandbox-spec.ts';
 import { freePort } from '../harness/ports.ts';
+import { benchSupervisor } from './bench-processes.ts';
 import { ProfiledProcesses } from './profile.ts';
 import type { SinkListener } from './sink.ts';
 import type { System } from './system.ts';
@@ -64,14 +65,8 @@ export async function createWorld(folder: string, runtime: string): Promise<Gate
   const zonesFile = join(folder, 'zones.json');
   const { plan } = partner;
   await writeWhole(zonesFile, JSON.stringify({ zones: [zoneOf(plan)] }), 0o644);
-  const outside = supervisor(join(runtime, 'outside'), join(folder, 'outside.log'));
-  const dns: ProcessSpec = {
-    name: 'sandbox',
-    module: '@sallyport/sandbox',
-    options: { dns: { host: '127.0.0.1', port: dnsPort, zonesFile }, sinks: [] },
-    readable: [zonesFile],
-    writable: [],
-  };
+  const outside = benchSupervisor(join(runtime, 'outside'), join(folder, 'outside.log'));
+  const dns = sandboxSpec({ dnsPort, zonesFile, sinks: [] });
   await mkdir(plan.runtime, { recursive: true, mode: 0o700 });
   await outside.start([dns, ...processSpecs(partner.config, ['directory'])]);
   let address = 3;
@@ -91,15 +86,6 @@ export async function createWorld(folder: string, runtime: string): Promise<Gate
   };
 }
 
-function supervisor(runtime: string, logFile: string): Supervisor {
-  const logger = createLogger({
-    service: 'bench',
-    now: () => systemClock.now(),
-    write: (line) => process.stderr.write(line),
-  });
-  return new Supervisor({ runtime, logger, logFile });
-}
-
 async function startGateway(
   plan: OrganisationPlan,
   partner: Organisation,
@@ -112,7 +98,7 @@ async function startGateway(
   const { runtime } = organisation.layout;
   const processes: Processes =
     profileFolder === null
-      ? supervisor(runtime, logFile)
+      ? benchSupervisor(runtime, logFile)
       : new ProfiledProcesses({ runtime, logFile, profiles: join(profileFolder, profile) });
   await processes.start(processSpecs(organisation.config, ROLES));
   return {

@@ -6,18 +6,18 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { loadConfig } from '@sallyport/config';
-import { createLogger } from '@sallyport/log';
 import { type Domain, systemClock } from '@sallyport/mail';
 import { parse, stringify } from 'yaml';
 import { processSpecs, ROLES } from '../../services/cli/src/gateway/roles.ts';
-import { Supervisor } from '../../services/cli/src/gateway/supervisor.ts';
 import {
   agreeWith,
   createOrganisation,
   type Organisation,
   zoneOf,
 } from '../../services/cli/src/sandbox/organisation.ts';
+import { sandboxSpec } from '../../services/cli/src/sandbox/sandbox-spec.ts';
 import { freePort } from '../harness/ports.ts';
+import { benchSupervisor } from './bench-processes.ts';
 import { writeMessage } from './memory-engine.ts';
 
 /** Peak memory of one process, for a message of 10 KB and for the large one. */
@@ -102,21 +102,13 @@ async function startWorld(folder: string, runtime: string, stack: AsyncDisposabl
     port: plan.sinkPort,
     folder: join(plan.folder, 'mailboxes'),
   }));
-  const outside = supervisor(join(runtime, 'outside'), join(folder, 'outside.log'));
+  const outside = benchSupervisor(join(runtime, 'outside'), join(folder, 'outside.log'));
   stack.defer(() => outside.stop());
   await mkdir(join(runtime, 'outside'), { recursive: true, mode: 0o700 });
-  await outside.start([
-    {
-      name: 'sandbox',
-      module: '@sallyport/sandbox',
-      options: { dns: { host: '127.0.0.1', port: dnsPort, zonesFile }, sinks },
-      readable: [zonesFile],
-      writable: sinks.map((sink) => sink.folder),
-    },
-  ]);
+  await outside.start([sandboxSpec({ dnsPort, zonesFile, sinks })]);
   const pids = new Map<string, number>();
   for (const { config, layout, plan } of organisations) {
-    const own = supervisor(layout.runtime, join(folder, `${plan.title}.log`));
+    const own = benchSupervisor(layout.runtime, join(folder, `${plan.title}.log`));
     stack.defer(() => own.stop());
     await own.start(processSpecs(config, ROLES));
     for (const [role, pid] of own.processIds()) pids.set(`${plan.title} ${role}`, pid);
@@ -133,15 +125,6 @@ async function withSize(organisation: Organisation): Promise<Organisation> {
   const loaded = await loadConfig(configFile);
   if (loaded.kind === 'invalid') throw new Error(JSON.stringify(loaded.faults));
   return { ...organisation, config: loaded.config };
-}
-
-function supervisor(runtime: string, logFile: string): Supervisor {
-  const logger = createLogger({
-    service: 'bench',
-    now: () => systemClock.now(),
-    write: (line) => process.stderr.write(line),
-  });
-  return new Supervisor({ runtime, logger, logFile });
 }
 
 /** Hands one message to the first gateway and waits until the second has delivered it. */

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { temporaryFolder } from '../harness/folder.ts';
+import { exitOnSignals } from './bench-processes.ts';
 import { type MemoryForm, measureEngine } from './memory-engine.ts';
 import { measureGateways } from './memory-gateways.ts';
 import type { MemoryReport } from './memory-task.ts';
@@ -83,12 +84,7 @@ async function main(): Promise<boolean> {
   return engineIsGood && gatewaysAreGood;
 }
 
-for (const [signal, code] of [
-  ['SIGINT', 130],
-  ['SIGTERM', 143],
-] as const) {
-  process.once(signal, () => process.exit(code));
-}
+exitOnSignals();
 try {
   process.exitCode = (await main()) ? 0 : 1;
 } catch (error) {

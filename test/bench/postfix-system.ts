@@ -1,8 +1,9 @@
 import { chmod, chown, copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
-import { join, sep } from 'node:path';
+import { join } from 'node:path';
 import type { TestCa } from '../harness/ca.ts';
 import { temporaryFolder } from '../harness/folder.ts';
 import { freePort } from '../harness/ports.ts';
+import { postfixMain, postfixMaster } from '../harness/postfix-config.ts';
 import { runOk, startProcess } from '../harness/process.ts';
 import { isListening, waitFor } from '../harness/wait.ts';
 import type { System } from './system.ts';
@@ -112,25 +113,7 @@ async function writeFilter(ca: TestCa, folder: string): Promise<string> {
 }
 
 function mainCf({ sink }: PostfixSystemOptions, folder: string): string {
-  const lines: Record<string, string> = {
-    compatibility_level: '3.6',
-    queue_directory: `${folder}/spool`,
-    data_directory: `${folder}/data`,
-    command_directory: '/usr/sbin',
-    daemon_directory: '/usr/lib/postfix/sbin',
-    mail_owner: 'postfix',
-    setgid_group: 'postdrop',
-    myhostname: 'mail.acme.example',
-    inet_interfaces: '127.0.0.1',
-    inet_protocols: 'ipv4',
-    maillog_file: `${folder}/log`,
-    maillog_file_prefixes: `${sep}${folder.split(sep)[1] ?? 'tmp'}`,
-    mydestination: '',
-    mynetworks: '127.0.0.0/8',
-    alias_maps: '',
-    smtpd_relay_restrictions: 'permit_mynetworks reject',
-    disable_dns_lookups: 'yes',
-    smtp_host_lookup: 'native',
+  return postfixMain('mail.acme.example', folder, {
     relayhost: `[${sink.host}]:${sink.port}`,
     // Rate limits off, and connections kept over TLS too: the best that Postfix can do here.
     in_flow_delay: '0',
@@ -140,43 +123,23 @@ function mainCf({ sink }: PostfixSystemOptions, folder: string): string {
     smtp_tls_connection_reuse: 'yes',
     smtp_tls_session_cache_database: `btree:${folder}/data/smtp_scache`,
     smtp_connection_cache_on_demand: 'yes',
-  };
-  return `${Object.entries(lines)
-    .map(([name, value]) => `${name} = ${value}`)
-    .join('\n')}\n`;
+  });
 }
 
 function masterCf(listen: string, filter: string | null): string {
   const content = filter === null ? '' : '\n  -o content_filter=smimef:dummy';
   const pipe =
     filter === null
-      ? ''
-      : `smimef unix - n n - ${PIPE_PROCESSES} pipe
-  flags=Rq user=nobody null_sender= argv=${filter} \${sender} \${recipient}`;
-  return `
-${listen} inet n - n - - smtpd${content}
-pickup unix n - n 60 1 pickup
-cleanup unix n - n - 0 cleanup
-qmgr unix n - n 300 1 qmgr
-tlsmgr unix - - n 1000? 1 tlsmgr
-tlsproxy unix - - n - 0 tlsproxy
-rewrite unix - - n - - trivial-rewrite
-bounce unix - - n - 0 bounce
-defer unix - - n - 0 bounce
-trace unix - - n - 0 bounce
-verify unix - - n - 1 verify
-flush unix n - n 1000? 0 flush
-proxymap unix - - n - - proxymap
-proxywrite unix - - n - 1 proxymap
-smtp unix - - n - - smtp
-relay unix - - n - - smtp
-showq unix n - n - - showq
-error unix - - n - - error
-retry unix - - n - - error
-discard unix - - n - - discard
-anvil unix - - n - 1 anvil
-scache unix - - n - 1 scache
-postlog unix-dgram n - n - 1 postlogd
-${pipe}
-`;
+      ? []
+      : [
+          `smimef unix - n n - ${PIPE_PROCESSES} pipe`,
+          `  flags=Rq user=nobody null_sender= argv=${filter} \${sender} \${recipient}`,
+        ];
+  return postfixMaster([
+    `${listen} inet n - n - - smtpd${content}`,
+    'pickup unix n - n 60 1 pickup',
+    'qmgr unix n - n 300 1 qmgr',
+    'tlsproxy unix - - n - 0 tlsproxy',
+    ...pipe,
+  ]);
 }

@@ -23,6 +23,7 @@ export class ProfiledProcesses {
       const optionsFile = join(runtime, 'options', `${spec.name}.json`);
       await writeFile(optionsFile, JSON.stringify(spec.options), { mode: 0o600 });
       for (const folder of spec.writable) await mkdir(dirname(folder), { recursive: true });
+      for (const folder of spec.folders ?? []) await mkdir(folder, { recursive: true });
       const target = join(profiles, spec.name);
       await mkdir(target, { recursive: true });
       const child = fork(fileURLToPath(import.meta.resolve(spec.module)), [optionsFile], {
@@ -32,7 +33,8 @@ export class ProfiledProcesses {
         env: { PATH: process.env['PATH'] },
       });
       this.#children.set(spec.name, child);
-      await once(child, 'message');
+      await Promise.race([once(child, 'message'), once(child, 'exit')]);
+      if (child.exitCode !== null) throw new Error(`${spec.name} did not start: see ${logFile}`);
     }
   }
 

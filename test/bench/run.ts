@@ -9,6 +9,7 @@ import { parseArgs } from 'node:util';
 import { makeCa } from '../harness/ca.ts';
 import { temporaryFolder } from '../harness/folder.ts';
 import { skipWithout } from '../harness/install-peers.ts';
+import { exitOnSignals } from './bench-processes.ts';
 import { createWorld } from './gateway-system.ts';
 import { latencyOf } from './latency.ts';
 import { measure, type Round } from './measure.ts';
@@ -112,13 +113,7 @@ async function measureAll(
   return rounds;
 }
 
-// Whatever ends the bench ends its peers too: they are killed, by their ids, when it exits.
-for (const [signal, code] of [
-  ['SIGINT', 130],
-  ['SIGTERM', 143],
-] as const) {
-  process.once(signal, () => process.exit(code));
-}
+exitOnSignals();
 try {
   await main();
 } catch (error) {

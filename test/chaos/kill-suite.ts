@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { waitFor } from '../harness/wait.ts';
@@ -67,13 +68,33 @@ interface SuiteOptions {
 }
 
 /**
+ * Kills processes of two gateways while mail flows both ways, and demands that nothing is lost, comes
+ * more often than it may, or is left.
+ *
+ * @throws AssertionError for what is not so.
+ */
+export async function assertSurvivesKills(
+  context: TestContext,
+  options: SuiteOptions,
+): Promise<void> {
+  const found = await runKillSuite(context, options);
+  assert.equal(found.kills.length, options.kills);
+  assert.deepEqual(found.lost, [], 'accepted messages that were lost');
+  assert.deepEqual(found.unexplainedCopies, []);
+  assert.deepEqual(found.flowFaults, []);
+  assert.deepEqual(found.endedByThemselves, []);
+  assert.deepEqual(found.complaints, []);
+  assert.deepEqual(found.leftInSpools, []);
+}
+
+/**
  * Kills processes of two gateways while mail flows both ways, and lets all mail arrive.
  *
- * @returns what was found amiss, for the test to judge.
+ * @returns what was found amiss.
  * @throws AssertionError for what no run may show at any moment: text in clear on the wire or on
  *   disk, a log that does not verify, a use of a key without its outcome.
  */
-export async function runKillSuite(
+async function runKillSuite(
   context: TestContext,
   options: SuiteOptions,
 ): Promise<Figures & Findings> {

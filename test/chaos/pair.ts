@@ -12,6 +12,7 @@ import {
   type OrganisationPlan,
   zoneOf,
 } from '../../services/cli/src/sandbox/organisation.ts';
+import { sandboxSpec } from '../../services/cli/src/sandbox/sandbox-spec.ts';
 import { freePort } from '../harness/ports.ts';
 import { RunningGateway } from './gateway.ts';
 import { WireTap } from './wire-tap.ts';
@@ -152,15 +153,7 @@ async function startSandbox(given: {
     }),
     logFile: join(folder, 'sandbox.log'),
   });
-  await supervisor.start([
-    {
-      name: 'sandbox',
-      module: '@sallyport/sandbox',
-      options: { dns: { host: '127.0.0.1', port: dnsPort, zonesFile }, sinks },
-      readable: [zonesFile],
-      writable: sinks.map((sink) => sink.folder),
-    },
-  ]);
+  await supervisor.start([sandboxSpec({ dnsPort, zonesFile, sinks })]);
   return supervisor;
 }
 

@@ -3,21 +3,19 @@
  * the real gateway underneath. Every step can be left and found again.
  */
 import assert from 'node:assert/strict';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { formatStoredReport, storedReportName } from '@sallyport/transport';
 import type { Page } from 'playwright-core';
 import { readKeyRecords } from '../../services/cli/src/gateway/keys.ts';
 import {
-  axeFaults,
   BROWSER_PACKAGES,
   type Chromium,
-  takeScreenshot,
-  WIDTHS,
+  faultsInEachLook,
   watchErrors,
 } from '../harness/chromium.ts';
 import { type ConsoleGateway, startConsole } from '../harness/console.ts';
+import { HOSTILE, keepReport } from '../harness/console-world.ts';
 import { temporaryFolder } from '../harness/folder.ts';
 import { skipWithout } from '../harness/install-peers.ts';
 import { textMessage } from '../harness/messages.ts';
@@ -29,28 +27,6 @@ import { waitFor } from '../harness/wait.ts';
 const skip = skipWithout(...BROWSER_PACKAGES);
 const DOMAIN = 'acme.example';
 const HOUR_MS = 3_600_000;
-
-const HOSTILE = '<script>alert(1)</script>';
-
-/** A report of a partner whose words all try to be markup. */
-async function keepReport(folder: string): Promise<void> {
-  const start = new Date('2026-11-19T00:00:00Z');
-  const end = new Date('2026-11-19T23:59:59Z');
-  const nobody = { sendingIp: null, helo: null, receivingIp: null, moreUri: null };
-  const detail = { result: 'certificate-expired', mx: 'gw.acme.example', sessions: 3 };
-  const details = [{ ...nobody, ...detail, reason: `X509 ${HOSTILE}` }];
-  const counts = { successes: 40, failures: 3, details };
-  const policy = { type: 'sts', domain: DOMAIN, strings: [], mxHosts: [], ...counts } as const;
-  const text = formatStoredReport({
-    domain: DOMAIN,
-    submitter: 'bravo.example',
-    dkimDomain: 'bravo.example',
-    receivedAt: end,
-    report: { organisation: HOSTILE, contact: HOSTILE, id: 'one', start, end, policies: [policy] },
-  });
-  await mkdir(folder, { recursive: true });
-  await writeFile(join(folder, storedReportName('b'.repeat(16), '1'.repeat(16))), text);
-}
 
 interface Step {
   readonly keyId: string;
@@ -104,17 +80,8 @@ describe('keys in the console', { skip }, () => {
     return found.keyId;
   };
 
-  /** Looks at the page as it is in both themes and widths, and leaves it as it was. */
-  async function look(page: Page, name: string): Promise<void> {
-    for (const colorScheme of ['light', 'dark'] as const) {
-      await page.emulateMedia({ colorScheme });
-      for (const width of WIDTHS) {
-        await page.setViewportSize({ width, height: width < 800 ? 844 : 900 });
-        assert.deepEqual(await axeFaults(page), [], `${name} ${colorScheme} ${width}`);
-        await takeScreenshot(page, `${name}-${colorScheme}-${width}`);
-      }
-    }
-  }
+  const look = async (page: Page, name: string): Promise<void> =>
+    assert.deepEqual(await faultsInEachLook(page, name), []);
 
   const openSteps = async (page: Page): Promise<string[]> => {
     const titles = await page.locator('.steps > li.open > h3').allTextContents();
@@ -268,7 +235,7 @@ describe('keys in the console', { skip }, () => {
     const data = textMessage({ from, to, text: 'hello', subject: 'hello' });
     await sendMessage(world.gateway.relay, { from, to: [to], data });
     await world.gateway.waitForEvent(({ kind }) => kind === 'relayed');
-    await keepReport(world.gateway.layout.tlsReportsReceived);
+    await keepReport(world.gateway.layout.tlsReportsReceived, new Date('2026-11-21T00:00:00Z'));
     const reports = await page.goto(`${world.url}/reports`);
     assert.equal(reports?.status(), 200);
     await page.getByText('Certificate of our key').first().waitFor();

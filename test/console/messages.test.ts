@@ -8,13 +8,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import type { Page } from 'playwright-core';
-import {
-  axeFaults,
-  BROWSER_PACKAGES,
-  type Chromium,
-  takeScreenshot,
-  WIDTHS,
-} from '../harness/chromium.ts';
+import { BROWSER_PACKAGES, type Chromium, faultsInEachLook } from '../harness/chromium.ts';
 import { type ConsoleGateway, startConsole } from '../harness/console.ts';
 import { skipWithout } from '../harness/install-peers.ts';
 import { textMessage } from '../harness/messages.ts';
@@ -175,16 +169,5 @@ describe('messages in the console', { skip }, () => {
 
 /** For what no link leads to: axe-core, and a picture, on a phone and on a laptop, in light and in dark. */
 async function look(page: Page, name: string): Promise<void> {
-  for (const colorScheme of ['light', 'dark'] as const) {
-    await page.emulateMedia({ colorScheme });
-    for (const width of WIDTHS) {
-      await page.setViewportSize({ width, height: width < 800 ? 844 : 900 });
-      assert.deepEqual(await axeFaults(page), [], `${name} ${colorScheme} ${width}`);
-      const isWide = await page.evaluate(
-        'document.documentElement.scrollWidth > document.documentElement.clientWidth',
-      );
-      assert.equal(isWide, false, `${name} must be scrolled sideways at ${width}`);
-      await takeScreenshot(page, `messages-${name}-${colorScheme}-${width}`);
-    }
-  }
+  assert.deepEqual(await faultsInEachLook(page, `messages-${name}`), []);
 }

@@ -152,6 +152,14 @@ describe('each process as an account of its own, as deploy/ has it', { skip: unf
     numbers = await numbersIn(root.path);
     await mkdir(gateway.layout.ca);
     await writeFile(join(gateway.layout.ca, 'ca-key.pem'), 'secret', { mode: 0o600 });
+    // As init leaves it: root's alone.
+    const list = {
+      crlNumber: 1,
+      nextUpdate: new Date(Date.now() + 9e9).toISOString(),
+      revoked: [],
+    };
+    const revocations = join(gateway.layout.ca, 'revocations.json');
+    await writeFile(revocations, JSON.stringify(list), { mode: 0o640 });
     await makeFolders(gateway, numbers);
     // What LoadCredential does: the unit's account alone can read it.
     const ingress = settings('ingress').user;

@@ -34,6 +34,8 @@ function missing(tool: string): string | false {
   return found ? false : `needs ${tool}`;
 }
 
+const PROJECT = join(DEPLOY, '..');
+
 const needsRoot = process.getuid?.() === 0 ? false : 'needs root';
 
 /** The units where systemd finds them, with programs that are there. */
@@ -43,7 +45,7 @@ async function withUnits(use: (folder: string) => Promise<void>): Promise<void> 
   for (const file of globSync('*.service', { cwd: folder.path })) {
     const path = join(folder.path, file);
     const text = readFileSync(path, 'utf8');
-    writeFileSync(path, text.replace('/opt/sallyport/node_modules/.bin/node', process.execPath));
+    writeFileSync(path, text.replace('ExecStart=/opt/sallyport', `ExecStart=${PROJECT}`));
   }
   await use(folder.path);
 }
@@ -124,6 +126,20 @@ describe('the units', () => {
       if (user !== '-' && user !== 'root') assert.ok(users.has(user), `${path}: ${user}`);
       if (group !== 'root') assert.ok(groups.has(group), `${path}: ${group}`);
     }
+  });
+
+  test('what they start finds its Node by itself: no npm need have linked it', async () => {
+    const [program = ''] = units.get('recorder')?.words('ExecStart') ?? [];
+    const here = program.replace('/opt/sallyport', PROJECT);
+    const env = { PATH: '/usr/bin:/bin' };
+    const told = await run('env', ['-i', `PATH=${env.PATH}`, here, 'serve', '--role', 'nobody']);
+    assert.match(told.stderr, /required option '--config/);
+    await using folder = await temporaryFolder('bare');
+    mkdirSync(join(folder.path, 'scripts'));
+    cpSync(here, join(folder.path, 'scripts/sallyport.sh'));
+    const bare = await run(join(folder.path, 'scripts/sallyport.sh'), ['--version'], { env });
+    assert.equal(bare.code, 1);
+    assert.match(bare.stderr, /run npm ci/);
   });
 
   const noAnalyze = missing('systemd-analyze');

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { makeCa, type TestCa } from '../harness/ca.ts';
@@ -13,6 +14,14 @@ import { politeScript, startScriptedServer } from '../harness/scripted-server.ts
 
 const DAY_MS = 86_400_000;
 const later = (days: number): Date => new Date(Date.now() + days * DAY_MS);
+
+function withAlerts(config: Record<string, unknown>, { mail }: { mail: boolean }): void {
+  const nobody = '127.0.0.1:9';
+  const alerts = mail
+    ? { mail: { to: ['a@acme.example'], from: 'b@acme.example', via: nobody } }
+    : { webhook: { url: `https://${nobody}/hook` } };
+  config['monitor'] = { listen: ['127.0.0.1:9464'], alerts };
+}
 
 describe('doctor finds what is wrong out there', () => {
   const stack = new AsyncDisposableStack();
@@ -152,6 +161,32 @@ describe('doctor finds what is wrong out there', () => {
       },
     },
     {
+      what: 'an inner MTA that refuses us',
+      code: 'hop-refuses',
+      level: 'fault',
+      plant: async (copy) => {
+        const port = await freePort();
+        await copy.listen({ port }, '554 5.7.1 go away\r\n');
+        await copy.config((config) => {
+          config['routes'] = [
+            { domain: 'acme.example', nextHops: [`127.0.0.1:${port}`], tls: { level: 'may' } },
+          ];
+        });
+      },
+    },
+    {
+      what: 'nobody who takes the alerts by mail',
+      code: 'alerts-silent',
+      level: 'warning',
+      plant: (copy) => copy.config((config) => withAlerts(config, { mail: true })),
+    },
+    {
+      what: 'nobody who takes the alerts by HTTPS',
+      code: 'alerts-silent',
+      level: 'warning',
+      plant: (copy) => copy.config((config) => withAlerts(config, { mail: false })),
+    },
+    {
       what: 'no place for copies of the log',
       code: 'ship-silent',
       level: 'fault',
@@ -186,6 +221,33 @@ describe('doctor finds what is wrong out there', () => {
       await assertFound(plant, copy, { offline: false });
     });
   }
+
+  test('who does not greet is not spoken to: a filter holds it against early talkers', async () => {
+    await using copy = await copyOf();
+    const port = await freePort();
+    const heard: string[] = [];
+    const server = createServer((socket) => {
+      socket.on('error', () => undefined);
+      socket.on('data', (chunk) => {
+        heard.push(String(chunk));
+        socket.write('250 me\r\n');
+      });
+      setTimeout(() => {
+        heard.push('greeted');
+        socket.write('220-one moment\r\n220 inner\r\n');
+      }, 100);
+    });
+    await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
+    await copy.config((config) => {
+      config['routes'] = [
+        { domain: 'acme.example', nextHops: [`127.0.0.1:${port}`], tls: { level: 'may' } },
+      ];
+    });
+    const codes = (await lookAt(copy, { offline: false })).map(({ code }) => code);
+    server.close();
+    assert.ok(!codes.some((code) => code.startsWith('hop-')), codes.join());
+    assert.deepEqual(heard.slice(0, 2), ['greeted', 'EHLO gw.acme.example\r\n']);
+  });
 
   test('what a running gateway has is its own', async () => {
     await gateway.start();

@@ -3,18 +3,17 @@ import { generateKeyPairSync } from 'node:crypto';
 import { chmod, mkdir, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { formatLeafLine, leafOf } from '@sallyport/audit-log';
+import { formatLeafLine, LOG_KEY_FILE, leafOf } from '@sallyport/audit-log';
 import type { Finding } from '../../services/cli/src/doctor/finding.ts';
 import {
   assertFound,
-  copies,
   type GatewayCopy,
   lookAt,
   type Plant,
+  soundGateway,
   writeLog,
 } from '../harness/doctor.ts';
-import { type Gateway, makeGateway, sallyport } from '../harness/gateway.ts';
-import { freePort } from '../harness/ports.ts';
+import { type Gateway, sallyport } from '../harness/gateway.ts';
 
 const DAY_MS = 86_400_000;
 const later = (days: number): Date => new Date(Date.now() + days * DAY_MS);
@@ -41,11 +40,7 @@ describe('doctor finds what is wrong on this host', () => {
   let copyOf: () => Promise<GatewayCopy>;
 
   before(async () => {
-    const [innerPort, dnsPort, egressPort] = [await freePort(), await freePort(), await freePort()];
-    const ports = { innerPort, dnsPort, egressPort };
-    gateway = stack.use(await makeGateway({ domain: 'acme.example', ...ports }));
-    await gateway.setPolicy({ partners: [] });
-    copyOf = await copies(gateway, stack);
+    ({ gateway, copyOf } = await soundGateway(stack));
   });
   after(() => stack.disposeAsync());
 
@@ -271,6 +266,39 @@ describe('doctor finds what is wrong on this host', () => {
       code: 'port-taken',
       level: 'fault',
       plant: (copy) => copy.listen({ port: gateway.partner.port }, '220 someone else\r\n'),
+    },
+    {
+      what: 'figures that everybody on the Internet can read',
+      code: 'monitor-open',
+      level: 'warning',
+      plant: (copy) =>
+        copy.config((config) => {
+          config['monitor'] = { listen: ['0.0.0.0:9464'] };
+        }),
+    },
+    {
+      what: 'a key of TLS that systemd has not handed over',
+      code: 'tls-key-away',
+      level: 'warning',
+      plant: (copy) =>
+        copy.config((config) => {
+          config.ingress['tls'] = {
+            certificateFile: 'tls.pem',
+            keyFile: '/run/credentials/sallyport-ingress.service/tls-key.pem',
+          };
+        }),
+    },
+    {
+      what: 'a log whose key is no key',
+      code: 'audit-unreadable',
+      level: 'fault',
+      plant: (copy) => writeFile(join(copy.data, 'audit', LOG_KEY_FILE), 'nothing'),
+    },
+    {
+      what: 'a config that leaves nothing to look at',
+      code: 'rest-not-known',
+      level: 'warning',
+      plant: (copy) => writeFile(copy.configFile, 'gateway: ['),
     },
     {
       what: 'an address of another host',

@@ -24,6 +24,7 @@ const HOUR_MS = 3_600_000;
 const SLOW_MS = 45_000;
 const DAY_MS = 24 * HOUR_MS;
 const OWNER = 'ops@acme.example';
+const GONE = 'gone@acme.example';
 const PROCESSES = [
   'recorder',
   'keyholder',
@@ -38,6 +39,7 @@ const PROCESSES = [
 interface Ready {
   readonly status: number;
   readonly reasons: readonly string[];
+  readonly impaired: readonly string[];
 }
 
 interface Alert {
@@ -59,7 +61,9 @@ describe('the monitor of a running gateway', { concurrency: false }, () => {
     const folder = stack.use(await temporaryFolder('monitor'));
     const ca = await makeCa(folder.path);
     hook = stack.use(await startHttpsCollector(await ca.issueServer('hook', ['localhost'])));
-    inner = stack.use(await startScriptedServer({}));
+    const reply = (command: string): string | undefined =>
+      command.startsWith(`RCPT TO:<${GONE}>`) ? '550 5.1.1 who?\r\n' : undefined;
+    inner = stack.use(await startScriptedServer({ reply }));
     const afterData = (): string => (isPartnerBusy ? '451 4.3.0 later\r\n' : '250 2.0.0 ok\r\n');
     partner = stack.use(await startScriptedServer({ afterData }));
     const tokenFile = join(folder.path, 'token');
@@ -80,7 +84,11 @@ describe('the monitor of a running gateway', { concurrency: false }, () => {
         monitor: {
           listen: [`127.0.0.1:${port}`],
           alerts: {
-            mail: { to: [OWNER], from: 'gateway@acme.example', via: `127.0.0.1:${inner.port}` },
+            mail: {
+              to: [GONE, OWNER],
+              from: 'gateway@acme.example',
+              via: `127.0.0.1:${inner.port}`,
+            },
             webhook: {
               url: `https://localhost:${hook.port}/alerts`,
               tokenFile,
@@ -98,8 +106,8 @@ describe('the monitor of a running gateway', { concurrency: false }, () => {
 
   const ready = async (): Promise<Ready> => {
     const answer = await fetch(`${url}/readyz`);
-    const { reasons } = (await answer.json()) as { reasons: string[] };
-    return { status: answer.status, reasons };
+    const { reasons, impaired } = (await answer.json()) as Omit<Ready, 'status'>;
+    return { status: answer.status, reasons, impaired };
   };
   const untilReady = async (): Promise<void> => {
     await waitFor(async () => (await ready()).status === 200, { what: 'a gateway that is ready' });
@@ -239,8 +247,9 @@ describe('the monitor of a running gateway', { concurrency: false }, () => {
   }, async () => {
     const resume = await gateway.freeze('worker-advise');
     try {
-      const { status, reasons } = await ready();
-      assert.deepEqual([status, reasons], [503, ['worker-advise: does not answer']]);
+      const { status, reasons, impaired } = await ready();
+      assert.deepEqual([status, reasons], [200, []], 'mail flows without it');
+      assert.deepEqual(impaired, ['worker-advise: does not answer']);
       const families = await scrape();
       assert.equal(
         families
@@ -250,6 +259,13 @@ describe('the monitor of a running gateway', { concurrency: false }, () => {
       );
     } finally {
       resume();
+    }
+    const resumeInward = await gateway.freeze('worker-inward');
+    try {
+      const { status, reasons } = await ready();
+      assert.deepEqual([status, reasons], [503, ['worker-inward: does not answer']]);
+    } finally {
+      resumeInward();
     }
     await untilReady();
   });
@@ -274,6 +290,10 @@ describe('the monitor of a running gateway', { concurrency: false }, () => {
     await until('the mail', () => mails().length > 0);
     const [head = '', body = ''] = mails()[0]?.split('\r\n\r\n') ?? [];
     assert.match(head, /^Auto-Submitted: auto-generated$/m);
+    assert.ok(
+      inner.commands.some((line) => line.includes(GONE)),
+      'whom it did not take keeps nobody away',
+    );
     assert.match(Buffer.from(body, 'base64').toString(), /waits in outgoing/);
 
     const state = join(gateway.layout.monitor, 'alerts.json');

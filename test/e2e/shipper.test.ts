@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { cp, mkdir, readdir, readFile, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { connectSocket, type IpcClient, recorderProtocol } from '@sallyport/ipc';
+import { connectSocket, healthProtocol, type IpcClient, recorderProtocol } from '@sallyport/ipc';
 import { type Issued, makeCa, type TestCa } from '../harness/ca.ts';
 import { type TemporaryFolder, temporaryFolder } from '../harness/folder.ts';
 import { type Gateway, makeGateway, sallyport } from '../harness/gateway.ts';
@@ -10,6 +10,7 @@ import {
   type Collector,
   type HttpsCollector,
   startHttpsCollector,
+  startRefusingTls,
   startSyslogTls,
 } from '../harness/head-collectors.ts';
 import { freePort } from '../harness/ports.ts';
@@ -43,6 +44,7 @@ describe('heads of the audit log are copied elsewhere', { concurrency: false }, 
   let httpsPort = 0;
   let wrongPort = 0;
   let strangerPort = 0;
+  let refusingPort = 0;
   const at = (name: string): string => join(folder.path, name);
   const linesOf = async (file: string): Promise<string[]> =>
     (await readFile(file, 'utf8')).split('\n').filter((line) => line !== '');
@@ -71,7 +73,9 @@ describe('heads of the audit log are copied elsewhere', { concurrency: false }, 
     const strange = await startHttpsCollector(unknown);
     wrongPort = wrong.port;
     strangerPort = strange.port;
-    closing.push(wrong, strange);
+    const refusing = await startRefusingTls(good);
+    refusingPort = refusing.port;
+    closing.push(wrong, strange, refusing);
     wrongs.push(wrong.received, strange.received);
     await writeFile(at('token'), 'a-token-of-the-test\n', { mode: 0o600 });
     await writeFile(at('copies.jsonl'), '');
@@ -91,6 +95,7 @@ describe('heads of the audit log are copied elsewhere', { concurrency: false }, 
             { kind: 'file', path: at('mount/later.jsonl') },
             { kind: 'syslog', host: 'localhost', port: syslog.port, anchorsFile },
             { kind: 'syslog', host: 'localhost', port: wrongPort, anchorsFile },
+            { kind: 'syslog', host: 'localhost', port: refusingPort, anchorsFile },
             {
               kind: 'https',
               url: `https://localhost:${httpsPort}/heads?of=gw`,
@@ -155,6 +160,18 @@ describe('heads of the audit log are copied elsewhere', { concurrency: false }, 
     }
   });
 
+  test('a server that ends each session at once is not said to have a copy', async () => {
+    const target = `syslog localhost:${refusingPort}`;
+    const told = () =>
+      gateway
+        .output()
+        .split('\n')
+        .filter((line) => line.includes(target));
+    await waitFor(() => told().length > 1, { what: 'two tries' });
+    assert.match(told().join('\n'), /before it was sent anything/);
+    assert.doesNotMatch(told().join('\n'), /"audit-head\.shipped"/);
+  });
+
   test('nothing goes to a server whose certificate has another name or another CA', async () => {
     assert.deepEqual(wrongs, [[], []]);
     const wrong = `syslog localhost:${wrongPort}`;
@@ -166,6 +183,13 @@ describe('heads of the audit log are copied elsewhere', { concurrency: false }, 
       assert.doesNotMatch(told.join('\n'), /"audit-head\.shipped"/);
     }
     assert.doesNotMatch(gateway.output(), /a-token-of-the-test/);
+    const path = join(gateway.layout.runtime, 'health/shipper.sock');
+    const shipper = connectSocket({ path, protocol: healthProtocol, deadlineMs: 5_000 });
+    const { ok, sentence } = await shipper.call('health', {});
+    shipper.close();
+    assert.equal(ok, false, 'so that a person hears of it');
+    assert.ok(sentence.includes(wrong) && sentence.includes(`https localhost:${strangerPort},`));
+    assert.doesNotMatch(sentence, /\/heads|copies/, 'no path of a URL, and no place that has all');
   });
 
   test('an outage of one stops no other, and is made up for', async () => {

@@ -11,13 +11,11 @@ import {
   formatPemCertificate,
   issueCertificate,
   parseCertificate,
-  type ValidatedCertificate,
-  validatePath,
 } from '@sallyport/pki';
 
 export const FOLDER = fileURLToPath(new URL('./corpus/', import.meta.url));
 const NOT_BEFORE = new Date('2026-01-01T00:00:00Z');
-const SIGNING_TIME = new Date('2026-06-01T00:00:00Z');
+export const SIGNING_TIME = new Date('2026-06-01T00:00:00Z');
 const DAYS = 365 * 20;
 
 export interface Identity {
@@ -100,16 +98,4 @@ export function signerOf(who: Identity, types?: readonly SignatureTypeName[]): D
       return Promise.resolve({ signedAttrs, signature });
     },
   };
-}
-
-export function validated(who: Identity, root: Identity): ValidatedCertificate {
-  const result = validatePath({
-    leaf: who.certificate,
-    intermediates: [],
-    anchors: [root.certificate],
-    time: SIGNING_TIME,
-    purpose: 'email-encrypt',
-  });
-  if (result.kind !== 'valid') throw new Error(result.reason);
-  return result.certificate;
 }

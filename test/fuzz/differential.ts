@@ -11,6 +11,7 @@ import {
   type SignedDataView,
 } from '@sallyport/cms';
 import {
+  MESSAGE_LIMITS,
   type OpenOptions,
   type OwnRecipient,
   openLayers,
@@ -19,7 +20,6 @@ import {
 import { bufferContent, readContent } from '@sallyport/mail';
 import { parseCertificate } from '@sallyport/pki';
 import fc from 'fast-check';
-import { LIMITS } from '../../services/worker/src/shared/limits.ts';
 import { cmsOf, corpusIdentities, corpusMessages, ORIGINALS, type Seed } from './corpus.ts';
 import { type Difference, explain, type Rule } from './differences.ts';
 import { OWN, unwrapOrNull } from './keys.ts';
@@ -51,7 +51,7 @@ type OwnAnswer =
 const no = (reason: string): OwnAnswer => ({ kind: 'no', reason });
 
 async function verifyOurs(bytes: Buffer, detached: Buffer | null): Promise<OwnAnswer> {
-  const read = await readCms(bufferContent(bytes), LIMITS.cms);
+  const read = await readCms(bufferContent(bytes), MESSAGE_LIMITS.cms);
   if (read.kind === 'malformed') return no(`malformed: ${read.reason}`);
   if (read.kind !== 'signed') return no(`kind: ${read.kind}`);
   const { value } = read;
@@ -103,7 +103,7 @@ async function questionOf(bytes: Buffer, own: OwnRecipient): Promise<UnwrapReque
     },
     mayOpen: () => Promise.resolve(true),
     knownCertificates: [],
-    limits: LIMITS,
+    limits: MESSAGE_LIMITS,
   };
   await openLayers(bufferContent(Buffer.concat([HEAD, bytes])), options);
   return asked[0] ?? null;
@@ -111,7 +111,7 @@ async function questionOf(bytes: Buffer, own: OwnRecipient): Promise<UnwrapReque
 
 /** What we decrypt with the key of one identity alone; a wrong key by RFC 3218 is a refusal here. */
 async function decryptOurs(bytes: Buffer, keyId: string): Promise<OwnAnswer> {
-  const read = await readCms(bufferContent(bytes), LIMITS.cms);
+  const read = await readCms(bufferContent(bytes), MESSAGE_LIMITS.cms);
   if (read.kind === 'malformed') return no(`malformed: ${read.reason}`);
   if (read.kind !== 'enveloped' && read.kind !== 'auth-enveloped') return no(`kind: ${read.kind}`);
   const own = OWN.find((one) => one.keyId === keyId);

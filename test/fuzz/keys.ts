@@ -1,5 +1,11 @@
 import { createHash } from 'node:crypto';
-import type { KeyUnwrapper, OwnRecipient, UnwrapRequest } from '@sallyport/domsec';
+import {
+  type KeyUnwrapper,
+  MESSAGE_LIMITS,
+  type OpenOptions,
+  type OwnRecipient,
+  type UnwrapRequest,
+} from '@sallyport/domsec';
 import { unwrapRecipientSchema } from '@sallyport/ipc';
 import { Secret } from '@sallyport/log';
 import { unwrapContentKey } from '../../services/keyholder/src/unwrap.ts';
@@ -37,6 +43,15 @@ const answers = new Map<string, Buffer>();
  */
 export const UNWRAPPER: KeyUnwrapper = {
   unwrap: async (request) => await Promise.resolve(answerTo(request, SECRET)),
+};
+
+/** As a worker opens what it is given. */
+export const OPEN_OPTIONS: OpenOptions = {
+  ownRecipients: OWN,
+  unwrapper: UNWRAPPER,
+  mayOpen: () => Promise.resolve(true),
+  knownCertificates: [],
+  limits: MESSAGE_LIMITS,
 };
 
 /** The content key; null for a wrong one, which is known by its changing with the secret. */

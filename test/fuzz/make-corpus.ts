@@ -20,16 +20,17 @@ import {
   multipartSigned,
   readEntityBytes,
 } from '@sallyport/mime';
+import { validated } from '../harness/certificates.ts';
 import { pkcs7Entity } from '../harness/cms-maker.ts';
 import {
   FOLDER,
   type Identity,
   makeIdentity,
   noteSigned,
+  SIGNING_TIME,
   sha256,
   signed,
   signerOf,
-  validated,
 } from './corpus-identity.ts';
 
 const SEEDS = join(FOLDER, 'seeds');
@@ -145,10 +146,14 @@ async function ownSeeds(who: Record<string, Identity>): Promise<void> {
     keyTransport: 'auto' | 'rsa-oaep' | 'ecdh' = 'auto',
   ): Promise<Content> => {
     encrypted.push(sha256(inside));
-    return await domainEncrypt(bufferContent(inside), validated(recipient, root), {
-      content,
-      keyTransport,
-    });
+    return await domainEncrypt(
+      bufferContent(inside),
+      validated(recipient.certificate, root.certificate, SIGNING_TIME),
+      {
+        content,
+        keyTransport,
+      },
+    );
   };
   const signedEc = await seed(
     'own-domsec-ec',

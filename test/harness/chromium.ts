@@ -23,7 +23,7 @@ const SCREENSHOTS = fileURLToPath(new URL('../console/screenshots/', import.meta
 export const BROWSER_PACKAGES = ['chromium', 'libnss3-tools', 'openssl'] as const;
 
 /** The two widths that every page is looked at in: a phone and a laptop. */
-export const WIDTHS = [390, 1440] as const;
+const WIDTHS = [390, 1440] as const;
 
 interface PageOptions {
   readonly width?: (typeof WIDTHS)[number];
@@ -127,13 +127,21 @@ const AXE_TAGS = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-
 
 /**
  * What axe-core finds wrong with a page, a line each. It comes in through the debugger, so the
- * page's own content security policy stays as it is.
+ * page's own content security policy stays as it is. `colours`: of a page that was looked at whole in
+ * other colours.
  */
-export async function axeFaults(page: Page): Promise<readonly string[]> {
+export async function axeFaults(
+  page: Page,
+  what: 'whole' | 'colours' = 'whole',
+): Promise<readonly string[]> {
   const devtools = await page.context().newCDPSession(page);
   try {
-    await devtools.send('Runtime.evaluate', { expression: await axeSource });
-    const run = `axe.run(document, { runOnly: ${JSON.stringify(AXE_TAGS)}, resultTypes: ['violations'] })
+    const there = await devtools.send('Runtime.evaluate', { expression: 'typeof axe' });
+    if (there.result.value === 'undefined') {
+      await devtools.send('Runtime.evaluate', { expression: await axeSource });
+    }
+    const runOnly = what === 'whole' ? AXE_TAGS : { type: 'rule', values: ['color-contrast'] };
+    const run = `axe.run(document, { runOnly: ${JSON.stringify(runOnly)}, resultTypes: ['violations'] })
       .then(({ violations }) => violations.map(({ id, help, nodes }) =>
         id + ': ' + help + ' at ' + nodes.map(({ target, failureSummary }) => target.join(' ') + ' ' + failureSummary).join(' | ')))`;
     const { result, exceptionDetails } = await devtools.send('Runtime.evaluate', {
@@ -146,6 +154,37 @@ export async function axeFaults(page: Page): Promise<readonly string[]> {
   } finally {
     await devtools.detach();
   }
+}
+
+/** What is wider than its place, so that one must scroll sideways to read it: the page, or a table. */
+export async function tooWide(page: Page): Promise<readonly string[]> {
+  return await page.evaluate<string[]>(`(() => {
+    const frames = [document.documentElement, ...document.querySelectorAll('.table-frame')];
+    return frames.flatMap((one) =>
+      one.scrollWidth > one.clientWidth
+        ? ['to be scrolled sideways: ' + (one.getAttribute('aria-label') ?? 'the page')]
+        : []);
+  })()`);
+}
+
+/**
+ * Looks at the page as it is, in both themes, on a phone and on a laptop: what axe-core finds wrong, and
+ * where it is too wide. A picture is kept of each. The page is left as on a laptop, in light.
+ */
+export async function faultsInEachLook(page: Page, name: string): Promise<readonly string[]> {
+  const faults: string[] = [];
+  for (const colorScheme of ['dark', 'light'] as const) {
+    await page.emulateMedia({ colorScheme });
+    for (const width of WIDTHS) {
+      await page.setViewportSize({ width, height: width < 800 ? 844 : 900 });
+      const place = `${name} ${colorScheme} ${width}`;
+      const what = colorScheme === 'dark' ? 'colours' : 'whole';
+      faults.push(...(await axeFaults(page, what)).map((fault) => `${place}: ${fault}`));
+      faults.push(...(await tooWide(page)).map((fault) => `${place}: ${fault}`));
+      await takeScreenshot(page, `${name}-${colorScheme}-${width}`);
+    }
+  }
+  return faults;
 }
 
 /** Keeps a picture of the whole page for people to look at. */

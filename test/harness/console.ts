@@ -13,7 +13,8 @@ import {
 import type { Page } from 'playwright-core';
 import { parse, stringify } from 'yaml';
 import { type Chromium, startChromium } from './chromium.ts';
-import { type Gateway, type GatewayOptions, makeGateway } from './gateway.ts';
+import { type Gateway, makeGateway } from './gateway.ts';
+import type { GatewayOptions } from './gateway-config.ts';
 import { freePort } from './ports.ts';
 
 const DOMAIN = 'acme.example';

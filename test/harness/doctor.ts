@@ -20,7 +20,8 @@ import { parse, stringify } from 'yaml';
 import { examine } from '../../services/cli/src/doctor/examine.ts';
 import type { Finding } from '../../services/cli/src/doctor/finding.ts';
 import { temporaryFolder } from './folder.ts';
-import type { Gateway } from './gateway.ts';
+import { type Gateway, makeGateway } from './gateway.ts';
+import { freePort } from './ports.ts';
 
 interface Sections {
   [section: string]: unknown;
@@ -50,6 +51,17 @@ export interface Plant {
   readonly level: 'warning' | 'fault';
   readonly plant?: (copy: GatewayCopy) => Promise<unknown>;
   readonly now?: Date;
+}
+
+/** A provisioned gateway without a fault on this host, and copies of it; all on the stack. */
+export async function soundGateway(
+  stack: AsyncDisposableStack,
+): Promise<{ readonly gateway: Gateway; readonly copyOf: () => Promise<GatewayCopy> }> {
+  const [innerPort, dnsPort, egressPort] = [await freePort(), await freePort(), await freePort()];
+  const ports = { innerPort, dnsPort, egressPort };
+  const gateway = stack.use(await makeGateway({ domain: 'acme.example', ...ports }));
+  await gateway.setPolicy({ partners: [] });
+  return { gateway, copyOf: await copies(gateway, stack) };
 }
 
 /** Makes copies of a gateway below one folder, which is on the stack. */

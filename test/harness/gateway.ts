@@ -1,4 +1,3 @@
-import { argon2Sync, randomBytes } from 'node:crypto';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -18,36 +17,18 @@ import {
 } from '../../services/cli/src/gateway/provision.ts';
 import { publishAuthorities } from '../../services/cli/src/gateway/published-certificates.ts';
 import { type TemporaryFolder, temporaryFolder } from './folder.ts';
-import { freePort } from './ports.ts';
+import {
+  configOf,
+  type GatewayOptions,
+  type Ports,
+  portsOf,
+  writePasswords,
+} from './gateway-config.ts';
 import { type RunningProcess, type RunResult, run, startProcess } from './process.ts';
 import { waitFor } from './wait.ts';
 
 const CLI = fileURLToPath(new URL('../../services/cli/src/main.ts', import.meta.url));
 const READY_TIMEOUT_MS = 60_000;
-
-export interface GatewayOptions {
-  readonly domain: string;
-  /** Where the inner MTA takes mail. */
-  readonly innerPort: number;
-  readonly dnsPort: number;
-  /** The port of hosts that are found by MX. */
-  readonly egressPort: number;
-  /** The address that partners connect to. */
-  readonly address?: string;
-  readonly partnerPort?: number;
-  readonly ldapPort?: number;
-  /** Addresses that may relay; everyone on loopback if left out. */
-  readonly relayAllow?: readonly string[];
-  /** Logins of the submission port. */
-  readonly users?: Readonly<Record<string, string>>;
-  readonly clamdPort?: number;
-  /** Further fields of the section `ingress`. */
-  readonly ingress?: object;
-  /** What time it is for the gateway, instead of the machine's; `setTime` moves it on. */
-  readonly testClock?: Date;
-  /** Further top-level sections of the config file. */
-  readonly config?: object;
-}
 
 /** A row of `sallyport queue list --json`. */
 type QueueEntry = Readonly<Record<string, unknown>> & { readonly id: string };
@@ -114,7 +95,7 @@ export async function makeGateway(options: GatewayOptions): Promise<Gateway> {
   const at = (file: string): string => join(folder.path, file);
   await writeFile(at('gateway.yaml'), stringify(configOf(options, ports, runtime.path)));
   await writePasswords(at('passwords'), options.users ?? {});
-  const layout = layoutOf({ name, dataFolder: at('data'), runtimeFolder: join(runtime.path, 'r') });
+  const layout = layoutOf({ dataFolder: at('data'), runtimeFolder: join(runtime.path, 'r') });
   const now = new Date();
   const ca = createCa(domain, 'ec-p256', now);
   await createInnerKeys(layout);
@@ -127,70 +108,6 @@ export async function makeGateway(options: GatewayOptions): Promise<Gateway> {
   await writeFile(at('public/dsa.pem'), formatPemCertificate(authorities.signing.der));
   await writeFile(at('public/dca.pem'), formatPemCertificate(authorities.confidentiality.der));
   return running({ options, folder, runtime, layout, ports, ca });
-}
-
-type Ports = Awaited<ReturnType<typeof portsOf>>;
-
-async function portsOf(options: GatewayOptions) {
-  return {
-    relay: await freePort(),
-    partner: options.partnerPort ?? (await freePort(options.address ?? '127.0.0.1')),
-    submission: await freePort(),
-    submissionTls: await freePort(),
-    ldap: options.ldapPort ?? (await freePort()),
-  };
-}
-
-function configOf(options: GatewayOptions, ports: Ports, runtime: string): object {
-  const { domain } = options;
-  const route = { domain, nextHops: [`127.0.0.1:${options.innerPort}`], tls: { level: 'none' } };
-  return {
-    gateway: { name: `gw.${domain}`, dataFolder: 'data', runtimeFolder: join(runtime, 'r') },
-    test: true,
-    domains: [{ name: domain, recipients: { kind: 'any' } }],
-    routes: [route],
-    ingress: {
-      partner: { listen: [`${options.address ?? '127.0.0.1'}:${ports.partner}`] },
-      relay: {
-        listen: [`127.0.0.1:${ports.relay}`],
-        allow: options.relayAllow ?? ['127.0.0.0/8'],
-      },
-      ...(options.users === undefined
-        ? {}
-        : {
-            submission: {
-              listen: [`127.0.0.1:${ports.submission}`],
-              listenTls: [`127.0.0.1:${ports.submissionTls}`],
-              passwordFile: 'passwords',
-            },
-          }),
-      tls: { certificateFile: 'tls.pem', keyFile: 'tls-key.pem' },
-      ...options.ingress,
-    },
-    egress: { port: options.egressPort },
-    dns: { servers: [`127.0.0.1:${options.dnsPort}`] },
-    lookup: { allowPrivateAddresses: true },
-    directory: { listen: [`127.0.0.1:${ports.ldap}`] },
-    ...(options.clamdPort === undefined
-      ? {}
-      : { scanner: { clamd: { address: `127.0.0.1:${options.clamdPort}` }, timeout: '5s' } }),
-    ...options.config,
-  };
-}
-
-// RFC 9106, as `sallyport user add` writes it, with less memory: tests log in often.
-async function writePasswords(
-  file: string,
-  users: Readonly<Record<string, string>>,
-): Promise<void> {
-  const lines = Object.entries(users).map(([login, password]) => {
-    const nonce = randomBytes(16);
-    const cost = { memory: 8_192, passes: 1, parallelism: 1 };
-    const tag = argon2Sync('argon2id', { message: password, nonce, tagLength: 32, ...cost });
-    const text = (bytes: Buffer): string => bytes.toString('base64').replace(/=+$/, '');
-    return `${login}:$argon2id$v=19$m=8192,t=1,p=1$${text(nonce)}$${text(tag)}\n`;
-  });
-  await writeFile(file, lines.join(''), { mode: 0o600 });
 }
 
 interface Made {

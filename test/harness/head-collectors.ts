@@ -53,6 +53,20 @@ export async function startSyslogTls(identity: Issued, port = 0): Promise<Collec
   return { port: taken, received, [Symbol.asyncDispose]: () => closed(server, sockets) };
 }
 
+/** Ends each session at once, as a server does that wants another client; keeps nothing. */
+export async function startRefusingTls(identity: Issued): Promise<Collector> {
+  const tls = {
+    cert: await readFile(identity.certificateFile),
+    key: await readFile(identity.keyFile),
+  };
+  const server = createTlsServer(tls, (socket) => {
+    socket.on('error', () => undefined);
+    socket.end();
+  });
+  const port = await listening(server, 0);
+  return { port, received: [], [Symbol.asyncDispose]: () => closed(server, new Set()) };
+}
+
 export interface HttpsCollector extends Collector {
   /** Headers of each request, taken or not. */
   readonly headers: readonly NodeJS.Dict<string | string[]>[];

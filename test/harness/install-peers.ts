@@ -34,6 +34,7 @@ const PEERS: readonly Peer[] = [
   { packageName: 'libssl-dev', file: '/usr/include/openssl/cms.h' },
   { packageName: 'libc6-dev', file: '/usr/include/stdio.h' },
   { packageName: 'chromium', file: '/usr/bin/chromium' },
+  { packageName: 'prometheus', file: '/usr/bin/promtool' },
 ];
 
 /** Large ones, for runs that ask for them alone. */

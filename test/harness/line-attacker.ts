@@ -1,13 +1,9 @@
-import { once } from 'node:events';
-import { connect, createServer, type Socket } from 'node:net';
-import { freePort } from './ports.ts';
+import { listenBetween, type TcpServer } from './tcp-server.ts';
 
 /** What an attacker on the line makes of one piece that the server sent. */
 export type Tamper = (piece: Buffer, at: { readonly index: number }) => Buffer;
 
-export interface LineAttacker extends AsyncDisposable {
-  readonly host: string;
-  readonly port: number;
+export interface LineAttacker extends TcpServer {
   /** What the client said, as the attacker heard it. */
   heard(): Buffer;
 }
@@ -17,12 +13,8 @@ export async function startLineAttacker(
   target: { readonly host: string; readonly port: number },
   tamper: Tamper,
 ): Promise<LineAttacker> {
-  const host = '127.0.0.1';
-  const port = await freePort();
   const heard: Buffer[] = [];
-  const sockets = new Set<Socket>();
-  const server = createServer((near) => {
-    const far = connect(target);
+  const server = await listenBetween(target, (near, far) => {
     let index = 0;
     near.on('data', (piece: Buffer) => {
       heard.push(piece);
@@ -32,28 +24,6 @@ export async function startLineAttacker(
       near.write(tamper(piece, { index }));
       index += 1;
     });
-    for (const [one, other] of [
-      [near, far],
-      [far, near],
-    ] as const) {
-      sockets.add(one);
-      one.on('error', () => other.destroy());
-      one.once('close', () => {
-        sockets.delete(one);
-        other.destroy();
-      });
-    }
   });
-  server.listen(port, host);
-  await once(server, 'listening');
-  return {
-    host,
-    port,
-    heard: () => Buffer.concat(heard),
-    [Symbol.asyncDispose]: async () => {
-      for (const socket of sockets) socket.destroy();
-      server.close();
-      await once(server, 'close');
-    },
-  };
+  return { ...server, heard: () => Buffer.concat(heard) };
 }

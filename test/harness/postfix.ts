@@ -1,13 +1,13 @@
 import { chmod, chown, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
-import { join, sep } from 'node:path';
+import { join } from 'node:path';
 import type { Issued } from './ca.ts';
 import { temporaryFolder } from './folder.ts';
 import { freePort } from './ports.ts';
+import { POSTFIX_DAEMONS, postfixMain, postfixMaster } from './postfix-config.ts';
 import { runOk, startProcess } from './process.ts';
 import { isListening, waitFor } from './wait.ts';
 
 const NOBODY = 65_534;
-const DAEMONS = '/usr/lib/postfix/sbin';
 
 export interface PostfixOptions {
   /** `inner` relays what is not its own to the gateway; `partner` is the world outside. */
@@ -60,11 +60,16 @@ export async function startPostfix(options: PostfixOptions): Promise<Postfix> {
   await chown(at('data'), Number(String(await runOk('id', ['-u', 'postfix']))), 0);
   await chown(at('mail'), NOBODY, NOBODY);
   await writeFile(at('etc', 'main.cf'), mainCf(options, folder.path));
-  await writeFile(at('etc', 'master.cf'), masterCf(host, port));
+  const master = postfixMaster([
+    `${host}:${port} inet n - n - - smtpd`,
+    'qmgr unix n - n 1 1 qmgr',
+    'virtual unix - n n - - virtual',
+  ]);
+  await writeFile(at('etc', 'master.cf'), master);
   for (const file of ['main.cf', 'master.cf']) await chmod(at('etc', file), 0o644);
   await runOk('postfix', ['-c', at('etc'), 'check']);
   // master itself, in the foreground: `postfix start-fg` would leave it behind under init.
-  const server = await startProcess(`${DAEMONS}/master`, ['-d', '-c', at('etc')], {
+  const server = await startProcess(`${POSTFIX_DAEMONS}/master`, ['-d', '-c', at('etc')], {
     env: { MAIL_CONFIG: at('etc') },
     ownGroup: true,
   });
@@ -120,22 +125,7 @@ function parseStored(text: string): StoredMessage {
 
 function mainCf(options: PostfixOptions, folder: string): string {
   const { relayTo, tls, mailboxes } = options;
-  const lines: Record<string, string> = {
-    compatibility_level: '3.6',
-    queue_directory: `${folder}/spool`,
-    data_directory: `${folder}/data`,
-    command_directory: '/usr/sbin',
-    daemon_directory: DAEMONS,
-    mail_owner: 'postfix',
-    setgid_group: 'postdrop',
-    myhostname: options.name,
-    inet_interfaces: '127.0.0.1',
-    inet_protocols: 'ipv4',
-    maillog_file: `${folder}/log`,
-    maillog_file_prefixes: `${sep}${folder.split(sep)[1] ?? 'tmp'}`,
-    mydestination: '',
-    mynetworks: '127.0.0.0/8',
-    alias_maps: '',
+  return postfixMain(options.name, folder, {
     virtual_mailbox_domains: options.domains.join(' '),
     virtual_mailbox_base: `${folder}/mail`,
     virtual_mailbox_maps:
@@ -146,10 +136,7 @@ function mainCf(options: PostfixOptions, folder: string): string {
     virtual_gid_maps: `static:${NOBODY}`,
     virtual_alias_maps: '',
     virtual_mailbox_limit: '0',
-    disable_dns_lookups: 'yes',
-    smtp_host_lookup: 'native',
     relayhost: relayTo === undefined ? '[127.0.0.1]:1' : `[${relayTo.host}]:${relayTo.port}`,
-    smtpd_relay_restrictions: 'permit_mynetworks reject',
     smtpd_recipient_restrictions: 'reject_unlisted_recipient permit_mynetworks reject',
     message_size_limit: String(options.sizeLimit ?? 52_428_800),
     minimal_backoff_time: '1s',
@@ -172,35 +159,5 @@ function mainCf(options: PostfixOptions, folder: string): string {
           smtp_tls_CAfile: relayTo.secure.caFile,
           smtp_tls_secure_cert_match: relayTo.secure.match,
         }),
-  };
-  return `${Object.entries(lines)
-    .map(([name, value]) => `${name} = ${value}`)
-    .join('\n')}\n`;
-}
-
-function masterCf(host: string, port: number): string {
-  return `
-${host}:${port} inet n - n - - smtpd
-cleanup unix n - n - 0 cleanup
-qmgr unix n - n 1 1 qmgr
-tlsmgr unix - - n 1000? 1 tlsmgr
-rewrite unix - - n - - trivial-rewrite
-bounce unix - - n - 0 bounce
-defer unix - - n - 0 bounce
-trace unix - - n - 0 bounce
-verify unix - - n - 1 verify
-flush unix n - n 1000? 0 flush
-proxymap unix - - n - - proxymap
-proxywrite unix - - n - 1 proxymap
-smtp unix - - n - - smtp
-relay unix - - n - - smtp
-showq unix n - n - - showq
-error unix - - n - - error
-retry unix - - n - - error
-discard unix - - n - - discard
-virtual unix - n n - - virtual
-anvil unix - - n - 1 anvil
-scache unix - - n - 1 scache
-postlog unix-dgram n - n - 1 postlogd
-`;
+  });
 }

@@ -1,10 +1,6 @@
-import { once } from 'node:events';
-import { connect, createServer, type Socket } from 'node:net';
-import { freePort } from './ports.ts';
+import { listenBetween, type Place, type TcpServer } from './tcp-server.ts';
 
-export interface RecordingProxy extends AsyncDisposable {
-  readonly host: string;
-  readonly port: number;
+export interface RecordingProxy extends TcpServer {
   /** Everything that went either way, as it was on the wire. */
   recorded(): Buffer;
 }
@@ -12,40 +8,23 @@ export interface RecordingProxy extends AsyncDisposable {
 /** Passes a TCP connection on and keeps every octet: what a listener on the line would have. */
 export async function startRecordingProxy(
   target: { readonly host: string; readonly port: number },
-  at: { readonly host?: string; readonly port?: number } = {},
+  at: Place = {},
 ): Promise<RecordingProxy> {
-  const host = at.host ?? '127.0.0.1';
-  const port = at.port ?? (await freePort(host));
   const chunks: Buffer[] = [];
-  const sockets = new Set<Socket>();
-  const server = createServer((near) => {
-    const far = connect(target);
-    for (const [from, to] of [
-      [near, far],
-      [far, near],
-    ] as const) {
-      sockets.add(from);
-      from.on('error', () => to.destroy());
-      from.once('close', () => {
-        sockets.delete(from);
-        to.destroy();
-      });
-      from.on('data', (chunk: Buffer) => {
-        chunks.push(chunk);
-        to.write(chunk);
-      });
-    }
-  });
-  server.listen(port, host);
-  await once(server, 'listening');
-  return {
-    host,
-    port,
-    recorded: () => Buffer.concat(chunks),
-    [Symbol.asyncDispose]: async () => {
-      for (const socket of sockets) socket.destroy();
-      server.close();
-      await once(server, 'close');
+  const server = await listenBetween(
+    target,
+    (near, far) => {
+      for (const [from, to] of [
+        [near, far],
+        [far, near],
+      ] as const) {
+        from.on('data', (chunk: Buffer) => {
+          chunks.push(chunk);
+          to.write(chunk);
+        });
+      }
     },
-  };
+    at,
+  );
+  return { ...server, recorded: () => Buffer.concat(chunks) };
 }

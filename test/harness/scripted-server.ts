@@ -1,13 +1,10 @@
-import { once } from 'node:events';
-import { createServer, type Socket } from 'node:net';
-import { freePort } from './ports.ts';
+import type { Socket } from 'node:net';
+import { listenTcp, type Place, type TcpServer } from './tcp-server.ts';
 
 /** Answers a command line, or the end of data; null closes the connection without an answer. */
 export type Script = (line: string, session: { readonly seen: readonly string[] }) => string | null;
 
-export interface ScriptedServer extends AsyncDisposable {
-  readonly host: string;
-  readonly port: number;
+export interface ScriptedServer extends TcpServer {
   /** Every line of every session, message data included. */
   readonly lines: readonly string[];
 }
@@ -27,32 +24,9 @@ export function politeScript(extensions: readonly string[] = []): Script {
 }
 
 /** An SMTP server that says what its script says, however hostile. */
-export async function startScriptedServer(
-  script: Script,
-  at: { readonly host?: string; readonly port?: number } = {},
-): Promise<ScriptedServer> {
-  const host = at.host ?? '127.0.0.1';
-  const port = at.port ?? (await freePort(host));
+export async function startScriptedServer(script: Script, at: Place = {}): Promise<ScriptedServer> {
   const lines: string[] = [];
-  const sockets = new Set<Socket>();
-  const server = createServer((socket) => {
-    sockets.add(socket);
-    socket.once('close', () => sockets.delete(socket));
-    socket.on('error', () => undefined);
-    talk(socket, script, lines);
-  });
-  server.listen(port, host);
-  await once(server, 'listening');
-  return {
-    host,
-    port,
-    lines,
-    [Symbol.asyncDispose]: async () => {
-      for (const socket of sockets) socket.destroy();
-      server.close();
-      await once(server, 'close');
-    },
-  };
+  return { ...(await listenTcp((socket) => talk(socket, script, lines), at)), lines };
 }
 
 function talk(socket: Socket, script: Script, lines: string[]): void {

@@ -151,7 +151,7 @@ export const MUTATIONS: Readonly<Record<string, Mutation>> = {
       const old = parseLogLine((lines[at] ?? '').trimEnd());
       const index = old !== null && 'leaf' in old ? Number(/"index":(\d+)/.exec(old.leaf)?.[1]) : 0;
       const event = auditEventSchema.parse({ kind: 'released', queueId: '0123456789abcdefghjk' });
-      const leaf = leafOf(event, { index, time: TIME, salt: () => '00' }).leaf;
+      const leaf = leafOf(event, { index, time: TIME, salt: () => '00'.repeat(16) }).leaf;
       return lines.with(at, `${JSON.stringify({ leaf, hash: leafHash(leaf).toString('hex') })}\n`);
     }),
   'edit of a personal value': (log, below) =>
@@ -236,6 +236,42 @@ export const MUTATIONS: Readonly<Record<string, Mutation>> = {
         root: 'ab'.repeat(32),
       }),
     ]),
+  'a segment removed with its true root': (log, below) => {
+    const at = below(log.length - 1);
+    return log.map((one, n) => {
+      if (n !== at) return one;
+      const tree = new MerkleTree();
+      for (const text of one.lines) {
+        const line = parseLogLine(text.trimEnd());
+        if (line !== null && 'leaf' in line) tree.append(leafHash(line.leaf));
+      }
+      const root = tree.root().toString('hex');
+      const line = formatSubtreeLine({
+        first: Number(one.name.slice(8, 20)),
+        leaves: LEAVES,
+        root,
+      });
+      return { ...one, lines: [line] };
+    });
+  },
+  'bytes of a value moved into its salt': (log, below) =>
+    within(log, below, (lines) => {
+      const at = pick(lines, below, 'leaf');
+      const line = parseLogLine((lines[at] ?? '').trimEnd());
+      if (line === null || !('leaf' in line)) return lines;
+      const { salt = '', value = '' } = line.personal?.['reversePath'] ?? {};
+      const end = 1 + below(value.length);
+      const moved = Buffer.from(value.slice(0, end)).toString('hex');
+      const reversePath = { salt: salt + moved, value: value.slice(end) };
+      const personal = { ...line.personal, reversePath };
+      return lines.with(at, `${JSON.stringify({ ...line, personal })}\n`);
+    }),
+  'a signature in another form of base64': (log, below) =>
+    within(log, below, (lines) => {
+      const at = pick(lines, below, 'head');
+      const next = (_: string, last: string) => `${String.fromCharCode(last.charCodeAt(0) + 1)}==`;
+      return lines.with(at, (lines[at] ?? '').replace(/([AQgw])==/, next));
+    }),
   'a file cut anywhere': (log, below) =>
     within(log, below, (lines) => {
       const bytes = Buffer.from(lines.join(''));

@@ -12,7 +12,7 @@ const EVENTS = 70;
 const verify = (log: readonly Log[], checkpoint?: SignedHead): Promise<LogVerdict> =>
   verifyLog(sourcesOf(log), publicKey, {
     segmentLeaves: LEAVES,
-    ...(checkpoint === undefined ? {} : { checkpoint }),
+    ...(checkpoint === undefined ? {} : { checkpoints: [checkpoint] }),
   });
 
 interface FlatLine {

@@ -8,12 +8,17 @@ import { test } from 'node:test';
 import { deflateSync } from 'node:zlib';
 import { emptySignedData, signedData, signRaw } from '@sallyport/cms';
 import { der, MAX_DEPTH, OID } from '@sallyport/der';
-import { claimedOriginators, judgeLayers, type OpenOptions, openLayers } from '@sallyport/domsec';
+import {
+  claimedOriginators,
+  judgeLayers,
+  MESSAGE_LIMITS,
+  type OpenOptions,
+  openLayers,
+} from '@sallyport/domsec';
 import { type FaultId, isLimitFault } from '@sallyport/faults';
 import { bufferContent, readContent } from '@sallyport/mail';
 import { readTree } from '@sallyport/mime';
 import { issueCertificate, parseCertificate, type UntrustedCertificate } from '@sallyport/pki';
-import { LIMITS } from '../../services/worker/src/shared/limits.ts';
 import { type CorpusIdentity, corpusIdentities } from '../fuzz/corpus.ts';
 import { pkcs7Entity } from '../harness/cms-maker.ts';
 
@@ -246,7 +251,7 @@ function compressed(content: Buffer): Buffer {
 
 const E = 65_537n;
 const MIB = 1024 * 1024;
-const SMALL: Limits = { ...LIMITS, cms: { ...LIMITS.cms, maxBytes: MIB } };
+const SMALL: Limits = { ...MESSAGE_LIMITS, cms: { ...MESSAGE_LIMITS.cms, maxBytes: MIB } };
 const zeros = (length: number): Buffer => Buffer.concat([TEXT, Buffer.alloc(length, 'x')]);
 
 interface Case {
@@ -256,7 +261,7 @@ interface Case {
   readonly limits?: Limits;
 }
 
-const { mime, cms } = LIMITS;
+const { mime, cms } = MESSAGE_LIMITS;
 
 const CASES: readonly Case[] = [
   {
@@ -305,8 +310,12 @@ const CASES: readonly Case[] = [
     make: () => nestedMultiparts(mime.maxDepth + 1),
     outcome: 'nested-too-deeply',
   },
-  { name: 'layers as deep as may be', make: () => layers(LIMITS.depth), outcome: 'taken' },
-  { name: 'a layer more', make: () => layers(LIMITS.depth + 1), outcome: 'nested-too-deeply' },
+  { name: 'layers as deep as may be', make: () => layers(MESSAGE_LIMITS.depth), outcome: 'taken' },
+  {
+    name: 'a layer more',
+    make: () => layers(MESSAGE_LIMITS.depth + 1),
+    outcome: 'nested-too-deeply',
+  },
   {
     name: 'OCTET STRINGs as deep as may be',
     make: () => nestedStrings(MAX_DEPTH),
@@ -400,11 +409,14 @@ const CASES: readonly Case[] = [
     name: 'content that is too big once decompressed',
     make: () => compressed(zeros(2 * MIB)),
     outcome: 'content-too-big',
-    limits: { ...LIMITS, cms: { ...LIMITS.cms, maxBytes: MIB, maxExpansion: 2_000 } },
+    limits: {
+      ...MESSAGE_LIMITS,
+      cms: { ...MESSAGE_LIMITS.cms, maxBytes: MIB, maxExpansion: 2_000 },
+    },
   },
 ];
 
-for (const { name, make, outcome, limits = LIMITS } of CASES) {
+for (const { name, make, outcome, limits = MESSAGE_LIMITS } of CASES) {
   test(`TM-7: ${name}: ${outcome}`, async () => {
     await checkOutcome(await make(), outcome, limits);
   });

@@ -2,27 +2,22 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { claimedOriginators, judgeLayers, type OpenOptions, openLayers } from '@sallyport/domsec';
+import {
+  claimedOriginators,
+  judgeLayers,
+  MESSAGE_LIMITS,
+  type OpenOptions,
+  openLayers,
+} from '@sallyport/domsec';
 import { bufferContent } from '@sallyport/mail';
 import { sharedVectors } from '../harness/vectors.ts';
 
-/** The bounds that a worker sets. */
 const OPTIONS: OpenOptions = {
   ownRecipients: [],
   unwrapper: { unwrap: () => Promise.reject(new Error('no key is asked for')) },
   mayOpen: () => Promise.resolve(true),
   knownCertificates: [],
-  limits: {
-    mime: {
-      maxHeaderBytes: 1024 * 1024,
-      maxHeaderFields: 2_000,
-      maxParts: 1_000,
-      maxDepth: 50,
-      maxAddresses: 1_000,
-    },
-    cms: { maxBytes: 64 * 1024 * 1024, maxSigners: 16, maxRecipients: 100, maxCertificates: 100 },
-    depth: 12,
-  },
+  limits: MESSAGE_LIMITS,
 };
 
 /** The word that judging ends in; it must never throw, and never say valid without a trusted signer. */

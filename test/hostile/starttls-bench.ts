@@ -1,6 +1,8 @@
 /** What the tests of hostile next hops share: one message to one of them, and what a listener heard. */
 import assert from 'node:assert/strict';
+import { after } from 'node:test';
 import type { NextHop, TlsRule } from '@sallyport/transport';
+import { createTestCa } from '../../packages/transport/src/test-support/certificates.ts';
 import type { Script } from '../../packages/transport/src/test-support/scripted-server.ts';
 import { startScriptedServer } from '../../packages/transport/src/test-support/scripted-server.ts';
 import { deliver } from '../../services/egress/src/deliver.ts';
@@ -8,6 +10,19 @@ import { type Bench, testPool } from '../../services/egress/src/testing.ts';
 import { canaryWord } from '../harness/ca.ts';
 import { startLineAttacker, type Tamper } from '../harness/line-attacker.ts';
 import { startRecordingProxy } from '../harness/recording-proxy.ts';
+
+export const ca = createTestCa();
+after(() => ca.remove());
+export const good = ca.issue({ names: ['mx.bravo.example'] });
+const version = { minVersion: 'TLSv1.2' } as const;
+export const MAY = { level: 'may' } satisfies TlsRule;
+export const ENCRYPT = { level: 'encrypt', ...version } satisfies TlsRule;
+export const SECURE = {
+  level: 'secure',
+  match: [],
+  anchors: [ca.caPem],
+  ...version,
+} satisfies TlsRule;
 
 /** What became of the message, and all octets that a listener on the line has. */
 export interface Tried {

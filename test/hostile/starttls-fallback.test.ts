@@ -2,21 +2,11 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import type { TlsRule } from '@sallyport/transport';
-import { createTestCa } from '../../packages/transport/src/test-support/certificates.ts';
 import type { Script } from '../../packages/transport/src/test-support/scripted-server.ts';
 import { type Bench, bench } from '../../services/egress/src/testing.ts';
 import type { Tamper } from '../harness/line-attacker.ts';
 import { sharedVectors } from '../harness/vectors.ts';
-import { tryServer } from './starttls-bench.ts';
-
-const ca = createTestCa();
-after(() => ca.remove());
-const good = ca.issue({ names: ['mx.bravo.example'] });
-const version = { minVersion: 'TLSv1.2' } as const;
-const MAY: TlsRule = { level: 'may' };
-const ENCRYPT: TlsRule = { level: 'encrypt', ...version };
-const SECURE: TlsRule = { level: 'secure', match: [], anchors: [ca.caPem], ...version };
+import { ca, ENCRYPT, good, MAY, SECURE, tryServer } from './starttls-bench.ts';
 
 let world: Bench;
 before(async () => {

@@ -1,25 +1,17 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import type { TlsRule } from '@sallyport/transport';
-import { createTestCa } from '../../packages/transport/src/test-support/certificates.ts';
 import type { Script } from '../../packages/transport/src/test-support/scripted-server.ts';
 import { type Bench, bench } from '../../services/egress/src/testing.ts';
-import { tryServer } from './starttls-bench.ts';
+import { ca, ENCRYPT, good, MAY, SECURE, tryServer } from './starttls-bench.ts';
 
-const ca = createTestCa();
-after(() => ca.remove());
-const good = ca.issue({ names: ['mx.bravo.example'] });
-const version = { minVersion: 'TLSv1.2' } as const;
-const MAY: TlsRule = { level: 'may' };
-const ENCRYPT: TlsRule = { level: 'encrypt', ...version };
-const SECURE: TlsRule = { level: 'secure', match: [], anchors: [ca.caPem], ...version };
 const VERIFY: TlsRule = { ...SECURE, level: 'verify' };
 const UNKNOWN_KEY: TlsRule = {
   level: 'fingerprint',
   pins: [{ spki: '00'.repeat(32), state: 'current' }],
-  ...version,
+  minVersion: 'TLSv1.2',
 };
-const DANE_ONLY: TlsRule = { level: 'dane-only', ...version };
+const DANE_ONLY: TlsRule = { level: 'dane-only', minVersion: 'TLSv1.2' };
 
 /** Replies that servers give, and that make no sense where they come. */
 const CODES = [220, 250, 354, 421, 450, 451, 452, 454, 500, 501, 502, 503, 504, 530, 535, 550, 554];

@@ -2,9 +2,8 @@
 import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
-import { deliveredMessage, openLayers } from '@sallyport/domsec';
+import { deliveredMessage, MESSAGE_LIMITS, openLayers } from '@sallyport/domsec';
 import { bufferContent, readContent } from '@sallyport/mail';
-import { DEFAULT_MIME_LIMITS } from '@sallyport/mime';
 import { signByDkimpy, type Texts, verifyByDkimpy } from '../harness/dkimpy.ts';
 import { type Dns, startDns } from '../harness/dns.ts';
 import { temporaryFolder } from '../harness/folder.ts';
@@ -16,11 +15,6 @@ import { freePort } from '../harness/ports.ts';
 import { type Postfix, startPostfix } from '../harness/postfix.ts';
 import { sendMessage } from '../harness/smtp-client.ts';
 
-const LIMITS = {
-  mime: DEFAULT_MIME_LIMITS,
-  cms: { maxBytes: 1 << 20, maxSigners: 4, maxRecipients: 4, maxCertificates: 16 },
-  depth: 12,
-};
 const DOMAIN = 'acme.example';
 const BRAVO = 'bravo.example';
 
@@ -228,7 +222,7 @@ describe('DKIM, SPF and DMARC with programs that are not ours', { skip }, () => 
       mayOpen: () => Promise.resolve(true),
       knownCertificates: [],
       legacy: false,
-      limits: LIMITS,
+      limits: MESSAGE_LIMITS,
     });
     assert.ok(read.kind === 'opened');
     const isFromBound = true;

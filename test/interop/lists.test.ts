@@ -10,6 +10,7 @@ import {
   encodeEssAttribute,
   judgeLayers,
   listLayer,
+  MESSAGE_LIMITS,
   type OpenedMessage,
   openLayers,
   originatorOf,
@@ -23,17 +24,13 @@ import {
 import { bufferContent, type Content, parseMailbox, readContent } from '@sallyport/mail';
 import { DEFAULT_MIME_LIMITS, type Entity, readEntityBytes } from '@sallyport/mime';
 import { validatePath } from '@sallyport/pki';
+import { validated } from '../harness/certificates.ts';
 import { temporaryFolder } from '../harness/folder.ts';
 import { skipWithout } from '../harness/install-peers.ts';
 import { type Identity, LIST_ATTRIBUTES, makeIdentity, signerOf } from '../harness/layer-maker.ts';
 import { cmsOf, type Openssl, opensslIn, splitMessage } from '../harness/openssl.ts';
 
 const TIME = new Date();
-const LIMITS = {
-  mime: DEFAULT_MIME_LIMITS,
-  cms: { maxBytes: 1 << 24, maxSigners: 16, maxRecipients: 64, maxCertificates: 64 },
-  depth: 12,
-};
 const DCA = 'domain-confidentiality-authority';
 const DSA = 'domain-signing-authority';
 
@@ -100,18 +97,6 @@ describe('RFC 3183 5: the domain signature where mail lists are', {
   });
   after(async () => await stack.disposeAsync());
 
-  function validated(who: Identity) {
-    const result = validatePath({
-      leaf: who.certificate,
-      intermediates: [],
-      anchors: [root.certificate],
-      time: TIME,
-      purpose: 'email-encrypt',
-    });
-    assert.ok(result.kind === 'valid');
-    return result.certificate;
-  }
-
   /** Layers from the outside, as in the table: S signed, M signed by a list, E for our DCA. */
   async function build(layers: string): Promise<Buffer> {
     const body = await readContent(entity(MESSAGE).body);
@@ -120,7 +105,11 @@ describe('RFC 3183 5: the domain signature where mail lists are', {
     for (const layer of layers.split(' ').reverse()) {
       if (layer.startsWith('E')) {
         const options = { content: 'aes256-cbc', keyTransport: 'rsa-pkcs1v15' } as const;
-        inner = await domainEncrypt(inner, validated(dca), options);
+        inner = await domainEncrypt(
+          inner,
+          validated(dca.certificate, root.certificate, TIME),
+          options,
+        );
       } else if (layer.startsWith('M')) {
         inner = await listLayer(inner, signerOf(list), LIST_ATTRIBUTES);
       } else {
@@ -154,7 +143,7 @@ describe('RFC 3183 5: the domain signature where mail lists are', {
       },
       mayOpen: () => Promise.resolve(true),
       knownCertificates: [],
-      limits: LIMITS,
+      limits: MESSAGE_LIMITS,
     });
     assert.ok(read.kind === 'opened');
     return read.message;
@@ -192,7 +181,7 @@ describe('RFC 3183 5: the domain signature where mail lists are', {
     const originator = originatorOf(plan, { mode: 'lists', certificates: [dca.certificate.der] });
     const encryption = isEncrypted
       ? {
-          to: validated(partner),
+          to: validated(partner.certificate, root.certificate, TIME),
           content: 'aes256-cbc' as const,
           keyTransport: 'rsa-pkcs1v15' as const,
           originator,

@@ -53,6 +53,7 @@ export function setPassword(
   });
 }
 
+/** Registers a passkey with an account; one that anybody has already, or one too many, is refused. */
 export function addPasskey(accounts: Accounts, ref: AccountRef, passkey: Passkey): Plan<Account> {
   const isTaken = accounts.accounts.some((one) => one.passkeys.some(({ id }) => id === passkey.id));
   if (isTaken) return refused('This passkey is registered already.');
@@ -78,6 +79,7 @@ export function removePasskey(accounts: Accounts, ref: AccountRef, id: string): 
   });
 }
 
+/** Gives a passkey another name, of 1 to 64 characters; for people alone. */
 export function renamePasskey(
   accounts: Accounts,
   ref: AccountRef,

@@ -2,6 +2,7 @@ import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isSystemError } from '@sallyport/disk';
 import { AccountsUnavailable, giveToOwner } from './folder.ts';
 
 const FILE = 'lock';
@@ -65,7 +66,7 @@ async function createFile(path: string, folder: string): Promise<void> {
   try {
     await (await open(path, 'wx', 0o600)).close();
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return;
+    if (isSystemError(error, 'EEXIST')) return;
     throw error;
   }
   await giveToOwner(path, folder);

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isSystemError, syncFolder, writeSynced } from '@sallyport/disk';
 import type { AccountEvent } from './account-event.ts';
 import { type Accounts, accountsSchema, NO_ACCOUNTS } from './document.ts';
 import { AccountsUnavailable, giveToOwner } from './folder.ts';
@@ -73,7 +74,7 @@ export class AccountStore {
         throw new AccountsUnavailable('the accounts file is too big');
       return `${found.ino}.${found.size}.${found.mtimeNs}.${found.ctimeNs}`;
     } catch (error) {
-      if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null;
+      if (isSystemError(error, 'ENOENT')) return null;
       throw error;
     }
   }
@@ -81,25 +82,14 @@ export class AccountStore {
   async #write(text: string): Promise<void> {
     const temporary = join(this.#folder, `.${FILE}.${randomBytes(6).toString('hex')}.new`);
     try {
-      const file = await open(temporary, 'wx', 0o600);
-      try {
-        await file.writeFile(text);
-        await file.sync();
-      } finally {
-        await file.close();
-      }
+      await writeSynced(temporary, text, { mode: 0o600, flags: 'wx' });
       await giveToOwner(temporary, this.#folder);
       await rename(temporary, this.#path);
     } catch (error) {
       await rm(temporary, { force: true });
       throw error;
     }
-    const folder = await open(this.#folder, 'r');
-    try {
-      await folder.sync();
-    } finally {
-      await folder.close();
-    }
+    await syncFolder(this.#folder);
   }
 }
 

@@ -22,6 +22,10 @@ export interface NewApiToken {
   readonly secret: string;
 }
 
+/**
+ * Makes an API token that ends after so many days. Refused: no such account, a name that is none,
+ * scopes that are none or more than the account has, too long a life, too many tokens.
+ */
 export function createToken(
   accounts: Accounts,
   ref: AccountRef,

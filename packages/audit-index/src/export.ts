@@ -31,6 +31,8 @@ export interface AuditExport {
   readonly kind: 'export';
   readonly head: SignedHead;
   readonly events: number;
+  /** Of the personal fields of its events, withheld or not; as often as they are there. */
+  readonly personalNames: () => Generator<string>;
   /** RFC 4180; a first line with the names of the columns. Not proven itself: `audit verify` compares it. */
   readonly csv: () => Generator<string>;
   /** One JSON object a line; not proven itself either. */
@@ -74,6 +76,9 @@ export function exportEvents(
     kind: 'export',
     head,
     events,
+    personalNames: function* () {
+      for (const { personal } of index.events(found)) yield* Object.keys(personal);
+    },
     csv: function* () {
       yield csvHeader();
       for (const event of eventsOf()) yield csvEvent(event);

@@ -47,6 +47,8 @@ test('search: kinds, queue id, address, domain and those above, words, time, who
   assert.deepEqual(find({ text: '"; DROP TABLE events; --' }), []);
   assert.deepEqual(find({ text: '* OR (' }), []);
   assert.deepEqual(find({ text: '()' }), []);
+  assert.deepEqual(find({ text: '()', domain: 'bravo.example' }), []);
+  assert.deepEqual(find({ text: `${'anna '.repeat(40)}nobody` }), []);
   assert.deepEqual(find({ by: 'sec admin' }), [8]);
   assert.deepEqual(find({ since: new Date('2026-11-21T04:08:00Z') }), [8, 7]);
   assert.deepEqual(find({ until: new Date('2026-11-21T04:02:00Z') }), [1, 0]);
@@ -188,4 +190,23 @@ test("under Node's permissions it writes its own folder only", { timeout: 20_000
     { encoding: 'utf8', env: {} },
   );
   assert.equal(stdout.trim(), '4', stderr);
+});
+
+test('of many recipients each is found, also one whose address two fields share', async () => {
+  const more = {
+    'forwardPathsMore.0': 'x@a.example y@b.exa',
+    'forwardPathsMore.1': 'mple z@c.example',
+  };
+  const log = new TestLog().add({
+    ...accepted(newId(), 'a@bravo.example'),
+    recipients: 4,
+    personal: { forwardPath: 'a@bravo.example', ...more },
+  });
+  const index = await log.index();
+  for (const address of ['a@bravo.example', 'x@a.example', 'y@b.example', 'z@c.example']) {
+    assert.equal(index.search({ address, limit: 10 }).events.length, 1, address);
+    assert.equal(index.messages({ address, limit: 10 }).messages.length, 1, address);
+  }
+  assert.equal(index.search({ address: 'y@b.exa', limit: 10 }).events.length, 0);
+  index.close();
 });

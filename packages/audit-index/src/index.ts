@@ -7,7 +7,7 @@ export {
   MAX_EXPORTED,
 } from './export.ts';
 export { EXPORT_FILES, EXPORT_README, selectionOf } from './export-files.ts';
-export { AUDIT_INDEX_FILE, openAuditIndex, removeIndex } from './open.ts';
+export { AUDIT_INDEX_FILE, openAuditIndex, rebuildIndex } from './open.ts';
 export {
   type AuditIndex,
   type AuditQuery,

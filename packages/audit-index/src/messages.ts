@@ -1,13 +1,15 @@
 import type { SQLInputValue } from 'node:sqlite';
 import type { RecordedEvent } from '@sallyport/audit-log';
 import { HashStore } from './hashes.ts';
-import { count, outcomeOf } from './message-state.ts';
+import { outcomeOf } from './message-outcome.ts';
+import { count } from './message-state.ts';
 import { asRow, checkLimit, type IndexParts, readRows, rowOf } from './search.ts';
 import { parseState } from './store.ts';
 import { forwardPathsOf, messageTerm } from './terms.ts';
 import type { MessageHistory, MessagePage, MessageQuery, MessageSummary } from './types.ts';
 
 const MAX_EVENTS = 2_000;
+const MAX_INDEXES = 100_000;
 const MAX_RELATED = 500;
 const MAX_PARENTS = 32;
 
@@ -133,11 +135,13 @@ export function messageHistory(queueId: string, parts: IndexParts): MessageHisto
   const made = madeOf(owner, parts);
   const ids = [owner, ...made];
   const marks = ids.map(() => '?').join(',');
-  const rows = database
-    .prepare(
-      `SELECT * FROM events WHERE queue_id IN (${marks}) OR idx = (SELECT idx FROM messages WHERE queue_id = ?) ORDER BY idx LIMIT ?`,
-    )
-    .all(...ids, owner, MAX_EVENTS);
+  const found = (columns: string, max: number) =>
+    database
+      .prepare(
+        `SELECT ${columns} FROM events WHERE queue_id IN (${marks}) OR idx = (SELECT idx FROM messages WHERE queue_id = ?) ORDER BY idx LIMIT ?`,
+      )
+      .all(...ids, owner, max);
+  const rows = found('*', MAX_EVENTS);
   if (rows.length === 0) return null;
   const row = database.prepare('SELECT * FROM messages WHERE queue_id = ?').get(owner);
   const toldOf = database.prepare('SELECT parent FROM links WHERE child = ?').get(owner);
@@ -145,6 +149,7 @@ export function messageHistory(queueId: string, parts: IndexParts): MessageHisto
   return {
     summary: row === undefined ? null : summaryOf(row, parts),
     events: readRows(rows.map(asRow), parts),
+    indexes: found('idx', MAX_INDEXES).map((one) => Number(one['idx'])),
     related: [...above, ...made],
   };
 }

@@ -1,5 +1,6 @@
 import type { RecordedEvent } from '@sallyport/audit-log';
-import { addDomains, applyEvent, firstState, partnerDomainsIn } from './message-state.ts';
+import { applyEvent, partnerDomainsIn } from './message-events.ts';
+import { addDomains, firstState } from './message-state.ts';
 import type { IndexStore } from './store.ts';
 import { addressesOf, domainOf, forwardPathsOf } from './terms.ts';
 

@@ -8,7 +8,7 @@ import { countSteps, latenciesOf } from './charts.ts';
 import { readIndexes } from './event-lines.ts';
 import { findMessages, messageHistory } from './messages.ts';
 import { proveConsistency, proveEvent, proveEvents } from './prove.ts';
-import { prepareTables } from './schema.ts';
+import { clearTables, prepareTables } from './schema.ts';
 import { findIndexes, type IndexParts, searchEvents } from './search.ts';
 import { IndexStore } from './store.ts';
 import type {
@@ -55,8 +55,28 @@ export async function openAuditIndex(options: {
   }
 }
 
-/** Removes an index file with what lies beside it; the next `openAuditIndex` begins anew. */
-export function removeIndex(file: string): void {
+/**
+ * As `openAuditIndex`, but forgets first what the index held, also on the disk. Another process that
+ * has it open goes on with it.
+ *
+ * @throws Error if the file cannot be written.
+ */
+export async function rebuildIndex(
+  options: Parameters<typeof openAuditIndex>[0],
+): Promise<AuditIndex> {
+  (await openAuditIndex(options)).close();
+  const database = openDatabase(options.file);
+  try {
+    database.exec('PRAGMA secure_delete = ON');
+    clearTables(database);
+  } finally {
+    database.close();
+  }
+  return await openAuditIndex(options);
+}
+
+/** Removes an index file with what lies beside it: it is broken. */
+function removeIndex(file: string): void {
   for (const end of ['', '-wal', '-shm']) rmSync(`${file}${end}`, { force: true });
 }
 

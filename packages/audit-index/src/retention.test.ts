@@ -63,6 +63,7 @@ test('old segments give way to their root; what is left is provable, and the ind
   );
   const [oldest] = remove;
   assert.ok(oldest);
+  log.add({ kind: 'log-retained', ...oldest });
   const size = log.head?.size ?? 0;
   writeFileSync(join(log.folder, `${first}.root`), 'left by a crash');
   await removeSegment(log.folder, oldest);
@@ -96,4 +97,15 @@ test('a segment that is not in order under its own head is never removed', async
   writeFileSync(path, text.replace('egress', 'ingress'));
   const { remove, keep } = await plan(log, later);
   assert.deepEqual([remove.length, keep.length], [0, 1]);
+});
+
+test('a segment of a time when the clock was wrong keeps no later one', async () => {
+  const log = new TestLog(LEAVES).from(new Date('2036-11-21T00:00:00Z'));
+  log.addParsed(fill(LEAVES));
+  log.from(new Date('2026-11-21T00:00:00Z')).addParsed(fill(LEAVES + 1));
+  const { remove } = await plan(log, later);
+  assert.deepEqual(
+    remove.map(({ segment }) => segment),
+    [segmentName(LEAVES)],
+  );
 });

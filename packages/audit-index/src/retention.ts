@@ -54,8 +54,8 @@ export async function planRetention(folder: string, of: RetentionOptions): Promi
   const keep: KeptSegment[] = [];
   for (const [at, file] of files.slice(0, -1).entries()) {
     const read = await readSegment(file, of);
-    if (read === 'younger') break;
-    if (read === 'removed') continue;
+    // A clock that was wrong may have made one of them younger than those after it.
+    if (read === 'younger' || read === 'removed') continue;
     if (typeof read === 'string') keep.push({ segment: file.name, reason: read });
     else if (await staysOpen(read.intents, files.slice(at + 1))) {
       const reason = 'a use of a key in it has no outcome yet';

@@ -1,7 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 
 /** Goes up with every change of the tables or of what is put into them: an older index is built anew. */
-const VERSION = 2;
+const VERSION = 3;
 
 /**
  * No address lies here in clear but as a word of `terms`; all else that is personal is read out of

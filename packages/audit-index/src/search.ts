@@ -93,10 +93,11 @@ function matchingRows(query: Omit<AuditQuery, 'limit'>, { database }: IndexParts
     until: query.until?.getTime() ?? Number.MAX_SAFE_INTEGER,
   };
   if (query.kinds?.length === 0) return [];
+  const { text = '' } = query;
+  // Words were asked for, and there is none in them: it may not be as if nobody had asked.
+  if (text.trim() !== '' && termsQuery({ text }) === null) return [];
   const words = termsQuery(query);
   if (words !== null) return byTerms(words, query, bounds, database);
-  // Words were asked for, and there is none in them.
-  if (query.text !== undefined && query.text.trim() !== '') return [];
   const kinds = query.kinds === undefined ? null : kindIds(query.kinds, database);
   if (query.queueId !== undefined) return byQueueId(query.queueId, kinds, bounds, database);
   return kinds === null ? byTime(bounds, database) : byKinds(kinds, bounds, database);

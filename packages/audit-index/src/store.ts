@@ -1,7 +1,8 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { RecordedEvent } from '@sallyport/audit-log';
+import { latencyOf, outcomeOf } from './message-outcome.ts';
 import type { MessageState } from './message-state.ts';
-import { latencyOf, outcomeOf } from './message-state.ts';
+
 import { formatPosition, type Position, parsePosition, START } from './position.ts';
 import { eventTerms, messageTerm, suffixesOf } from './terms.ts';
 import type { ReadLeaf } from './walk.ts';
@@ -26,12 +27,13 @@ export class IndexStore {
   /** By queue id; the least used goes first. */
   readonly #messages = new Map<string, OpenMessage>();
   readonly #changed = new Set<OpenMessage>();
+  #version: number | null = null;
 
   constructor(database: DatabaseSync) {
     this.#database = database;
   }
 
-  /** What another process wrote meanwhile is not what is in memory. */
+  /** What is in the tables is no more what is in memory. */
   forget(): void {
     this.#kinds.clear();
     this.#messages.clear();
@@ -40,6 +42,10 @@ export class IndexStore {
 
   begin(): void {
     this.#database.exec('BEGIN IMMEDIATE');
+    // SQLite changes it with each commit of somebody else: what he noted is not in memory.
+    const version = Number(this.#prepare('PRAGMA data_version').get()?.['data_version']);
+    if (version !== this.#version) this.forget();
+    this.#version = version;
   }
 
   commit(): void {

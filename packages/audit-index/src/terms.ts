@@ -5,8 +5,8 @@ import type { RecordedEvent } from '@sallyport/audit-log';
 const MAX_WORDS = 400;
 const MAX_WORD_CHARS = 64;
 const MAX_DEPTH = 4;
-/** Words of a question. */
-const MAX_ASKED_WORDS = 16;
+/** Words of a question: as many as the longest text of a search holds, so that none is passed over. */
+const MAX_ASKED_WORDS = 160;
 /** A shorter word is looked for as it is: too many begin with it. */
 const MIN_PREFIX_CHARS = 4;
 
@@ -116,9 +116,14 @@ const ADDRESS_FIELD =
 
 /** The addresses that an event names, as far as they are not withheld. */
 export function addressesOf(personal: RecordedEvent['personal']): string[] {
-  return Object.entries(personal).flatMap(([name, value]) =>
-    value === null || value === '' || !ADDRESS_FIELD.test(name) ? [] : value.split(' '),
-  );
+  const addresses: string[] = [];
+  let more = ''; // one list in several fields, cut anywhere
+  for (const [name, value] of Object.entries(personal)) {
+    if (value === null || !ADDRESS_FIELD.test(name)) continue;
+    if (name.startsWith('forwardPathsMore')) more += value;
+    else addresses.push(...value.split(' '));
+  }
+  return [...addresses, ...more.split(' ')].filter((address) => address !== '');
 }
 
 /** The forward-paths of an event in their order; null if one was withheld or none was ever said. */

@@ -84,6 +84,12 @@ export class TestLog {
     }
   }
 
+  /** What is added from here on is of this time and later. */
+  from(time: Date): this {
+    this.#now = time.getTime();
+    return this;
+  }
+
   #tick(): Date {
     this.#now += 60_000;
     return new Date(this.#now);

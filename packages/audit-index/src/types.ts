@@ -100,6 +100,8 @@ export interface MessageHistory {
   readonly summary: MessageSummary | null;
   /** In the order of the log; at most the first 2,000. */
   readonly events: RecordedEvent[];
+  /** Of all its events, also of those whose line cannot be read any more; at most 100,000. */
+  readonly indexes: number[];
   /** Queue ids of its outputs, held copies and reports; of a report also what it reports on. */
   readonly related: string[];
 }

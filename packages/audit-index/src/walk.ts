@@ -1,4 +1,5 @@
 import {
+  eventOf,
   headHash,
   leafHash,
   type MerkleTree,
@@ -12,6 +13,7 @@ import type { Position } from './position.ts';
 
 /** Lines that no head covers yet; the recorder writes far fewer. */
 const MAX_UNCOVERED = 100_000;
+const MAX_UNCOVERED_BYTES = 128 * 1024 * 1024;
 
 /** One event with its leaf hash and the place of its line. */
 export interface ReadLeaf {
@@ -28,6 +30,7 @@ export class LogWalk {
   #tree: MerkleTree;
   #head: SignedHead | null;
   #uncovered: ReadLeaf[] = [];
+  #uncoveredBytes = 0;
   #covered: ReadLeaf[] = [];
 
   constructor({ tree, head }: Position) {
@@ -58,6 +61,7 @@ export class LogWalk {
   /** Another reading of a file begins at the last head. */
   dropUncovered(): void {
     this.#uncovered = [];
+    this.#uncoveredBytes = 0;
   }
 
   /** A segment of which only its root is left; the head before the next one is not known. */
@@ -78,6 +82,10 @@ export class LogWalk {
     return at.offset === 0 && this.#followsFrom(line['segment']) ? 'ok' : 'bad';
   }
 
+  get #isFull(): boolean {
+    return this.#uncovered.length >= MAX_UNCOVERED || this.#uncoveredBytes >= MAX_UNCOVERED_BYTES;
+  }
+
   #followsFrom(start: unknown): boolean {
     if (typeof start !== 'object' || start === null || !('frontier' in start)) return false;
     const frontier = this.#tree.frontier.map((node) => node.toString('hex'));
@@ -91,11 +99,11 @@ export class LogWalk {
   ): 'ok' | 'bad' {
     const content = parseLeaf(leaf);
     const index = this.#tree.size + this.#uncovered.length;
-    if (content?.index !== index || this.#uncovered.length >= MAX_UNCOVERED) return 'bad';
-    const { time, kind, queueId = null, index: _, personal: hashes = {}, ...facts } = content;
-    const event = { index, time, kind, queueId, facts, personal: valuesOf(hashes, personal), leaf };
-    const at = Date.parse(time);
+    if (content?.index !== index || this.#isFull) return 'bad';
+    const event = eventOf(content, leaf, valuesIn(personal));
+    const at = Date.parse(content.time);
     if (Number.isNaN(at)) return 'bad';
+    this.#uncoveredBytes += bytes;
     this.#uncovered.push({ event, at, hash: leafHash(leaf), offset, bytes });
     return 'ok';
   }
@@ -110,7 +118,7 @@ export class LogWalk {
     this.#tree = tree;
     this.#head = head;
     for (const leaf of this.#uncovered) this.#covered.push(leaf);
-    this.#uncovered = [];
+    this.dropUncovered();
     return 'head';
   }
 
@@ -130,18 +138,13 @@ function parseJson(text: string): Record<string, unknown> | null {
   }
 }
 
-/** The values beside a leaf, by the names that the leaf has; null where one is withheld. */
-function valuesOf(
-  hashes: Readonly<Record<string, string>>,
-  beside: unknown,
-): Record<string, string | null> {
-  const values: Record<string, string | null> = {};
+/** The values beside a leaf by their names; null where there is none. */
+function valuesIn(beside: unknown): (name: string) => string | null {
   const given = typeof beside === 'object' && beside !== null ? Object.entries(beside) : [];
   const known = new Map<string, unknown>(given);
-  for (const name of Object.keys(hashes)) {
+  return (name) => {
     const one = known.get(name);
     const value = typeof one === 'object' && one !== null && 'value' in one ? one.value : null;
-    values[name] = typeof value === 'string' ? value : null;
-  }
-  return values;
+    return typeof value === 'string' ? value : null;
+  };
 }

@@ -15,6 +15,7 @@ import {
   parseLogLine,
   type RecordedEvent,
   type SignedHead,
+  signHead,
   verifyBundle,
 } from './index.ts';
 
@@ -72,14 +73,17 @@ test('a bundle holds by itself and against both of its heads; what is withheld i
   const { lines, older, head } = bundle();
   assert.equal(lines.join('').includes('admin'), false);
   for (const checkpoint of [older, head]) {
-    const verdict = await verifyBundle(lines, { publicKey, checkpoint });
+    const verdict = await verifyBundle(lines, { publicKey, checkpoints: [checkpoint] });
     assert.deepEqual(
       verdict.kind === 'ok' && [verdict.events, verdict.withheld, verdict.checkpoint],
       [3, 3, 'matches'],
     );
   }
-  const other = await verifyBundle(lines, { publicKey, checkpoint: { ...older, size: 3 } });
+  const third = signHead({ ...older, size: 3 }, privateKey);
+  const other = await verifyBundle(lines, { publicKey, checkpoints: [third] });
   assert.equal(other.kind === 'ok' && other.checkpoint, 'not-comparable');
+  const many = await verifyBundle(lines, { publicKey, checkpoints: [third, older] });
+  assert.equal(many.kind === 'ok' && many.checkpoint, 'matches');
   assert.equal(bundleKey(lines[0] ?? '')?.equals(publicKey), true);
 });
 
@@ -100,9 +104,25 @@ test('every change of a bundle is found, and its line named', async () => {
   assert.equal(await at([...lines.slice(0, 1), ...lines.slice(1).reverse()]), 3);
   assert.equal(await at(lines.slice(0, 3)), 4);
   assert.equal(await at([]), 1);
-  assert.equal(await at(lines, { checkpoint: { ...older, root: '00'.repeat(32) } }), 1);
+  const fork = signHead({ ...older, root: '00'.repeat(32) }, privateKey);
+  assert.equal(await at(lines, { checkpoints: [fork] }), 1);
+  assert.equal(await at(lines, { checkpoints: [older, fork] }), 1);
   const { publicKey: foreign } = generateKeyPairSync('ed25519');
   assert.equal(await at(lines, { publicKey: foreign }), 1);
+});
+
+test('a checkpoint that the log key did not sign is told of as that, and never passed over', async () => {
+  const { lines, older } = bundle();
+  const stranger = generateKeyPairSync('ed25519').privateKey;
+  for (const facts of [older, { ...older, size: 3 }]) {
+    for (const forged of [
+      { ...older, ...facts, root: '00'.repeat(32) },
+      signHead(facts, stranger),
+    ]) {
+      const verdict = await verifyBundle(lines, { publicKey, checkpoints: [forged] });
+      assert.match(verdict.kind === 'damaged' ? verdict.reason : '', /checkpoint is not signed/);
+    }
+  }
 });
 
 const event = (facts: object, personal: Record<string, string | null> = {}): RecordedEvent => ({
@@ -124,6 +144,14 @@ test('RFC 4180 section 2: commas, quotes and line ends are quoted, lines end wit
   );
 });
 
+test('nor is what a spreadsheet of a country with commas in its numbers takes for a cell', () => {
+  const line = csvEvent(event({ sentence: 'fine;=1+1', fault: 'x; @SUM', mx: 'a\t-1' }));
+  assert.match(line, /,fine;'=1\+1,/);
+  assert.match(line, /x;' @SUM/);
+  assert.doesNotMatch(line, /[;\t]\s*[=+@-]/);
+  assert.match(csvEvent(event({ sentence: 'a; b=c;d' })), /,a; b=c;d,/);
+});
+
 test('no cell is a formula to a spreadsheet: an apostrophe stands before what would be one', () => {
   for (const text of ['=1+1', '+1', '-1', '@SUM(A1)', ' =1', '\t=1', '\r=1', '|calc', '%0']) {
     const line = csvEvent(event({ sentence: text }, { reversePath: text, forwardPath: text }));
@@ -131,6 +159,9 @@ test('no cell is a formula to a spreadsheet: an apostrophe stands before what wo
     for (const cell of [cells[4], cells[7], cells[8]]) {
       assert.match(cell ?? '', /^"?'/, JSON.stringify(text));
     }
+  }
+  for (const text of ['\u0000=1', '\u001b\u0000=1', '\uff1d1', '\u200b=1']) {
+    assert.match(csvEvent(event({ sentence: text })), /,"?'/, JSON.stringify(text));
   }
   assert.match(csvEvent(event({ sentence: 'a=b' })), /,a=b,/);
 });

@@ -1,5 +1,7 @@
 import { createPublicKey, type KeyObject } from 'node:crypto';
 import { z } from 'zod';
+import { parseCanonical } from './canonical.ts';
+import { foreignHead } from './checkpoints.ts';
 import { type EventProof, eventProofSchema, proofFault } from './event-proof.ts';
 import { type SignedHead, signedHeadSchema, verifyHead } from './head.ts';
 import { verifyConsistency } from './proof.ts';
@@ -36,15 +38,17 @@ const bundleEventSchema = z.strictObject({
 export type BundleHead = z.infer<typeof bundleHeadSchema>['bundle'];
 
 /** The first line of a bundle, with its line feed. */
-export function formatBundleHead(head: Omit<BundleHead, 'format' | 'note'>): string {
-  return `${JSON.stringify({ bundle: { format: FORMAT, note: NOTE, ...head } })}\n`;
+export function formatBundleHead(of: Omit<BundleHead, 'format' | 'note'>): string {
+  const { head, publicKey, events, selection, consistency } = of;
+  const bundle = { format: FORMAT, note: NOTE, head, publicKey, events, selection };
+  return `${JSON.stringify({ bundle: { ...bundle, ...(consistency === undefined ? {} : { consistency }) } })}\n`;
 }
 
 /** One event of a bundle with its proof as a line; what is withheld is left out. */
 export function formatBundleEvent(proof: EventProof, withheld: Withheld = 'none'): string {
-  const { format: _, head: _head, ...event } = proof;
+  const { index, leaf, path } = proof;
   const personal = withhold(proof.personal, withheld);
-  return `${JSON.stringify({ event: { ...event, personal } })}\n`;
+  return `${JSON.stringify({ event: { index, leaf, personal, path } })}\n`;
 }
 
 /** True if the line is the first one of a bundle. */
@@ -60,7 +64,7 @@ export type BundleVerdict =
       readonly head: SignedHead;
       /** Personal values that are not in it. */
       readonly withheld: number;
-      /** `not-comparable`: it has no proof that leads from that checkpoint to its head. */
+      /** `not-comparable`: it has no proof that leads from a checkpoint to its head. */
       readonly checkpoint: 'none' | 'matches' | 'not-comparable';
     }
   | {
@@ -74,7 +78,8 @@ export type BundleVerdict =
 export interface BundleOptions {
   /** Null takes the one of the bundle: consistency, not origin. */
   readonly publicKey: KeyObject | null;
-  readonly checkpoint?: SignedHead;
+  /** Heads that were kept elsewhere; each that can be is compared. */
+  readonly checkpoints?: readonly SignedHead[];
   /** Gets each event that holds. */
   readonly take?: (event: RecordedEvent) => void;
 }
@@ -91,9 +96,12 @@ export function bundleKey(firstLine: string): KeyObject | null {
   }
 }
 
-/** Verifies a bundle offline: each event, its personal values, its path, the head. Names the first bad line. */
+/**
+ * Verifies a bundle offline: each event, its personal values, its path, the head. Names the first bad
+ * line. A line is null if it is too long, has no end or is no UTF-8.
+ */
 export async function verifyBundle(
-  lines: AsyncIterable<string> | Iterable<string>,
+  lines: AsyncIterable<string | null> | Iterable<string | null>,
   options: BundleOptions,
 ): Promise<BundleVerdict> {
   let bundle: BundleHead | null = null;
@@ -103,6 +111,7 @@ export async function verifyBundle(
   const damaged = (reason: string, line = number) => ({ kind: 'damaged', line, reason }) as const;
   for await (const line of lines) {
     number += 1;
+    if (line === null) return damaged('this is no whole line of a proof');
     if (bundle === null) {
       const found = openBundle(line, options);
       if (typeof found === 'string') return damaged(found);
@@ -122,17 +131,20 @@ export async function verifyBundle(
       number + 1,
     );
   }
-  const checkpoint = compare(bundle, options.checkpoint);
+  const checkpoint = compare(bundle, options.checkpoints ?? []);
   if (checkpoint === null) return damaged('its head does not continue the checkpoint', 1);
   return { kind: 'ok', events: bundle.events, head: bundle.head, withheld, checkpoint };
 }
 
 function openBundle(line: string, options: BundleOptions): BundleHead | string {
-  const bundle = bundleHeadSchema.safeParse(parseJson(line)).data?.bundle;
+  const bundle = parseCanonical(bundleHeadSchema, line)?.bundle;
   if (bundle === undefined) return 'this is no beginning of a bundle';
   const key = options.publicKey ?? bundleKey(line);
   if (key === null) return 'the key in it is no Ed25519 key';
   if (!verifyHead(bundle.head, key)) return 'the head is not signed by this log key';
+  if (foreignHead(options.checkpoints ?? [], key) !== null) {
+    return 'the checkpoint is not signed by this log key: one of the two is of another log, or forged';
+  }
   const { consistency } = bundle;
   if (consistency === undefined) return bundle;
   if (!verifyHead(consistency.from, key)) return 'the older head is not signed by this log key';
@@ -152,7 +164,7 @@ function checkEvent(
   head: SignedHead,
   last: number,
 ): { event: RecordedEvent; withheld: number } | string {
-  const parsed = bundleEventSchema.safeParse(parseJson(line)).data?.event;
+  const parsed = parseCanonical(bundleEventSchema, line)?.event;
   if (parsed === undefined) return 'this is no event with its proof';
   if (parsed.index <= last) return `event ${parsed.index} stands out of order or twice`;
   const reason = proofFault({ format: 'sallyport audit proof v1', head, ...parsed });
@@ -165,12 +177,18 @@ function checkEvent(
 
 function compare(
   { head, consistency }: BundleHead,
-  checkpoint: SignedHead | undefined,
+  checkpoints: readonly SignedHead[],
 ): 'none' | 'matches' | 'not-comparable' | null {
-  if (checkpoint === undefined) return 'none';
-  const from = [head, consistency?.from].find((one) => one?.size === checkpoint.size);
-  if (from === undefined) return 'not-comparable';
-  return from.root === checkpoint.root ? 'matches' : null;
+  if (checkpoints.length === 0) return 'none';
+  const proven = new Map(
+    [head, ...(consistency === undefined ? [] : [consistency.from])].map((one) => [
+      one.size,
+      one.root,
+    ]),
+  );
+  const comparable = checkpoints.filter(({ size }) => proven.has(size));
+  if (comparable.some(({ size, root }) => proven.get(size) !== root)) return null;
+  return comparable.length === 0 ? 'not-comparable' : 'matches';
 }
 
 function parseJson(line: string): unknown {

@@ -2,7 +2,7 @@ import { type KeyObject, randomBytes } from 'node:crypto';
 import type { AuditEvent } from './event.ts';
 import { headHash, NO_PREVIOUS, type SignedHead, signHead } from './head.ts';
 import { leafOf } from './leaf.ts';
-import { formatHeadLine, formatLeafLine, formatSegmentLine } from './line.ts';
+import { formatHeadLine, formatLeafLine, formatSegmentLine, MAX_LINE_BYTES } from './line.ts';
 import { leafHash, type MerkleTree } from './tree.ts';
 
 const SALT_BYTES = 16;
@@ -43,6 +43,20 @@ export function composeCommit(events: readonly AuditEvent[], base: CommitBase): 
   const head = signHead(facts, privateKey);
   lines.push(formatHeadLine(head));
   return { tree, head, bytes: Buffer.from(lines.join('')) };
+}
+
+/** JSON within JSON at its longest: four bytes for a quotation mark, up to seven for a control character. */
+const MOST_BYTES_A_CHAR = 8;
+const MOST_FACTS = {
+  index: Number.MAX_SAFE_INTEGER,
+  time: new Date(0),
+  salt: () => '00'.repeat(SALT_BYTES),
+};
+
+/** False if the line of the event would be longer than a line of a log may be. */
+export function fitsLine(event: AuditEvent): boolean {
+  if (JSON.stringify(event).length * MOST_BYTES_A_CHAR < MAX_LINE_BYTES) return true;
+  return Buffer.byteLength(formatLeafLine(leafOf(event, MOST_FACTS))) <= MAX_LINE_BYTES;
 }
 
 /** Random bytes drawn for many salts at once. */

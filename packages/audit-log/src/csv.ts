@@ -1,3 +1,4 @@
+import { WITHHELD } from './personal-text.ts';
 import type { RecordedEvent } from './read.ts';
 
 const COLUMNS = [
@@ -14,9 +15,6 @@ const COLUMNS = [
   'facts',
 ] as const;
 type Column = (typeof COLUMNS)[number];
-
-/** In place of a personal value that is withheld or erased. */
-const WITHHELD = '(withheld)';
 
 /** The first line of an export, with its line end. */
 export function csvHeader(): string {
@@ -63,8 +61,13 @@ function csvCell(value: unknown): string {
 
 /**
  * A spreadsheet takes a cell that begins so for a formula, and strangers choose addresses and
- * replies: an apostrophe before it makes it text.
+ * replies: an apostrophe before it makes it text. Where numbers have commas, a cell also begins behind
+ * a semicolon or a tab. Characters that nobody sees are passed over, as a spreadsheet may drop them.
  */
 function harmless(text: string): string {
-  return /^[\s]*[=+\-@|%]/.test(text) || /^[\t\r\n]/.test(text) ? `'${text}` : text;
+  const isUnclear = /^[\t\r\n]/.test(text);
+  return (isUnclear ? `'${text}` : text).replace(FORMULA, "$<before>'$<formula>");
 }
+
+const FORMULA =
+  /(?<before>^|[;\t])(?<formula>[\s\p{Cc}\p{Cf}]*[=+\-@|%\uff1d\uff0b\uff0d\uff20])/gu;

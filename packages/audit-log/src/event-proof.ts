@@ -1,7 +1,8 @@
 import type { KeyObject } from 'node:crypto';
 import { z } from 'zod';
+import { parseCanonical } from './canonical.ts';
 import { type SignedHead, signedHeadSchema, verifyHead } from './head.ts';
-import { parseLeaf, wrongPersonal } from './leaf.ts';
+import { hashedText, parseLeaf, personalValueSchema, wrongPersonal } from './leaf.ts';
 import type { LogLine } from './line.ts';
 import { inclusionProof, verifyInclusion } from './proof.ts';
 import { readLines, type Segments } from './read.ts';
@@ -13,13 +14,21 @@ const hex = z.string().regex(/^[0-9a-f]{64}$/);
 export const eventProofSchema = z.strictObject({
   format: z.literal('sallyport audit proof v1'),
   index: z.int().nonnegative(),
-  leaf: z.string(),
-  personal: z.record(z.string(), z.strictObject({ salt: z.string(), value: z.string() })),
+  leaf: hashedText,
+  personal: z.record(z.string(), personalValueSchema),
   /** RFC 9162 section 2.1.3.1. */
   path: z.array(hex).max(64),
   head: signedHeadSchema,
 });
 export type EventProof = z.infer<typeof eventProofSchema>;
+
+const INDENT = 2;
+
+/** @returns null if the text is no proof of one event as it is given out, on one line or for people. */
+export function parseEventProof(text: string): EventProof | null {
+  const json = text.trimEnd();
+  return parseCanonical(eventProofSchema, json) ?? parseCanonical(eventProofSchema, json, INDENT);
+}
 
 /**
  * Proves one event against the last head.

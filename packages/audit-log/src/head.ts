@@ -13,8 +13,8 @@ export const signedHeadSchema = z.strictObject({
   time: z.iso.datetime(),
   /** `headHash` of the head before it, or `NO_PREVIOUS`. */
   previous: hex,
-  /** Ed25519 over `headBytes`, base64. */
-  signature: z.base64(),
+  /** Ed25519 over `headBytes`: 64 bytes in base64, the bits that are left over zero (RFC 4648 section 3.5). */
+  signature: z.string().regex(/^[A-Za-z0-9+/]{85}[AQgw]==$/),
 });
 export type SignedHead = z.infer<typeof signedHeadSchema>;
 export type HeadFacts = Omit<SignedHead, 'signature'>;

@@ -9,7 +9,7 @@ export {
   isBundleHead,
   verifyBundle,
 } from './bundle.ts';
-export { type Commit, type CommitBase, composeCommit } from './compose.ts';
+export { type Commit, type CommitBase, composeCommit, fitsLine } from './compose.ts';
 export { csvEvent, csvHeader } from './csv.ts';
 export {
   AUDIT_EVENT_KINDS,
@@ -20,6 +20,7 @@ export {
 export {
   type EventProof,
   eventProofSchema,
+  parseEventProof,
   proveEvent,
   verifyEventProof,
 } from './event-proof.ts';
@@ -45,7 +46,6 @@ export {
   type LeafContent,
   type LeafFacts,
   leafOf,
-  type PersonalValue,
   type PersonalValues,
   parseLeaf,
   personalHash,
@@ -75,6 +75,7 @@ export {
 } from './proof.ts';
 export {
   type EventFilter,
+  eventOf,
   matchesFilter,
   type RecordedEvent,
   readEvent,

@@ -1,13 +1,18 @@
 import { hash } from 'node:crypto';
 import { z } from 'zod';
 import type { AuditEvent } from './event.ts';
+import { hidePersonal, mayRepeat } from './personal-text.ts';
 
-/** A personal value beside its leaf. Either may be withheld or erased; the proofs still hold. */
-export interface PersonalValue {
-  /** 16 random bytes in hex. */
-  readonly salt: string;
-  readonly value: string;
-}
+/** Half a surrogate pair hashes as the replacement character does: where it may stand, two texts are one. */
+export const hashedText = z.string().refine((text) => text.isWellFormed(), 'half a surrogate pair');
+
+/** A personal value beside its leaf; it may be withheld or erased, and the proofs still hold. */
+export const personalValueSchema = z.strictObject({
+  /** 16 random bytes in hex: were it of any length, its end could pass for the beginning of the value. */
+  salt: z.string().regex(/^[0-9a-f]{32}$/),
+  value: hashedText,
+});
+type PersonalValue = Readonly<z.infer<typeof personalValueSchema>>;
 export type PersonalValues = Readonly<Record<string, PersonalValue>>;
 
 /** One event as it is written: the text that is hashed, and the personal values beside it. */
@@ -24,23 +29,26 @@ export interface LeafFacts {
   readonly salt: () => string;
 }
 
-/** The leaf of an event. Personal fields enter it as SHA-256(salt || value). */
+/** The leaf of an event. Personal fields enter it as SHA-256(salt || value), and other texts name them by a mark. */
 export function leafOf(event: AuditEvent, facts: LeafFacts): Leaf {
   const { personal: fields, ...plain } = event;
   const personal: Record<string, PersonalValue> = {};
   const hashes: Record<string, string> = {};
   for (const [name, value] of Object.entries(fields ?? {})) {
-    const salted = { salt: facts.salt(), value };
+    const salted = { salt: facts.salt(), value: value.toWellFormed() };
     personal[name] = salted;
     hashes[name] = personalHash(salted);
   }
-  const leaf = JSON.stringify({
-    index: facts.index,
-    time: facts.time.toISOString(),
-    ...plain,
-    ...(fields === undefined ? {} : { personal: hashes }),
-  });
-  return { leaf, personal };
+  const text = (said: object): string =>
+    JSON.stringify({
+      index: facts.index,
+      time: facts.time.toISOString(),
+      ...said,
+      ...(fields === undefined ? {} : { personal: hashes }),
+    });
+  const leaf = text(plain);
+  if (fields === undefined || !mayRepeat(leaf, fields)) return { leaf, personal };
+  return { leaf: text(hidePersonal(plain, fields)), personal };
 }
 
 /** SHA-256(salt || value) in hex. */

@@ -1,6 +1,7 @@
 import { z } from 'zod';
+import { parseCanonical } from './canonical.ts';
 import { type SignedHead, signedHeadSchema } from './head.ts';
-import type { Leaf } from './leaf.ts';
+import { hashedText, type Leaf, personalValueSchema } from './leaf.ts';
 import { leafHash } from './tree.ts';
 
 /** The most bytes one line may have. */
@@ -9,15 +10,10 @@ export const MAX_LINE_BYTES = 1024 * 1024;
 const hex = z.string().regex(/^[0-9a-f]{64}$/);
 
 const leafLine = z.strictObject({
-  leaf: z.string(),
+  leaf: hashedText,
   /** The leaf hash, so that an edited line is named and not only its commit. */
   hash: hex,
-  personal: z
-    .record(
-      z.string(),
-      z.strictObject({ salt: z.string().regex(/^[0-9a-f]*$/), value: z.string() }),
-    )
-    .optional(),
+  personal: z.record(z.string(), personalValueSchema).optional(),
 });
 const headLine = z.strictObject({ head: signedHeadSchema });
 /** First line of a segment: the tree before it, so that a start need not read older segments. */
@@ -43,13 +39,7 @@ export type Subtree = z.infer<typeof subtreeLine>['subtree'];
 
 /** @returns null if the text is no line of ours, byte for byte as we would write it. */
 export function parseLogLine(text: string): LogLine | null {
-  try {
-    const line = lineSchema.safeParse(JSON.parse(text)).data;
-    if (line === undefined || JSON.stringify(line) !== text) return null;
-    return line;
-  } catch {
-    return null;
-  }
+  return parseCanonical(lineSchema, text);
 }
 
 /** A leaf as a line, with its line feed. */

@@ -1,5 +1,6 @@
-import { parseLeaf } from './leaf.ts';
+import { type LeafContent, parseLeaf } from './leaf.ts';
 import { type LogLine, parseLogLine } from './line.ts';
+import { LOOKS_MARKED, showPersonal } from './personal-text.ts';
 import { splitLines } from './split-lines.ts';
 import type { SegmentSource } from './verdict.ts';
 
@@ -9,7 +10,7 @@ export interface RecordedEvent {
   readonly time: string;
   readonly kind: string;
   readonly queueId: string | null;
-  /** All else that the event says, by name. */
+  /** All else that the event says, by name; in its texts as well what is withheld is not there. */
   readonly facts: Readonly<Record<string, unknown>>;
   readonly personal: Readonly<Record<string, string | null>>;
   /** The exact text that was hashed. */
@@ -43,13 +44,22 @@ export async function* readLines(segments: Segments): AsyncGenerator<LogLine> {
 export function readEvent(line: LogLine): RecordedEvent | null {
   if (!('leaf' in line)) return null;
   const content = parseLeaf(line.leaf);
-  if (content === null) return null;
-  const { index, time, kind, queueId, personal: hashes, ...facts } = content;
+  return content === null
+    ? null
+    : eventOf(content, line.leaf, (name) => line.personal?.[name]?.value);
+}
+
+/** The event that a leaf is of, with the personal values that are there. */
+export function eventOf(
+  content: LeafContent,
+  leaf: string,
+  given: (name: string) => string | null | undefined,
+): RecordedEvent {
+  const { index, time, kind, queueId = null, personal: hashes, ...said } = content;
   const personal: Record<string, string | null> = {};
-  for (const name of Object.keys(hashes ?? {})) {
-    personal[name] = line.personal?.[name]?.value ?? null;
-  }
-  return { index, time, kind, queueId: queueId ?? null, facts, personal, leaf: line.leaf };
+  for (const name of Object.keys(hashes ?? {})) personal[name] = given(name) ?? null;
+  const facts = LOOKS_MARKED.test(leaf) ? showPersonal(said, personal) : said;
+  return { index, time, kind, queueId, facts, personal, leaf };
 }
 
 /** True if the event is one that the filter asks for. */

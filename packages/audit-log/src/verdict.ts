@@ -7,7 +7,10 @@ export interface SegmentSource {
   readonly bytes: ByteSource;
 }
 
-/** What kind of damage it is. `torn-tail`: lines after the last head, as a crash leaves them. */
+/**
+ * What kind of damage it is. `torn-tail`: lines after the last head, as a crash leaves them.
+ * `unrecorded-removal`: a segment of which only the root is left, but not by retention.
+ */
 export type DamageCode =
   | 'bad-line'
   | 'edited-leaf'
@@ -17,6 +20,7 @@ export type DamageCode =
   | 'wrong-head'
   | 'bad-signature'
   | 'torn-tail'
+  | 'unrecorded-removal'
   | 'checkpoint';
 
 /** What verification says of a log. */
@@ -32,19 +36,23 @@ export type LogVerdict =
       readonly withheld: number;
       /** Leaves of which retention left only the subtree root. */
       readonly removedLeaves: number;
-      /** `not-comparable`: it ends inside a segment that retention removed. */
+      /** Of the longest one. `not-comparable`: it ends inside a segment that retention removed. */
       readonly checkpoint: 'none' | 'matches' | 'not-comparable';
     }
   | DamagedLog;
 
-/** Where a log is not what was written. */
-export interface DamagedLog {
-  readonly kind: 'damaged';
-  readonly code: DamageCode;
+/** A line of a log. */
+export interface Place {
   /** File name of the segment. */
   readonly segment: string;
   /** 1-based. */
   readonly line: number;
+}
+
+/** Where a log is not what was written. */
+export interface DamagedLog extends Place {
+  readonly kind: 'damaged';
+  readonly code: DamageCode;
   readonly reason: string;
 }
 

@@ -45,7 +45,7 @@ interface Built {
 }
 
 /** A log of `size` leaves, a head after every `group` of them. */
-function build(size: number, group = 2, key = privateKey): Built {
+function build(size: number, group = 2, key = privateKey, last = event(size - 1)): Built {
   const segments = new Map<string, string[]>();
   const heads: SignedHead[] = [];
   const subtrees: Buffer[] = [];
@@ -61,7 +61,8 @@ function build(size: number, group = 2, key = privateKey): Built {
       lines = [formatSegmentLine({ first: i, frontier, previous })];
       segments.set(segmentName(i), lines);
     }
-    const leaf = leafOf(event(i), { index: i, time, salt: () => `${i}`.padStart(32, '0') });
+    const recorded = i + 1 === size ? last : event(i);
+    const leaf = leafOf(recorded, { index: i, time, salt: () => `${i}`.padStart(32, '0') });
     lines.push(formatLeafLine(leaf));
     tree.append(leafHash(leaf.leaf));
     part.append(leafHash(leaf.leaf));
@@ -82,8 +83,12 @@ function sources(segments: ReadonlyMap<string, readonly string[]>): SegmentSourc
 
 const check = (
   segments: ReadonlyMap<string, readonly string[]>,
-  options: { checkpoint?: SignedHead } = {},
-) => verifyLog(sources(segments), publicKey, { segmentLeaves: SEGMENT, ...options });
+  { checkpoint }: { checkpoint?: SignedHead } = {},
+) =>
+  verifyLog(sources(segments), publicKey, {
+    segmentLeaves: SEGMENT,
+    ...(checkpoint === undefined ? {} : { checkpoints: [checkpoint] }),
+  });
 
 /** Changes the lines of one segment; `at` is a 0-based line. */
 async function damaged(
@@ -126,7 +131,7 @@ test('an edited leaf is named by its line', async () => {
 });
 
 test('a leaf edited together with its hash is found at the head, from the first line it covers', async () => {
-  const forged = leafOf(event(99), { index: 11, time, salt: () => '00' });
+  const forged = leafOf(event(99), { index: 11, time, salt: () => '00'.repeat(16) });
   damageAt(5, 'edited-leaf')(await damaged((lines) => lines.with(5, formatLeafLine(forged))));
 });
 
@@ -167,6 +172,11 @@ test('an edited or foreign head is named', async () => {
   damageAt(4, 'bad-signature', segmentName(0))(await check(other.segments));
 });
 
+test('of many heads that another key signed the first is named', async () => {
+  const other = build(640, 1, generateKeyPairSync('ed25519').privateKey);
+  damageAt(3, 'bad-signature', segmentName(0))(await check(other.segments));
+});
+
 test('a torn tail is named by its first line', async () => {
   const name = segmentName(16);
   damageAt(5, 'torn-tail', name)(await damaged((lines) => lines.slice(0, 5), { name }));
@@ -197,13 +207,67 @@ test('a log rewritten from some leaf on with the right key is found against a ch
   const forged = { ...checkpoint, root: NO_PREVIOUS };
   const signed = signHead(forged, privateKey);
   damageAt(3, 'checkpoint')(await check(rewritten.segments, { checkpoint: signed }));
-  damageAt(1, 'checkpoint')(await check(rewritten.segments, { checkpoint: forged }));
+});
+
+test('a checkpoint that another key signed, or nobody, is told of before anything else', async () => {
+  const { segments, heads } = build(20);
+  const [, second] = heads;
+  assert.ok(second);
+  const stranger = generateKeyPairSync('ed25519').privateKey;
+  for (const size of [0, 3, 20, 99]) {
+    for (const checkpoint of [{ ...second, size }, signHead({ ...second, size }, stranger)]) {
+      const verdict = await check(segments, { checkpoint });
+      damageAt(1, 'checkpoint', segmentName(0))(verdict);
+      assert.match(verdict.kind === 'damaged' ? verdict.reason : '', /not signed by this log key/);
+    }
+  }
+});
+
+test('each checkpoint is compared, not the longest alone: a log made anew behind an older one is found', async () => {
+  const { segments, heads } = build(20);
+  const [, , third] = heads;
+  const last = heads.at(-1);
+  assert.ok(third && last);
+  const verifyAll = (checkpoints: readonly SignedHead[]) =>
+    verifyLog(sources(segments), publicKey, { segmentLeaves: SEGMENT, checkpoints });
+  assert.equal((await verifyAll([last, third])).kind, 'ok');
+  const before = signHead({ ...third, root: NO_PREVIOUS }, privateKey);
+  damageAt(9, 'checkpoint', segmentName(0))(await verifyAll([last, before]));
+  damageAt(9, 'checkpoint', segmentName(0))(await verifyAll([third, before]));
+});
+
+test('an edit is told of as an edit where there is a checkpoint of just these leaves', async () => {
+  const { heads } = build(20);
+  const checkpoint = heads.find(({ size }) => size === 12);
+  assert.ok(checkpoint);
+  const forged = leafOf(event(99), { index: 11, time, salt: () => '00'.repeat(16) });
+  const edit = (lines: string[]) => lines.with(5, formatLeafLine(forged));
+  damageAt(5, 'edited-leaf')(await damaged(edit, { checkpoint }));
+});
+
+/** As retention leaves it: the first segment is its root, and the end of the log says why. */
+function retained(said: 'true-root' | 'other-root' | 'nothing'): Built {
+  const { subtrees } = build(20);
+  const root = subtrees[0]?.toString('hex') ?? '';
+  const at = time.toISOString();
+  const removal = auditEventSchema.parse({
+    ...{ kind: 'log-retained', segment: segmentName(0), first: 0, leaves: SEGMENT },
+    ...{ root: said === 'true-root' ? root : NO_PREVIOUS, from: at, to: at },
+  });
+  const built = build(20, 2, privateKey, said === 'nothing' ? event(19) : removal);
+  built.segments.set(segmentName(0), [formatSubtreeLine({ first: 0, leaves: SEGMENT, root })]);
+  return built;
+}
+
+test('a segment that gave way to its true root is missed where no event says that retention removed it', async () => {
+  const verdict = await check(retained('nothing').segments);
+  damageAt(1, 'unrecorded-removal', segmentName(0))(verdict);
+  const other = await check(retained('other-root').segments);
+  damageAt(1, 'unrecorded-removal', segmentName(0))(other);
 });
 
 test('a segment that retention replaced by its subtree root leaves the rest provable', async () => {
-  const { segments, subtrees, heads } = build(20);
-  const root = subtrees[0]?.toString('hex') ?? '';
-  segments.set(segmentName(0), [formatSubtreeLine({ first: 0, leaves: SEGMENT, root })]);
+  const { segments, heads } = retained('true-root');
   const verdict = await check(segments);
   assert.equal(verdict.kind === 'ok' && verdict.removedLeaves, 8);
   const [early, , , boundary] = heads;

@@ -1,5 +1,7 @@
 import type { KeyObject } from 'node:crypto';
-import { headHash, NO_PREVIOUS, type SignedHead, verifyHead, verifyHeadBeside } from './head.ts';
+import { Checkpoints, foreignHead } from './checkpoints.ts';
+import { headHash, NO_PREVIOUS, type SignedHead } from './head.ts';
+import { HeadSignatures } from './head-signatures.ts';
 import { parseLeaf, wrongPersonal } from './leaf.ts';
 import {
   type LeafLine,
@@ -8,7 +10,7 @@ import {
   type SegmentStart,
   type Subtree,
 } from './line.ts';
-import { parseSegmentName, SEGMENT_LEAVES } from './segment.ts';
+import { parseSegmentName, SEGMENT_LEAVES, segmentName } from './segment.ts';
 import { splitLines } from './split-lines.ts';
 import { leafHash, MerkleTree } from './tree.ts';
 import {
@@ -16,13 +18,14 @@ import {
   type DamageCode,
   type DamagedLog,
   type LogVerdict,
+  type Place,
   type SegmentSource,
 } from './verdict.ts';
 
 /** How strictly, and against what. */
 export interface VerifyOptions {
-  /** A signed head that was kept elsewhere: finds a cut at a head's end. */
-  readonly checkpoint?: SignedHead;
+  /** Signed heads that were kept elsewhere, each compared: they find a cut at a head's end, and a log made anew. */
+  readonly checkpoints?: readonly SignedHead[];
   /** Only for tests: leaves of a segment. */
   readonly segmentLeaves?: number;
 }
@@ -36,36 +39,44 @@ export async function verifyLog(
   publicKey: KeyObject,
   options: VerifyOptions = {},
 ): Promise<LogVerdict> {
-  const log = new Verification(publicKey, options);
+  const foreign = foreignHead(options.checkpoints ?? [], publicKey);
+  if (foreign !== null) return foreignCheckpoint(foreign);
+  const signatures = new HeadSignatures(publicKey);
+  const verdict = await walkThrough(segments, new Verification(signatures, options), signatures);
+  return (await signatures.firstBad()) ?? verdict; // what comes first is named
+}
+
+async function walkThrough(
+  segments: AsyncIterable<SegmentSource> | Iterable<SegmentSource>,
+  log: Verification,
+  signatures: HeadSignatures,
+): Promise<LogVerdict> {
   try {
     for await (const segment of segments) {
       log.beginSegment(segment.name);
       for await (const line of splitLines(segment.bytes)) {
         log.readLine(line.text);
-        if (log.signaturesDue) await log.checkSignatures(MAX_SIGNATURES / 2);
+        const bad = signatures.areDue ? await signatures.firstBad('older-half') : null;
+        if (bad !== null) return bad;
       }
       log.endSegment();
     }
-    const verdict = log.verdict();
-    await log.checkSignatures();
-    return verdict;
+    return log.verdict();
   } catch (error) {
     if (!(error instanceof Damage)) throw error;
-    return (await log.badSignature()) ?? error.verdict; // what comes first is named
+    return error.verdict;
   }
 }
 
-/** Signatures of heads that are on their way: they cost far more than all else. */
-const MAX_SIGNATURES = 256;
-
-interface Place {
-  readonly segment: string;
-  readonly line: number;
+/** It says nothing of a line: the first one stands for the whole log. */
+function foreignCheckpoint({ size }: SignedHead): DamagedLog {
+  const reason = `the checkpoint of ${size} events is not signed by this log key: one of the two is of another log, or forged`;
+  return { kind: 'damaged', code: 'checkpoint', segment: segmentName(0), line: 1, reason };
 }
 
 class Verification {
-  readonly #publicKey: KeyObject;
-  readonly #checkpoint: SignedHead | null;
+  readonly #signatures: HeadSignatures;
+  readonly #checkpoints: Checkpoints;
   readonly #segmentLeaves: number;
   #tree = new MerkleTree();
   #previous: string | null = NO_PREVIOUS;
@@ -73,49 +84,24 @@ class Verification {
   #heads = 0;
   #withheld = 0;
   #removed = 0;
-  #comparison: 'none' | 'matches' | 'not-comparable' = 'none';
   #segment = '';
   #first = 0;
   #line = 0;
   #isRemoved = false;
-  /** In the order of their lines. */
-  #signatures: { readonly isValid: Promise<boolean>; readonly place: Place }[] = [];
   /** First leaf line that no head covers yet. */
   #uncovered: Place | null = null;
   /** First removed segment that no head covers yet. */
   #uncoveredSubtree: Place | null = null;
+  /** The last removed segment, until an event says that retention removed it. */
+  #unrecorded: { readonly subtree: Subtree; readonly place: Place } | null = null;
+  /** Where a checkpoint is of other leaves; the next head tells first whether these are its own. */
+  #differs: Place | null = null;
 
-  constructor(publicKey: KeyObject, options: VerifyOptions) {
-    this.#publicKey = publicKey;
-    this.#checkpoint = options.checkpoint ?? null;
+  constructor(signatures: HeadSignatures, options: VerifyOptions) {
+    this.#signatures = signatures;
+    this.#checkpoints = new Checkpoints(options.checkpoints ?? []);
     this.#segmentLeaves = options.segmentLeaves ?? SEGMENT_LEAVES;
-    if (this.#checkpoint?.size === 0) this.#compare();
-  }
-
-  get signaturesDue(): boolean {
-    return this.#signatures.length >= MAX_SIGNATURES;
-  }
-
-  /**
-   * Waits for all but the newest `later` signatures.
-   *
-   * @throws Damage at the first head that the log key did not sign.
-   */
-  async checkSignatures(later = 0): Promise<void> {
-    const damage = await this.badSignature(later);
-    if (damage !== null) throw new Damage(damage);
-  }
-
-  /** The first head that the log key did not sign; null if it signed all but the newest `later`. */
-  async badSignature(later = 0): Promise<DamagedLog | null> {
-    const signatures = this.#signatures.splice(0, this.#signatures.length - later);
-    let first: Place | null = null;
-    for (const { isValid, place } of signatures) {
-      if (!(await isValid)) first ??= place;
-    }
-    if (first === null) return null;
-    const reason = 'the head is not signed by this log key';
-    return { kind: 'damaged', code: 'bad-signature', ...first, reason };
+    this.#compare();
   }
 
   beginSegment(name: string): void {
@@ -179,9 +165,11 @@ class Verification {
     this.#removed += subtree.leaves;
     this.#isRemoved = true;
     this.#previous = null;
-    const size = this.#checkpoint?.size ?? -1;
-    if (size > before && size < this.#tree.size) this.#comparison = 'not-comparable';
-    this.#uncoveredSubtree ??= { segment: this.#segment, line: 1 };
+    this.#checkpoints.skip(before, this.#tree.size);
+    const place = { segment: this.#segment, line: 1 };
+    this.#uncoveredSubtree ??= place;
+    // Of one before it the record may be in this one.
+    this.#unrecorded = { subtree, place };
     this.#compare();
   }
 
@@ -204,7 +192,15 @@ class Verification {
     this.#checkPersonal(line, content.personal ?? {});
     this.#uncovered ??= { segment: this.#segment, line: this.#line };
     this.#tree.append(hash);
+    if (content.kind === 'log-retained') this.#takeRetained(content);
     this.#compare();
+  }
+
+  #takeRetained(event: Readonly<Record<string, unknown>>): void {
+    const { subtree } = this.#unrecorded ?? {};
+    if (event['first'] === subtree?.first && event['root'] === subtree?.root) {
+      this.#unrecorded = null;
+    }
   }
 
   #checkPersonal(line: LeafLine, hashes: Readonly<Record<string, string>>): void {
@@ -217,8 +213,7 @@ class Verification {
   }
 
   #takeHead(head: SignedHead): void {
-    const place = { segment: this.#segment, line: this.#line };
-    this.#signatures.push({ isValid: verifyHeadBeside(head, this.#publicKey), place });
+    this.#signatures.add(head, { segment: this.#segment, line: this.#line });
     if (head.previous !== this.#previous) {
       this.#damage('wrong-head', 'the head does not follow the one before it');
     }
@@ -238,6 +233,10 @@ class Verification {
         reason: `the signed root differs: a leaf between here and line ${this.#line} of ${this.#segment} was edited together with its hash`,
       });
     }
+    if (this.#differs !== null) {
+      const reason = `the leaves up to here are not those of a checkpoint that was kept elsewhere`;
+      throw new Damage({ kind: 'damaged', code: 'checkpoint', ...this.#differs, reason });
+    }
     this.#previous = headHash(head);
     this.#lastHead = head;
     this.#heads += 1;
@@ -246,15 +245,8 @@ class Verification {
   }
 
   #compare(): void {
-    const checkpoint = this.#checkpoint;
-    if (checkpoint === null || checkpoint.size !== this.#tree.size) return;
-    if (!verifyHead(checkpoint, this.#publicKey)) {
-      this.#damage('checkpoint', 'the checkpoint is not signed by this log key', 1);
-    }
-    if (checkpoint.root !== this.#tree.root().toString('hex')) {
-      this.#damage('checkpoint', `the first ${checkpoint.size} leaves are not the checkpoint's`);
-    }
-    this.#comparison = 'matches';
+    if (this.#checkpoints.agree(this.#tree.size, () => this.#tree.root())) return;
+    this.#differs ??= { segment: this.#segment, line: Math.max(1, this.#line) };
   }
 
   #tornTail(): never {
@@ -270,11 +262,17 @@ class Verification {
 
   verdict(): LogVerdict {
     if (this.#uncovered !== null || this.#uncoveredSubtree !== null) this.#tornTail();
-    const checkpoint = this.#checkpoint;
-    if (checkpoint !== null && this.#comparison === 'none') {
+    if (this.#unrecorded !== null) {
+      const reason =
+        'the segment gave way to its root, and no event says that retention removed it';
+      const { place } = this.#unrecorded;
+      throw new Damage({ kind: 'damaged', code: 'unrecorded-removal', ...place, reason });
+    }
+    const { longest, comparison } = this.#checkpoints;
+    if (longest > this.#tree.size) {
       this.#damage(
         'checkpoint',
-        `the log ends after ${this.#tree.size} leaves and the checkpoint has ${checkpoint.size}: the end was cut`,
+        `the log ends after ${this.#tree.size} leaves and the checkpoint has ${longest}: the end was cut`,
         Math.max(1, this.#line),
       );
     }
@@ -286,7 +284,7 @@ class Verification {
       lastHead: this.#lastHead,
       withheld: this.#withheld,
       removedLeaves: this.#removed,
-      checkpoint: this.#comparison,
+      checkpoint: comparison,
     };
   }
 

@@ -1,14 +1,16 @@
-import type { PersonalValues } from './leaf.ts';
-import type { RecordedEvent } from './read.ts';
+import { type PersonalValues, parseLeaf } from './leaf.ts';
+import { eventOf, type RecordedEvent } from './read.ts';
 
 /** Which personal fields leave salt and value out: all, or those of these names. */
 export type Withheld = 'none' | 'personal' | readonly string[];
 
-/** True if the field is one of them; `forwardPath` is also `forwardPath.1` and so on. */
+/** True if the field is one of them; `forwardPath` is also `forwardPath.1`, `forwardPathsMore.0` and so on. */
 function isWithheld(name: string, withheld: Withheld): boolean {
   if (withheld === 'none') return false;
   if (withheld === 'personal') return true;
-  return withheld.includes(name) || withheld.includes(name.replace(/\.\d+$/, ''));
+  const plain = name.replace(/\.\d+$/, '');
+  const isMore = plain === 'forwardPathsMore' && withheld.includes('forwardPath');
+  return isMore || withheld.includes(name) || withheld.includes(plain);
 }
 
 /** The salts and values that may be given out; the proofs hold without the others. */
@@ -19,9 +21,9 @@ export function withhold(personal: PersonalValues, withheld: Withheld): Personal
 
 /** The event as who gets the export sees it. */
 export function withholdEvent(event: RecordedEvent, withheld: Withheld): RecordedEvent {
-  const personal = Object.entries(event.personal).map(([name, value]): [string, string | null] => [
-    name,
-    isWithheld(name, withheld) ? null : value,
-  ]);
-  return { ...event, personal: Object.fromEntries(personal) };
+  const content = withheld === 'none' ? null : parseLeaf(event.leaf);
+  if (content === null) return event;
+  const given = (name: string): string | null =>
+    isWithheld(name, withheld) ? null : (event.personal[name] ?? null);
+  return eventOf(content, event.leaf, given);
 }

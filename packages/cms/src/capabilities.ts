@@ -1,4 +1,4 @@
-import { DerError, DerReader, der, OID, readOnly, type Tlv } from '@sallyport/der';
+import { DerReader, der, nullIfMalformed, OID, readOnly, type Tlv } from '@sallyport/der';
 import { CONTENT_ALGORITHMS, type ContentName, contentByOid } from './algorithms.ts';
 import {
   KDF_BY_OID,
@@ -6,13 +6,13 @@ import {
   KEMS,
   type KemName,
   kemByOid,
-  OAEP_HASH_BY_OID,
   OAEP_HASHES,
   type OaepHash,
   WRAP_BY_OID,
   WRAPS,
   type WrapName,
 } from './algorithms-keys.ts';
+import { readOaep } from './read-oaep.ts';
 import { isAbsentOrNull, readAlgorithm, readIssuerAndSerial, stringValue } from './read-parts.ts';
 import type { CertificateReference } from './views.ts';
 
@@ -75,7 +75,7 @@ const OTHERS: ReadonlyMap<string, string> = new Map([
  */
 export function readCapabilities(value: Buffer): readonly Capability[] | null {
   if (value.length > MAX_CAPABILITIES_BYTES) return null;
-  return attempt(() => {
+  return nullIfMalformed(() => {
     const outer = new DerReader(value);
     const list = outer.sequence();
     outer.end();
@@ -86,15 +86,6 @@ export function readCapabilities(value: Buffer): readonly Capability[] | null {
     }
     return capabilities;
   });
-}
-
-function attempt<T>(read: () => T): T | null {
-  try {
-    return read();
-  } catch (error) {
-    if (error instanceof DerError) return null;
-    throw error;
-  }
 }
 
 function capabilityOf(oid: string, parameters: Tlv | null): Capability {
@@ -122,7 +113,7 @@ function simpleOf(oid: string, parameters: Tlv | null): Capability | null {
 
 function agreementOf(kdf: Kdf, parameters: Tlv | null): Capability | null {
   if (parameters === null) return null;
-  const algorithm = attempt(() => readAlgorithm(new DerReader(parameters.bytes)));
+  const algorithm = nullIfMalformed(() => readAlgorithm(new DerReader(parameters.bytes)));
   if (algorithm === null || !isAbsentOrNull(algorithm.parameters)) return null;
   const wrap = WRAP_BY_OID.get(algorithm.oid);
   return wrap === undefined ? null : { kind: 'ecdh', kdf, wrap };
@@ -131,32 +122,9 @@ function agreementOf(kdf: Kdf, parameters: Tlv | null): Capability | null {
 // RFC 4055 section 4.1: an empty SEQUENCE is SHA-1 for both. With a label it is not what we write.
 function oaepOf(oid: string, parameters: Tlv | null): Capability | null {
   if (oid !== OID.rsaesOaep || parameters === null) return null;
-  const hashes = attempt(() => {
-    const reader = new DerReader(parameters);
-    const hash = hashOf(reader.optionalExplicit(0));
-    const mask = reader.optionalExplicit(1);
-    const mgf1Hash = mask === null ? 'sha1' : maskHashOf(mask);
-    const source = reader.optionalExplicit(2);
-    reader.end();
-    const hasLabel = source !== null && labelOf(source)?.length !== 0;
-    return hash === null || mgf1Hash === null || hasLabel ? null : { hash, mgf1Hash };
-  });
-  return hashes === null ? null : { kind: 'rsa-oaep', ...hashes };
-}
-
-function hashOf(reader: DerReader | null): OaepHash | null {
-  return reader === null ? 'sha1' : (OAEP_HASH_BY_OID.get(readAlgorithm(reader).oid) ?? null);
-}
-
-function maskHashOf(reader: DerReader): OaepHash | null {
-  const { oid, parameters } = readAlgorithm(reader);
-  if (oid !== OID.mgf1 || parameters === null) return null;
-  return OAEP_HASH_BY_OID.get(new DerReader(parameters).oid()) ?? null;
-}
-
-function labelOf(reader: DerReader): Buffer | null {
-  const { oid, parameters } = readAlgorithm(reader);
-  return oid === OID.pSpecified && parameters?.tag === 4 ? stringValue(parameters) : null;
+  const oaep = nullIfMalformed(() => readOaep(parameters));
+  if (oaep === null || oaep.label.length > 0) return null;
+  return { kind: 'rsa-oaep', hash: oaep.hash, mgf1Hash: oaep.mgf1Hash };
 }
 
 /** What this engine can announce of itself: everything that it knows by its encoding. */
@@ -231,7 +199,7 @@ export function formatCapability(capability: Capability): string {
  */
 export function readKeyPreference(value: Buffer): CertificateReference | null {
   if (value.length > MAX_CAPABILITIES_BYTES) return null;
-  return attempt(() => {
+  return nullIfMalformed(() => {
     const tlv = readOnly(value);
     if (tlv.tagClass !== 'context') return null;
     // The three arms are IMPLICIT: IssuerAndSerialNumber, RecipientKeyIdentifier, SubjectKeyIdentifier.

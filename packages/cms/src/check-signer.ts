@@ -1,5 +1,5 @@
 import { createHash, type KeyObject, verify } from 'node:crypto';
-import { DerError, DerReader, OID, readOnly } from '@sallyport/der';
+import { DerReader, nullIfMalformed, OID, readOnly } from '@sallyport/der';
 import type { FaultId } from '@sallyport/faults';
 import type { Content } from '@sallyport/mail';
 import { isAlgorithmProtectionKept } from './algorithm-protection.ts';
@@ -126,9 +126,10 @@ function digestNameOf(view: SignerInfoView): ReadDigestName | null {
 
 // RFC 4055 section 3.1: hash and mask hash must be the digest of the message; the defaults are SHA-1
 function pssSaltLengthOf(view: SignerInfoView, digest: ReadDigestName): number | null {
-  if (view.signatureParameters === null) return null;
-  try {
-    const reader = new DerReader(readOnly(view.signatureParameters).bytes).sequence();
+  const { signatureParameters } = view;
+  if (signatureParameters === null) return null;
+  return nullIfMalformed(() => {
+    const reader = new DerReader(readOnly(signatureParameters).bytes).sequence();
     const hash = reader.optionalExplicit(0);
     const mask = reader.optionalExplicit(1);
     const salt = reader.optionalExplicit(2)?.smallInteger() ?? 20;
@@ -138,10 +139,7 @@ function pssSaltLengthOf(view: SignerInfoView, digest: ReadDigestName): number |
     const hashName = hash === null ? 'sha1' : pssHash(readAlgorithm(hash).oid);
     const maskName = mask === null ? 'sha1' : pssMaskHash(mask);
     return hashName === digest && maskName === digest ? salt : null;
-  } catch (error) {
-    if (error instanceof DerError) return null;
-    throw error;
-  }
+  });
 }
 
 function pssHash(oid: string): ReadDigestName | null {
@@ -168,13 +166,9 @@ function checkAttributes(view: SignerInfoView, contentType: string): SignerCheck
   }
   const signedType = singleValue(view, OID.contentType, 6);
   if (signedType === null) return invalid('the content type is not signed');
-  const oid = new DerReader(signedType);
-  try {
-    if (oid.oid() !== contentType) return invalid('the content type is not the signed one');
-  } catch (error) {
-    if (error instanceof DerError) return invalid('the signed content type is malformed');
-    throw error;
-  }
+  const oid = nullIfMalformed(() => new DerReader(signedType).oid());
+  if (oid === null) return invalid('the signed content type is malformed');
+  if (oid !== contentType) return invalid('the content type is not the signed one');
   return messageDigest(view) === null ? invalid('there is no signed message digest') : null;
 }
 
@@ -187,12 +181,7 @@ function singleValue(view: SignerInfoView, oid: string, tag: number): Buffer | n
 function messageDigest(view: SignerInfoView): Buffer | null {
   const value = singleValue(view, OID.messageDigest, 4);
   if (value === null) return null;
-  try {
-    return new DerReader(value, { strict: true }).octetString();
-  } catch (error) {
-    if (error instanceof DerError) return null;
-    throw error;
-  }
+  return nullIfMalformed(() => new DerReader(value, { strict: true }).octetString());
 }
 
 function checkCertificate(view: SignerInfoView, certificate: CmsCertificate): SignerCheck | null {

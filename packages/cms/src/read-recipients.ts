@@ -8,12 +8,11 @@ import {
   type HkdfHash,
   KDF_BY_OID,
   kemByOid,
-  OAEP_HASH_BY_OID,
-  type OaepHash,
   WRAP_BY_OID,
   WRAPS,
   type WrapName,
 } from './algorithms-keys.ts';
+import { OAEP_DEFAULTS, readOaep } from './read-oaep.ts';
 import {
   type AlgorithmView,
   isAbsentOrNull,
@@ -22,7 +21,6 @@ import {
   readAlgorithm,
   readCertificateReference,
   readIssuerAndSerial,
-  stringValue,
 } from './read-parts.ts';
 import type {
   CertificateReference,
@@ -77,42 +75,8 @@ function readTransportAlgorithm(algorithm: AlgorithmView): KeyTransportAlgorithm
   if (oid === OID.rsaEncryption) return { kind: 'pkcs1v15' };
   const unsupported = { kind: 'unsupported', oid } as const;
   if (oid !== OID.rsaesOaep) return unsupported;
-  return (parameters === null ? OAEP_DEFAULTS : readOaep(parameters)) ?? unsupported;
-}
-
-const OAEP_DEFAULTS: KeyTransportAlgorithm = {
-  kind: 'oaep',
-  hash: 'sha1',
-  mgf1Hash: 'sha1',
-  label: Buffer.alloc(0),
-};
-
-// RSAES-OAEP-params (RFC 8017 section A.2.1)
-function readOaep(parameters: Tlv): KeyTransportAlgorithm | null {
-  const reader = new DerReader(parameters.bytes).sequence();
-  const hash = readHash(reader.optionalExplicit(0));
-  const mgf = reader.optionalExplicit(1);
-  const mgf1Hash = mgf === null ? 'sha1' : readMgf1(mgf);
-  const source = reader.optionalExplicit(2);
-  reader.end();
-  const label = source === null ? Buffer.alloc(0) : readLabel(source);
-  if (hash === null || mgf1Hash === null || label === null) return null;
-  return { kind: 'oaep', hash, mgf1Hash, label };
-}
-
-function readHash(reader: DerReader | null): OaepHash | null {
-  return reader === null ? 'sha1' : (OAEP_HASH_BY_OID.get(readAlgorithm(reader).oid) ?? null);
-}
-
-function readMgf1(reader: DerReader): OaepHash | null {
-  const { oid, parameters } = readAlgorithm(reader);
-  if (oid !== OID.mgf1 || parameters === null) return null;
-  return OAEP_HASH_BY_OID.get(new DerReader(parameters).oid()) ?? null;
-}
-
-function readLabel(reader: DerReader): Buffer | null {
-  const { oid, parameters } = readAlgorithm(reader);
-  return oid === OID.pSpecified && parameters?.tag === 4 ? stringValue(parameters) : null;
+  const oaep = parameters === null ? OAEP_DEFAULTS : readOaep(parameters);
+  return oaep === null ? unsupported : { kind: 'oaep', ...oaep };
 }
 
 // RFC 5652 section 6.2.2, RFC 5753 section 3.1, RFC 8418 section 3.2

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { durationBetween, pathField } from './fields.ts';
+import { durationBetween, httpsUrlField, pathField } from './fields.ts';
 
 const SYSLOG_TLS_PORT = 6514; // RFC 5425 section 4.1
 
@@ -25,12 +25,7 @@ const shipTargetSchema = z.discriminatedUnion('kind', [
   }),
   z.strictObject({
     kind: z.literal('https').describe('a web server that takes JSON by POST'),
-    url: z
-      .string()
-      .max(2_000)
-      .regex(/^https:\/\/[^\s@#]+$/)
-      .refine((text) => URL.canParse(text), { error: 'no URL' })
-      .describe('where to post to; redirects are not followed'),
+    url: httpsUrlField.describe('where to post to; redirects are not followed'),
     tokenFile: pathField.optional().describe('its first line goes along as bearer token'),
     anchorsFile: anchorsField,
   }),

@@ -1,8 +1,8 @@
-import { parseDomain } from '@sallyport/mail';
+import { type Domain, parseDomain } from '@sallyport/mail';
 import { z } from 'zod';
 
 /** A domain name in any form a person may type; kept as lower-case A-labels. */
-export const domainField = z.string().transform((text, context): string => {
+export const domainField = z.string().transform((text, context): Domain => {
   const domain = parseDomain(text);
   if (domain !== null) return domain;
   context.addIssue({ code: 'custom', message: `not a domain: ${text.slice(0, 80)}` });
@@ -22,6 +22,13 @@ export const hostPortField = z.string().transform((text, context) => {
 
 /** A path; a relative one is relative to the folder of the config file. */
 export const pathField = z.string().min(1).max(4096);
+
+/** Where something is posted to; what is told apart by a fragment or names a person has no place in it. */
+export const httpsUrlField = z
+  .string()
+  .max(2_000)
+  .regex(/^https:\/\/[^\s@#]+$/)
+  .refine((text) => URL.canParse(text), { error: 'no URL' });
 
 /** `30s`, `15m`, `4h`, `5d`; milliseconds once parsed. */
 const durationField = z

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { durationBetween, hostPortField, pathField, restField } from './fields.ts';
+import { durationBetween, hostPortField, httpsUrlField, pathField, restField } from './fields.ts';
 
 const mailboxField = z
   .string()
@@ -19,12 +19,7 @@ const alertsSchema = z.strictObject({
     .describe('alerts by mail'),
   webhook: z
     .strictObject({
-      url: z
-        .string()
-        .max(2_000)
-        .regex(/^https:\/\/[^\s@#]+$/)
-        .refine((text) => URL.canParse(text), { error: 'no URL' })
-        .describe('where alerts are posted to as JSON; redirects are not followed'),
+      url: httpsUrlField.describe('where alerts are posted to as JSON; redirects are not followed'),
       tokenFile: pathField.optional().describe('its first line goes along as bearer token'),
       anchorsFile: pathField.optional().describe('PEM anchors for its TLS; else the system list'),
     })

@@ -20,6 +20,7 @@ export {
   MAX_DEPTH,
   MAX_ELEMENTS,
   MAX_HEADER_OCTETS,
+  nullIfMalformed,
   octetStringContent,
   type ReadOptions,
   readAll,

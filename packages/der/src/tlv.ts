@@ -34,6 +34,16 @@ export class DerError extends Error {
   override readonly name = 'DerError';
 }
 
+/** What was read, or null where the reader says that the bytes are malformed. */
+export function nullIfMalformed<T>(read: () => T): T | null {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof DerError) return null;
+    throw error;
+  }
+}
+
 /** The limit on nesting was met: a bound of ours, not a fault of the bytes. */
 export class DerDepthError extends DerError {
   constructor() {

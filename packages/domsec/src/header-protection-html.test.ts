@@ -68,6 +68,7 @@ test('any text is taken without throwing, and never gets longer but by the space
 
 test('a megabyte of tags that never end is linear', () => {
   for (const piece of ['<a ', '<a b="', '<div class=', '<!--', '<script>', '</', OPEN]) {
-    withoutDisplayElements(piece.repeat(Math.ceil(1e6 / piece.length)));
+    const text = piece.repeat(Math.ceil(1e6 / piece.length));
+    assert.equal(withoutDisplayElements(text), null, piece);
   }
 });

@@ -112,11 +112,12 @@ test('any Content-Type that takes hp is given back octet for octet', () => {
 });
 
 test('a field of a megabyte is read in linear time', () => {
-  for (const value of [
-    `${'('.repeat(1e6)}`,
-    `${'; hp=x'.repeat(100_000)}`,
-    `;${' '.repeat(1e6)}hp`,
-  ]) {
-    withHp(fieldOf(` text/plain${value}`), 'clear');
+  const cases = [
+    [`${'('.repeat(1e6)}`, undefined],
+    [`${'; hp=x'.repeat(100_000)}`, 'text/plain; hp="clear"'],
+    [`;${' '.repeat(1e6)}hp`, undefined],
+  ] as const;
+  for (const [value, expected] of cases) {
+    assert.equal(withHp(fieldOf(` text/plain${value}`), 'clear')?.value, expected);
   }
 });

@@ -34,6 +34,7 @@ export type {
   SignedLayer,
   UnwrapRequest,
 } from './layers.ts';
+export { MESSAGE_LIMITS } from './limits.ts';
 export { type ListPlan, planListHandling } from './list.ts';
 export {
   closeLayers,
@@ -43,7 +44,13 @@ export {
   plannedMessage,
 } from './list-build.ts';
 export { encapsulatedState } from './list-verified.ts';
-export * from './naming.ts';
+export {
+  AUTHORITY_NAMES,
+  type AuthorityRole,
+  checkAuthorityName,
+  checkNameMapping,
+  namingOptions,
+} from './naming.ts';
 export { openLayers } from './open.ts';
 export { type ClaimedOriginators, claimedOriginators } from './originators.ts';
 export {

@@ -2,13 +2,14 @@ import assert from 'node:assert/strict';
 import { generateKeyPairSync, sign } from 'node:crypto';
 import { test } from 'node:test';
 import { der, OID } from '@sallyport/der';
-import { type Mailbox, parseDomain, parseMailbox } from '@sallyport/mail';
+import { parseDomain } from '@sallyport/mail';
 import {
   type Certificate,
   parseCertificate,
   type ValidatedCertificate,
   validatePath,
 } from '@sallyport/pki';
+import { mailbox } from '@sallyport/test/addresses';
 import { AUTHORITY_NAMES, checkAuthorityName, checkNameMapping } from './naming.ts';
 
 const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
@@ -105,12 +106,6 @@ function validated(names: Names): ValidatedCertificate {
   });
   assert.ok(found.kind === 'valid');
   return found.certificate;
-}
-
-function mailbox(text: string): Mailbox {
-  const value = parseMailbox(text);
-  assert.ok(value !== null, text);
-  return value;
 }
 
 const CN: Attribute = [OID.commonName, DSA];

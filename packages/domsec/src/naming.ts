@@ -1,9 +1,9 @@
 import {
-  AUTHORITY_LOCAL_PARTS,
   type Domain,
   formatMailbox,
   isSameOrSubdomain,
   type Mailbox,
+  parseDomain,
   parseMailbox,
   sameMailbox,
 } from '@sallyport/mail';
@@ -56,9 +56,23 @@ export type NameMappingOptions = CommonOptions &
     | { readonly exceptions: readonly NameException[]; readonly time: Date }
   );
 
-/** DS-N11, RFC 3183 section 6: local-parts under which no mailbox may be made or mail-validated. */
-export function isReservedLocalPart(localPart: string): boolean {
-  return AUTHORITY_LOCAL_PARTS.has(localPart.toLowerCase());
+/**
+ * What the records of partners let naming use beside the RFC's own rule (DS-N6): their domains, in
+ * the patterns of the policy, and their dated exceptions.
+ */
+export function namingOptions(
+  trusts: readonly { readonly exceptions: readonly NameException[] }[],
+  domainPatterns: readonly string[],
+  time: Date,
+): NameMappingOptions {
+  const partnerDomains = domainPatterns.flatMap(
+    (pattern) => parseDomain(pattern.replace(/^\*\./, '')) ?? [],
+  );
+  return {
+    exceptions: trusts.flatMap((trust) => trust.exceptions),
+    ...(partnerDomains.length > 0 ? { partnerDomains } : {}),
+    time,
+  };
 }
 
 function mismatch(reason: string): NameCheck {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { DEFAULT_MIME_LIMITS } from '@sallyport/mime';
+import { mailbox } from '@sallyport/test/addresses';
 import { signMessage } from './outward.ts';
 import { type ReviewState, reviewState } from './review.ts';
 import type { SignatureTypeName } from './sign-layer.ts';
@@ -12,7 +13,6 @@ import {
   identity,
   judge,
   MESSAGE,
-  mailbox,
   messageAround,
   open,
   reviewer,

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { bufferContent } from '@sallyport/mail';
-import { crlf, judge, mailbox, messageAround, open, otherDsa, signedBy } from './test-fixtures.ts';
+import { mailbox } from '@sallyport/test/addresses';
+import { crlf, judge, messageAround, open, otherDsa, signedBy } from './test-fixtures.ts';
 
 test("an address shown behind more than is looked through is nobody's: the signer does not fit", async () => {
   const many = Array.from({ length: 60 }, (_, index) => `e${index}@other.example`).join(' ');

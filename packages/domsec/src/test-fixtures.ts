@@ -15,13 +15,7 @@ import {
   unwrapRaw,
 } from '@sallyport/cms';
 import { der, OID } from '@sallyport/der';
-import {
-  bufferContent,
-  type Content,
-  type Mailbox,
-  parseMailbox,
-  readContent,
-} from '@sallyport/mail';
+import { bufferContent, type Content, readContent } from '@sallyport/mail';
 import {
   DEFAULT_MIME_LIMITS,
   type Entity,
@@ -32,11 +26,12 @@ import {
   type Certificate,
   formatPemCertificate,
   issueCertificate,
-  parseCertificate,
   type SubjectRequest,
   type ValidatedCertificate,
   validatePath,
 } from '@sallyport/pki';
+import { mailbox } from '@sallyport/test/addresses';
+import { certificateOf, validated as validatedBy } from '@sallyport/test/certificates';
 import { encodeEssAttribute } from './labels-encode.ts';
 import type { OpenedMessage, OpenOptions, OwnRecipient, UnwrapRequest } from './layers.ts';
 import { openLayers } from './open.ts';
@@ -91,12 +86,6 @@ interface Names {
   readonly above?: SubjectRequest;
 }
 
-function parsed(bytes: Buffer): Certificate {
-  const result = parseCertificate(bytes);
-  assert.ok(result.kind === 'certificate');
-  return result.value;
-}
-
 let made = 0;
 
 export function identity({
@@ -123,7 +112,7 @@ export function identity({
           issuer: { certificate: issuer.certificate, privateKey: issuer.key },
         });
   made += 1;
-  const certificate = parsed(bytes);
+  const certificate = certificateOf(bytes);
   return {
     certificate,
     key,
@@ -155,15 +144,7 @@ export const OWN: readonly (OwnRecipient & { readonly key: KeyObject })[] = [
 ];
 
 export function validated(who: Identity): ValidatedCertificate {
-  const result = validatePath({
-    leaf: who.certificate,
-    intermediates: [],
-    anchors: [root.certificate],
-    time: NOW,
-    purpose: 'email-encrypt',
-  });
-  assert.ok(result.kind === 'valid');
-  return result.certificate;
+  return validatedBy(who.certificate, root.certificate, NOW);
 }
 
 export const TYPE: Readonly<Record<SignatureTypeName, string>> = {
@@ -304,12 +285,6 @@ export async function open(
   const read = await openLayers(bufferContent(bytes), { ...OPEN, ...options });
   assert.ok(read.kind === 'opened', read.kind === 'malformed' ? read.reason : '');
   return read.message;
-}
-
-export function mailbox(text: string): Mailbox {
-  const value = parseMailbox(text);
-  assert.ok(value !== null);
-  return value;
 }
 
 /** Trusts what has a path to `root`, now. */

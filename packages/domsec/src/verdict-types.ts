@@ -1,4 +1,4 @@
-import type { FaultId, LimitFaultId } from '@sallyport/faults';
+import type { FaultId, VerdictFaultId } from '@sallyport/faults';
 import type { Mailbox } from '@sallyport/mail';
 import type { Certificate, RevocationSummary, ValidatedCertificate } from '@sallyport/pki';
 import type { EncryptedLayer, SignedLayer } from './layers.ts';
@@ -17,17 +17,7 @@ export interface Verdict {
   /** One sentence: what was found and what it means. */
   readonly reason: string;
   readonly integrity: boolean;
-  readonly fault:
-    | 'message-integrity'
-    | 'signer-not-trusted'
-    | 'signer-revoked'
-    | 'revocation-unavailable'
-    | 'signer-mismatch'
-    | 'algorithm-unsupported'
-    | 'decryption-failed'
-    | 'message-malformed'
-    | LimitFaultId
-    | null;
+  readonly fault: VerdictFaultId | null;
   /** Algorithms that the verdict rests on and that nobody should use any more, by name. */
   readonly legacy: readonly string[];
   /** What is known of the revocation of the signer that decided; absent if nobody validated one. */

@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { envelopedData, type SignerInfoParts, signedData } from '@sallyport/cms';
 import { bufferContent } from '@sallyport/mail';
 import { pkcs7MimeEntity } from '@sallyport/mime';
+import { mailbox } from '@sallyport/test/addresses';
 import type { OpenedMessage } from './layers.ts';
 import {
   alice,
@@ -14,7 +15,6 @@ import {
   type Identity,
   identity,
   judge,
-  mailbox,
   messageAround,
   opaque,
   open,

@@ -9,6 +9,7 @@ import {
 } from '@sallyport/cms';
 import { bufferContent, type Content, type Domain } from '@sallyport/mail';
 import { type MultipartSignedOptions, multipartSigned, pkcs7MimeEntity } from '@sallyport/mime';
+import { mailbox } from '@sallyport/test/addresses';
 import type { OpenedMessage } from './layers.ts';
 import { claimedOriginators } from './originators.ts';
 import type { SignatureTypeName } from './sign-layer.ts';
@@ -22,7 +23,6 @@ import {
   type Identity,
   identity,
   judge,
-  mailbox,
   messageAround,
   NOW,
   opaque,

@@ -1,14 +1,9 @@
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { bufferContent, type Mailbox, parseMailbox, readContent } from '@sallyport/mail';
+import { bufferContent, readContent } from '@sallyport/mail';
+import { mailbox } from '@sallyport/test/addresses';
 import { type DsnFacts, type DsnRecipient, formatDsn, parseDsn } from './index.ts';
-
-function mailbox(text: string): Mailbox {
-  const parsed = parseMailbox(text);
-  assert.ok(parsed);
-  return parsed;
-}
 
 const failed: DsnRecipient = {
   finalRecipient: mailbox('bob@bravo.example'),

@@ -1,15 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { gunzipSync, gzipSync } from 'node:zlib';
-import { type Mailbox, parseMailbox, readContent } from '@sallyport/mail';
+import { readContent } from '@sallyport/mail';
+import { mailbox } from '@sallyport/test/addresses';
 import { parseTlsReportMail } from './parse-tls-report.ts';
 import { formatTlsReportMail, type TlsReportMail } from './tls-report.ts';
-
-const mailbox = (text: string): Mailbox => {
-  const parsed = parseMailbox(text);
-  assert.ok(parsed !== null);
-  return parsed;
-};
 
 const FACTS: TlsReportMail = {
   domain: 'bravo.example',

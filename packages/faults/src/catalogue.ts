@@ -24,6 +24,7 @@ export type ReplyFaultId = {
   [Id in FaultId]: (typeof FAULTS)[Id]['code'] extends number ? Id : never;
 }[FaultId];
 
+/** True of the id of a row of the catalogue. */
 export function isFaultId(text: string): text is FaultId {
   return Object.hasOwn(FAULTS, text);
 }

@@ -14,6 +14,18 @@ const LIMIT_FAULTS = [
 ] as const satisfies readonly ReplyFaultId[];
 export type LimitFaultId = (typeof LIMIT_FAULTS)[number];
 
+/** What can be wrong with the protection of a message. */
+export type VerdictFaultId =
+  | 'message-integrity'
+  | 'signer-not-trusted'
+  | 'signer-revoked'
+  | 'revocation-unavailable'
+  | 'signer-mismatch'
+  | 'algorithm-unsupported'
+  | 'decryption-failed'
+  | 'message-malformed'
+  | LimitFaultId;
+
 /** True for what a bound on the structure of a message was met with (TM-7). */
 export function isLimitFault(id: FaultId): id is LimitFaultId {
   return LIMIT_FAULTS.some((one) => one === id);
@@ -27,6 +39,7 @@ export function faultOf(id: FaultId): FaultEntry {
   return FAULTS[id];
 }
 
+/** True if what met the fault may be tried again (RFC 3463 section 2, class 4). */
 export function isTransient(id: FaultId): boolean {
   return FAULTS[id].class === 'transient';
 }

@@ -9,4 +9,5 @@ export {
   isTransient,
   type LimitFaultId,
   replyLine,
+  type VerdictFaultId,
 } from './fault.ts';

@@ -1,9 +1,10 @@
 import { connect, type Socket } from 'node:net';
+import { parseJson } from '@sallyport/mail';
 import { z } from 'zod';
 import { IpcRefused, IpcUnavailable, type UnavailableKind } from './errors.ts';
 import { FrameDecoder, FrameWriter, MAX_FRAME_BYTES } from './frames.ts';
 import type { CallParams, CallResult, MethodName, Protocol } from './protocol.ts';
-import { parseJson, type Response, responseSchema } from './wire.ts';
+import { type Response, responseSchema } from './wire.ts';
 
 const MAX_IN_FLIGHT = 4_096;
 
@@ -174,7 +175,7 @@ class Channel {
   }
 
   #read(frame: Buffer): void {
-    const response = responseSchema.parse(parseJson(frame));
+    const response = responseSchema.parse(parseJson(frame.toString('utf8')));
     const pending = this.#take(response.id);
     if (pending === undefined) return; // its deadline has passed
     settlePending(pending, response);

@@ -63,4 +63,6 @@ export {
   showQueued,
   takesOrder,
 } from './queue/ask-queue.ts';
+export { type QueuePageQuery, queuePage } from './queue/queue-page.ts';
+export { type ProcessWorld, runProcess } from './run-process.ts';
 export { type IpcServer, type ServeOptions, serveSocket } from './server.ts';

@@ -1,12 +1,13 @@
 import { createServer, type Socket } from 'node:net';
 import type { FaultId } from '@sallyport/faults';
 import type { Logger } from '@sallyport/log';
+import { parseJson } from '@sallyport/mail';
 import { z } from 'zod';
 import { IpcRefused } from './errors.ts';
 import { FrameDecoder, FrameWriter, MAX_FRAME_BYTES } from './frames.ts';
 import type { CallContext, Handlers, Method, Protocol } from './protocol.ts';
 import { listenPrivately, removeStaleSocket } from './socket-path.ts';
-import { parseJson, requestSchema } from './wire.ts';
+import { requestSchema } from './wire.ts';
 
 const MAX_IN_FLIGHT = 256;
 const MAX_CONNECTIONS = 64;
@@ -157,7 +158,7 @@ class Connection {
   }
 
   #take(frame: Buffer): void {
-    const request = requestSchema.safeParse(parseJson(frame));
+    const request = requestSchema.safeParse(parseJson(frame.toString('utf8')));
     if (!request.success) {
       this.#served.logger.warn('ipc.bad-request', { reason: z.prettifyError(request.error) });
       this.#socket.destroy();

@@ -24,12 +24,3 @@ export const responseSchema = z.union([
 ]);
 
 export type Response = z.infer<typeof responseSchema>;
-
-/** @returns null if the bytes are no JSON. */
-export function parseJson(bytes: Buffer): unknown {
-  try {
-    return JSON.parse(bytes.toString('utf8')) as unknown;
-  } catch {
-    return null;
-  }
-}

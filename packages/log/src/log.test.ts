@@ -45,11 +45,18 @@ test('keys that name a secret are redacted at every depth', () => {
     cek: 'h',
     keyBytes: 'i',
     pass: 'j',
+    passwords: 'a',
+    passwordHash: 'b',
+    authorization: 'c',
+    cookie: 'd',
+    pin: 'e',
+    apiKey: 'f',
   };
   const shown = JSON.stringify(lineOf({ ...secrets, inner: { list: [{ ...secrets }] } }));
   for (const key of Object.keys(secrets)) assert.ok(shown.includes(`"${key}":"[secret]"`), key);
   assert.doesNotMatch(shown, /:"[a-j]"/);
-  assert.equal(lineOf({ passed: 'yes', keyId: 'k1' })['keyId'], 'k1');
+  const told = { passed: 'yes', keyId: 'k1', passwordFile: '/p', pinned: ['a'], pinFile: '/q' };
+  for (const [key, value] of Object.entries(told)) assert.deepEqual(lineOf(told)[key], value, key);
 });
 
 test('who wrote, to whom and about what is redacted by name; how many they are is not', () => {
@@ -86,10 +93,36 @@ test('an address in a text loses its local-part, wherever it stands, and keeps i
   assert.match(shown, /\[local-part\]@bücher\.example/);
 });
 
+test('a local-part that is encoded, over-long or cut off is none the less one', () => {
+  const shown = (text: string): string => String(lineOf({ text })['text']);
+  assert.equal(
+    shown('GET /x?email=alice%40acme.example'),
+    'GET /x?email=[local-part]%40acme.example',
+  );
+  assert.equal(shown(`<${'alice.'.repeat(40)}x@acme.example>`), '<[local-part]@acme.example>');
+  // The cut falls into the address.
+  for (let before = 1_985; before <= 2_001; before += 1) {
+    assert.doesNotMatch(shown(`${'-'.repeat(before)} alice@acme.example`), /ali/, `${before}`);
+  }
+  assert.doesNotMatch(shown(`${'- '.repeat(995)}"alice b"@acme.example`), /ali/);
+});
+
+test('a URL keeps neither who logs in nor what is asked of it', () => {
+  const shown = (text: string): string => String(lineOf({ text })['text']);
+  assert.equal(shown('redis://:p,a;s(s@db.example:6379/0'), 'redis://[login]@db.example:6379/0');
+  assert.equal(
+    shown('GET https://hooks.example/a/b?token=hunter2&x=1 failed'),
+    'GET https://hooks.example/a/b?[query] failed',
+  );
+  const bearer = shown('header Authorization: Bearer abc.def-ghi_j');
+  assert.doesNotMatch(bearer, /abc|ghi/);
+});
+
 test('what only looks like an address is left as it is', () => {
   const path = 'at /opt/node_modules/@sallyport/ipc/src/client.ts:4';
   assert.equal(lineOf({ path })['path'], path);
   assert.equal(lineOf({ text: 'a @ b' })['text'], 'a @ b');
+  assert.equal(lineOf({ text: 'why? because' })['text'], 'why? because');
 });
 
 test('bytes are never printed, long text is cut, depth and lists are bounded', () => {

@@ -18,14 +18,34 @@ interface LoggerOptions {
   readonly write: (line: string) => void;
 }
 
-const REDACTED_KEY = /pass(word|phrase)?$|secret|private|token|credential|^cek$|keybytes/i;
+const REDACTED_KEY =
+  /pass(word|phrase)?s?$|passwordhash|secret|private|token|credential|authorization|cookie|apikey|^pin$|^cek$|keybytes/i;
 /** What people wrote, or who they are: it belongs into the audit log, where it can be withheld. */
 const PERSONAL_KEY =
   /^(subject|reversePath|forwardPaths?|recipients?|mailbox(es)?|author|login|displayName|personal)$/i;
-/** The local-part of an address, quoted or not; the domain stays, for who looks for a cause. */
-const LOCAL_PART =
-  /(?:"(?:[^"\\]|\\.){1,64}"|[^\s<>"'(),;:@\\[\]]{1,64})(?<!\/)@(?=[\p{L}\p{N}[])/gu;
+/**
+ * What is cut out of a text, and what stands in its place. Of an address the domain stays, for who looks
+ * for a cause. A match begins where a word does, so a long one is looked at once.
+ */
+const CUT_OUT: readonly (readonly [string, RegExp, string])[] = [
+  ['://', /\b([a-z][a-z0-9+.-]{0,20}:\/\/)[^\s/@]*@/giu, '$1[login]@'],
+  ['://', /\b(https?:\/\/[^\s?#"'<>]*)\?[^\s"'<>]*/giu, '$1?[query]'],
+  ['@', /"(?:[^"\\]|\\.){1,256}"@(?=[\p{L}\p{N}[])/gu, '[local-part]@'],
+  [
+    '@',
+    /(?<![^\s<>"'(),;:@\\[\]/])[^\s<>"'(),;:@\\[\]]+(?<!\/)@(?=[\p{L}\p{N}[])/gu,
+    '[local-part]@',
+  ],
+  [
+    '%40',
+    /(?<![^\s<>"'(),;:@\\[\]/?&=])[^\s<>"'(),;:@\\[\]/?&=]+%40(?=[\p{L}\p{N}[])/gu,
+    '[local-part]%40',
+  ],
+  ['earer ', /\b(bearer )\S+/giu, '$1[secret]'],
+];
 const MAX_TEXT_CHARS = 2_000;
+/** Looked at beyond that, and then left off, so that no address is cut in two before it is seen. */
+const SLACK_CHARS = 1_024;
 const MAX_DEPTH = 4;
 
 /** Makes a logger; `write` gets one line with its line feed. */
@@ -64,8 +84,14 @@ function withoutPersonal(key: string, value: unknown, depth: number): unknown {
 
 /** At most so much of a text, with no local-part of an address in it: a reply may quote one. */
 function safeText(text: string): string {
-  const cut = text.slice(0, MAX_TEXT_CHARS);
-  return cut.includes('@') ? cut.replace(LOCAL_PART, '[local-part]@') : cut;
+  const seen = text.slice(0, MAX_TEXT_CHARS + SLACK_CHARS);
+  const safe = CUT_OUT.reduce(
+    (shown, [sign, pattern, instead]) =>
+      shown.includes(sign) ? shown.replace(pattern, instead) : shown,
+    seen,
+  );
+  const whole = seen.length < text.length ? safe.length - SLACK_CHARS / 2 : safe.length;
+  return safe.slice(0, Math.max(0, Math.min(MAX_TEXT_CHARS, whole)));
 }
 
 function printable(value: unknown, depth: number): unknown {

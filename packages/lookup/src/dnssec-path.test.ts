@@ -5,11 +5,10 @@ import { parseMailbox } from '@sallyport/mail';
 import {
   generateKeyPairPem,
   issueCertificate,
-  parseCertificate,
-  type UntrustedCertificate,
   type ValidatedCertificate,
   validatePath,
 } from '@sallyport/pki';
+import { certificateOf } from '@sallyport/test/certificates';
 import { smimeaName } from './doors/smimea.ts';
 import { locateCertificates } from './locate.ts';
 import { webPorts } from './test-web.ts';
@@ -17,12 +16,6 @@ import { webPorts } from './test-web.ts';
 const NOW = new Date('2026-01-01T00:00:00Z');
 const mailbox = parseMailbox('bob@bravo.example');
 assert.ok(mailbox !== null);
-
-function parsed(der: Buffer): UntrustedCertificate {
-  const result = parseCertificate(der);
-  assert.ok(result.kind === 'certificate');
-  return result.value;
-}
 
 /** A CA and a certificate of it for Bob. */
 function makeChain(cn: string): { readonly ca: Buffer; readonly leaf: Buffer } {
@@ -38,7 +31,7 @@ function makeChain(cn: string): { readonly ca: Buffer; readonly leaf: Buffer } {
   const leaf = issueCertificate({
     subject: { cn: 'Bob' },
     spki: generateKeyPairPem('ec-p256').spki,
-    issuer: { certificate: parsed(ca), privateKey: authority.privateKeyPem },
+    issuer: { certificate: certificateOf(ca), privateKey: authority.privateKeyPem },
     ...period,
     emails: ['bob@bravo.example'],
     keyUsage: ['keyAgreement'],
@@ -61,9 +54,9 @@ const search = (association: object, leaf: Buffer, anchors: readonly Buffer[]) =
     pinned: [],
     validate: (der, { dnssecAnchors = [] }) => {
       const path = validatePath({
-        leaf: parsed(der),
+        leaf: certificateOf(der),
         intermediates: [],
-        anchors: [...anchors, ...dnssecAnchors].map(parsed),
+        anchors: [...anchors, ...dnssecAnchors].map(certificateOf),
         time: NOW,
         purpose: 'email-encrypt',
       });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseMailbox } from '@sallyport/mail';
+import { freePort } from '@sallyport/test/ports';
 import { locateCertificates } from './locate.ts';
 import type {
   Binding,
@@ -10,7 +11,7 @@ import type {
   TraceStep,
   Verdict,
 } from './locate-types.ts';
-import { freePort, makeCertificate } from './test-peers.ts';
+import { makeCertificate } from './test-peers.ts';
 import { type TestZone, webPorts } from './test-web.ts';
 
 const own = makeCertificate('Bob', 'bob@bravo.example');

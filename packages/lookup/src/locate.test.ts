@@ -4,13 +4,13 @@ import { createServer, type Socket } from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import { der } from '@sallyport/der';
 import { parseMailbox } from '@sallyport/mail';
+import { freePort } from '@sallyport/test/ports';
 import type { SrvRecord } from './dns/records.ts';
 import { recipientExists } from './ldap/recipient.ts';
 import { locateCertificates } from './locate.ts';
 import type { DoorName, LocatePorts, LocateResult } from './locate-types.ts';
 import {
   certsOnly,
-  freePort,
   makeCertificate,
   noSlapd,
   type Peer,

@@ -17,6 +17,7 @@ import {
   issueTlsServer,
   parseCertificate,
 } from '@sallyport/pki';
+import { freePort } from '@sallyport/test/ports';
 
 const READY_TRIES = 100;
 const DIRECTORY_MAIN = fileURLToPath(
@@ -25,16 +26,6 @@ const DIRECTORY_MAIN = fileURLToPath(
 
 /** Why a test with slapd cannot run here, or false. */
 export const noSlapd = existsSync('/usr/sbin/slapd') ? false : 'package slapd is not installed';
-
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  assert.ok(typeof address === 'object' && address !== null);
-  server.close();
-  await once(server, 'close');
-  return address.port;
-}
 
 /** A self-signed certificate for mail. */
 export function makeCertificate(cn: string, email: string): Buffer {

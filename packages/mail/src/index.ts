@@ -13,6 +13,8 @@ export {
   SMALL_CONTENT_BYTES,
 } from './content.ts';
 export { type Domain, formatDomain, isSameOrSubdomain, parseDomain } from './domain.ts';
+export { Gate } from './gate.ts';
+export { parseJson } from './json.ts';
 export {
   type Envelope,
   type ForwardPath,
@@ -39,6 +41,7 @@ export {
 } from './ranges.ts';
 export {
   AUTHORITY_LOCAL_PARTS,
+  isReservedLocalPart,
   isTlsReportAddress,
   TLS_REPORT_LOCAL_PART,
 } from './reserved.ts';

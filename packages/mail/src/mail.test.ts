@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import {
+  AUTHORITY_LOCAL_PARTS,
   bufferContent,
   type Content,
   childQueueId,
@@ -10,6 +11,7 @@ import {
   formatMailbox,
   formatReversePath,
   isNullPath,
+  isReservedLocalPart,
   isSameOrSubdomain,
   type Mailbox,
   NULL_PATH,
@@ -227,4 +229,12 @@ test('endless content does not fill memory: reading stops at its size', async ()
   };
   await assert.rejects(readContent(endless), RangeError);
   assert.ok(given < 5);
+});
+
+test('RFC 3183 6 (DS-N11): the local-parts of the authorities are reserved, in any case', () => {
+  for (const name of AUTHORITY_LOCAL_PARTS) {
+    assert.ok(isReservedLocalPart(name));
+    assert.ok(isReservedLocalPart(name.toUpperCase()));
+  }
+  assert.ok(!isReservedLocalPart('postmaster'));
 });

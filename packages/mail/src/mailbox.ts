@@ -68,6 +68,7 @@ export function formatReversePath(path: ReversePath): string {
   return isNullPath(path) ? '' : formatMailbox(path);
 }
 
+/** True of the null reverse-path (RFC 5321 section 4.5.5). */
 export function isNullPath(path: ReversePath): path is { readonly null: true } {
   return 'null' in path;
 }

@@ -11,6 +11,11 @@ export const AUTHORITY_LOCAL_PARTS: ReadonlySet<string> = new Set([
   'attribute-authority',
 ]);
 
+/** True of the local-part of an authority, in any case of its letters (DS-N11). */
+export function isReservedLocalPart(localPart: string): boolean {
+  return AUTHORITY_LOCAL_PARTS.has(localPart.toLowerCase());
+}
+
 /**
  * The local-part at which a gateway takes TLS reports about its domain itself (RFC 8460): none of
  * them reaches a person, so nobody has it as a mailbox.

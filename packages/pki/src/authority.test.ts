@@ -5,20 +5,14 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { type Domain, parseDomain } from '@sallyport/mail';
+import { domain } from '@sallyport/test/addresses';
+import { certificateOf } from '@sallyport/test/certificates';
 import { issueDomainAuthority, issueTlsServer, makeRoot } from './authority.ts';
-
 import { type PathInput, validatePath } from './path.ts';
 import { formatPem, formatPemCertificate } from './pem.ts';
 import { makeCsr } from './request.ts';
 import { newKey } from './test-authority.ts';
-import { codeOf, days, leaf, notBefore, parsed, spkiOf, time } from './test-path.ts';
-
-function domain(text: string): Domain {
-  const value = parseDomain(text);
-  assert.ok(value !== null);
-  return value;
-}
+import { codeOf, days, leaf, notBefore, spkiOf, time } from './test-path.ts';
 
 test('RFC 3183 3.1.1, 4.1: openssl accepts root, authorities, TLS certificate and request as issued', (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'pki-'));
@@ -31,7 +25,7 @@ test('RFC 3183 3.1.1, 4.1: openssl accepts root, authorities, TLS certificate an
     writeFileSync(join(folder, name), text);
     return join(folder, name);
   };
-  const rootCertificate = parsed(
+  const rootCertificate = certificateOf(
     makeRoot({
       privateKey: rootKey,
       commonName: 'Bravo root',
@@ -101,17 +95,20 @@ test('RFC 3183 3.1.1, 4.1: openssl accepts root, authorities, TLS certificate an
 
   const anchors = [rootCertificate];
   const own = (bytes: Buffer, purpose: PathInput['purpose']) =>
-    codeOf(validatePath({ leaf: parsed(bytes), intermediates: [], anchors, time, purpose }));
+    codeOf(validatePath({ leaf: certificateOf(bytes), intermediates: [], anchors, time, purpose }));
   assert.equal(own(dsa, 'email-sign'), 'valid');
   assert.equal(own(dsa, 'email-encrypt'), 'key-usage');
   assert.equal(own(dca, 'email-encrypt'), 'valid');
   assert.equal(own(dca, 'email-sign'), 'key-usage');
   assert.equal(own(tls, 'tls-server'), 'valid');
   assert.equal(own(outside, 'email-sign'), 'name-constraints');
-  assert.deepEqual(parsed(dsa).rfc822Names, ['domain-signing-authority@bravo.example']);
-  assert.deepEqual(parsed(dsa).commonNames, ['domain-signing-authority']);
-  assert.deepEqual(parsed(tls).dnsNames, ['mx.bravo.example', 'xn--bcher-kva.bravo.example']);
-  assert.deepEqual(parsed(tls).ipAddresses, ['127.0.0.1']);
+  assert.deepEqual(certificateOf(dsa).rfc822Names, ['domain-signing-authority@bravo.example']);
+  assert.deepEqual(certificateOf(dsa).commonNames, ['domain-signing-authority']);
+  assert.deepEqual(certificateOf(tls).dnsNames, [
+    'mx.bravo.example',
+    'xn--bcher-kva.bravo.example',
+  ]);
+  assert.deepEqual(certificateOf(tls).ipAddresses, ['127.0.0.1']);
 
   const csr = makeCsr({
     subject: { o: 'Bravo', cn: 'domain-signing-authority' },

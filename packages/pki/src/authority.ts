@@ -1,5 +1,5 @@
 import type { SubjectRequest } from '@sallyport/der';
-import { AUTHORITY_LOCAL_PARTS, type Domain } from '@sallyport/mail';
+import { type Domain, isReservedLocalPart } from '@sallyport/mail';
 import { whole } from './asn1.ts';
 import type { UntrustedCertificate } from './certificate.ts';
 import type { KeyUsage } from './extensions.ts';
@@ -42,7 +42,7 @@ const NO_ADDRESS = ['0.0.0.0/0', '::/0'];
 function checkNotReserved(names: readonly string[]): void {
   for (const name of names) {
     const [label = ''] = name.toLowerCase().split(/[.@]/, 1);
-    if (!AUTHORITY_LOCAL_PARTS.has(label)) continue;
+    if (!isReservedLocalPart(label)) continue;
     throw new RangeError(`${label} is reserved for an authority of the domain`);
   }
 }

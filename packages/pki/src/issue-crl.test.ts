@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { type Domain, parseDomain } from '@sallyport/mail';
+import { certificateOf } from '@sallyport/test/certificates';
 import { issueDomainAuthority, makeRoot } from './authority.ts';
 import { type Crl, parseCrl } from './crl.ts';
 import { revocationPlaces } from './distribution-points.ts';
@@ -13,7 +14,7 @@ import { type CrlRequest, issueCrl, OWN_REVOCATION_REASONS } from './issue-crl.t
 import { validatePath } from './path.ts';
 import { formatPem, formatPemCertificate } from './pem.ts';
 import { newKey } from './test-authority.ts';
-import { codeOf, notBefore, parsed, spkiOf, time } from './test-path.ts';
+import { codeOf, notBefore, spkiOf, time } from './test-path.ts';
 
 function domainOf(text: string): Domain {
   const parsedDomain = parseDomain(text);
@@ -24,7 +25,7 @@ function domainOf(text: string): Domain {
 const domain = domainOf('acme.example');
 const caKey = newKey();
 const period = { notBefore, days: 365 };
-const ca = parsed(
+const ca = certificateOf(
   makeRoot({ privateKey: caKey, commonName: 'Acme CA', domains: [domain], ...period }),
 );
 const issuer = { certificate: ca, privateKey: caKey };
@@ -33,7 +34,7 @@ const crlUrls = ['http://directory.acme.example/crl/ca.crl'];
 function dsa() {
   const name = 'domain-signing-authority';
   const spki = spkiOf(newKey());
-  return parsed(issueDomainAuthority({ name, domain, spki, issuer, ...period, crlUrls }));
+  return certificateOf(issueDomainAuthority({ name, domain, spki, issuer, ...period, crlUrls }));
 }
 
 const thisUpdate = new Date('2026-05-31T00:00:00Z');
@@ -128,7 +129,7 @@ test('RFC 5280 5.1.2.6: a list without revocations has no revokedCertificates, a
 test('RFC 5280 5.1: keys of every kind that a CA may have sign a list', () => {
   for (const kind of ['rsa-3072', 'ec-p256', 'ec-p384', 'ed25519'] as const) {
     const { privateKeyPem } = generateKeyPairPem(kind);
-    const certificate = parsed(
+    const certificate = certificateOf(
       makeRoot({ privateKey: privateKeyPem, commonName: 'CA', domains: [domain], ...period }),
     );
     const own = { certificate, privateKey: privateKeyPem };

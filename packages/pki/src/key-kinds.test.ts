@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { der } from '@sallyport/der';
 import { type Domain, parseDomain } from '@sallyport/mail';
+import { certificateOf } from '@sallyport/test/certificates';
 import { type AuthorityName, issueDomainAuthority, makeRoot } from './authority.ts';
-import { parseCertificate, type UntrustedCertificate } from './certificate.ts';
+import type { UntrustedCertificate } from './certificate.ts';
 import { generateKeyPairPem, type KeyKind, type KeyPairPem } from './issue.ts';
 import { PKIX } from './oids.ts';
 import { validatePath } from './path.ts';
@@ -44,12 +45,6 @@ const RECEIVES_ONLY: ReadonlySet<KeyKind> = new Set([
   'ml-kem-1024',
 ]);
 
-function parsed(bytes: Buffer): UntrustedCertificate {
-  const result = parseCertificate(bytes);
-  assert.ok(result.kind === 'certificate', JSON.stringify(result));
-  return result.value;
-}
-
 const pairs = new Map<KeyKind, KeyPairPem>();
 function pairOf(kind: KeyKind): KeyPairPem {
   const pair = pairs.get(kind) ?? generateKeyPairPem(kind);
@@ -60,14 +55,14 @@ function pairOf(kind: KeyKind): KeyPairPem {
 function rootOf(kind: KeyKind) {
   const privateKey = pairOf(kind).privateKeyPem;
   const request = { ...period, privateKey, commonName: `Root ${kind}`, domains: [domain] };
-  return { certificate: parsed(makeRoot(request)), privateKey };
+  return { certificate: certificateOf(makeRoot(request)), privateKey };
 }
 
 const root = rootOf('ec-p256');
 
 function authority(name: AuthorityName, kind: KeyKind, issuer = root): UntrustedCertificate {
   const { spki } = pairOf(kind);
-  return parsed(issueDomainAuthority({ ...period, name, domain, spki, issuer }));
+  return certificateOf(issueDomainAuthority({ ...period, name, domain, spki, issuer }));
 }
 
 function outcome(leaf: UntrustedCertificate, purpose: Purpose, anchor = root): string {
@@ -113,7 +108,7 @@ test('a CA of every signing kind vouches for others, and a changed octet is noti
     assert.equal(outcome(leaf, 'email-sign', ca), 'valid', kind);
     const changed = Buffer.from(leaf.der);
     changed[changed.length - 20] = (changed[changed.length - 20] ?? 0) ^ 1;
-    assert.match(outcome(parsed(changed), 'email-sign', ca), /signature/, kind);
+    assert.match(outcome(certificateOf(changed), 'email-sign', ca), /signature/, kind);
   }
 });
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { constants, generateKeyPairSync, sign } from 'node:crypto';
 import { test } from 'node:test';
 import { der } from '@sallyport/der';
+import { certificateOf } from '@sallyport/test/certificates';
 import type { UntrustedCertificate } from './certificate.ts';
 import { issueCertificate } from './issue.ts';
 import { PKIX } from './oids.ts';
@@ -14,7 +15,6 @@ import {
   leaf,
   make,
   notBefore,
-  parsed,
   root,
   SIGNER,
   spkiOf,
@@ -105,7 +105,7 @@ function raw(options: { spki?: Buffer; extensions?: Buffer[]; issuer?: Party; ps
         saltLength: 32,
       })
     : sign('sha256', tbs, issuer.privateKey);
-  return parsed(der.sequence(tbs, algorithm, der.bitString(signature)));
+  return certificateOf(der.sequence(tbs, algorithm, der.bitString(signature)));
 }
 
 function withExtension(from: Party, extension: Buffer): UntrustedCertificate {
@@ -149,7 +149,7 @@ test('RFC 4055 3.1: RSASSA-PSS signatures are verified, and a changed byte is no
     spki,
     issuer: root,
   });
-  const issuer = { certificate: parsed(bytes), privateKey: rsa.privateKey };
+  const issuer = { certificate: certificateOf(bytes), privateKey: rsa.privateKey };
   const good = raw({ issuer });
   const intermediates = [issuer.certificate];
   assert.equal(codeOf(validate({ leaf: good, intermediates })), 'valid');
@@ -157,7 +157,7 @@ test('RFC 4055 3.1: RSASSA-PSS signatures are verified, and a changed byte is no
   const at = changed.indexOf(good.spki) + 40;
   changed[at] = (changed[at] ?? 0) ^ 1;
   assert.notEqual(
-    codeOf(validate({ leaf: parsed(changed), intermediates, purpose: 'any' })),
+    codeOf(validate({ leaf: certificateOf(changed), intermediates, purpose: 'any' })),
     'valid',
   );
 });
@@ -165,7 +165,7 @@ test('RFC 4055 3.1: RSASSA-PSS signatures are verified, and a changed byte is no
 test('Ed25519 signs certificates (RFC 8410)', () => {
   const own = generateKeyPairSync('ed25519').privateKey;
   const ca = issueCertificate({ subject: { cn: 'Ed' }, notBefore, days, ...CA, privateKey: own });
-  const issuer = { certificate: parsed(ca), privateKey: own };
+  const issuer = { certificate: certificateOf(ca), privateKey: own };
   const below = make('Leaf', issuer, SIGNER).certificate;
   assert.equal(
     codeOf(validate({ leaf: below, intermediates: [], anchors: [issuer.certificate] })),

@@ -36,6 +36,7 @@ export interface StepBudget {
   left: number;
 }
 
+/** What one search may spend; shared between searches, it bounds all of them together. */
 export function newStepBudget(): StepBudget {
   return { left: DEFAULT_PATH_LIMITS.maxSteps };
 }
@@ -45,14 +46,21 @@ interface RankedFault extends PathFault {
   readonly rank: 1 | 2 | 3;
 }
 
-/** What a search is for; `PathInput` of path.ts without revocation. */
-export interface SearchInput {
+/** What a path is looked for. */
+export interface PathQuestion {
   readonly leaf: UntrustedCertificate;
+  /** In any order; those that do not belong are passed over (RFC 8550 section 2.3). */
   readonly intermediates: readonly UntrustedCertificate[];
+  /** What the operator configured. One that equals `leaf` is a pin: the leaf is its own path. */
   readonly anchors: readonly UntrustedCertificate[];
   readonly time: Date;
   readonly purpose: Purpose;
+  /** Certificate policies; if absent any will do and none is demanded. */
   readonly policies?: InitialPolicies;
+}
+
+/** What a search is for; revocation is not its business. */
+export interface SearchInput extends PathQuestion {
   readonly limits: PathLimits;
   readonly budget: StepBudget;
   /** Critical extensions that the caller acts on beside those of path validation. */

@@ -12,26 +12,17 @@ import {
 import {
   DEFAULT_PATH_LIMITS,
   type PathLimits,
+  type PathQuestion,
   Search,
   type SearchInput,
   type StepBudget,
 } from './path-search.ts';
-import type { InitialPolicies } from './policy-tree.ts';
 import { faultOf, type Purpose } from './purpose.ts';
 import { REVOCATION_EXTENSIONS, RevocationCheck } from './revocation.ts';
 import type { RevocationEvidence, RevocationFacts } from './revocation-types.ts';
 import { checkTlsProfile } from './tls-profile.ts';
 
-export interface PathInput {
-  readonly leaf: UntrustedCertificate;
-  /** In any order; those that do not belong are passed over (RFC 8550 section 2.3). */
-  readonly intermediates: readonly UntrustedCertificate[];
-  /** What the operator configured. One that equals `leaf` is a pin: the leaf is its own path. */
-  readonly anchors: readonly UntrustedCertificate[];
-  readonly time: Date;
-  readonly purpose: Purpose;
-  /** Certificate policies; if absent any will do and none is demanded. */
-  readonly policies?: InitialPolicies;
+export interface PathInput extends PathQuestion {
   /** Facts and mode of revocation checking; if absent it is off. */
   readonly revocation?: RevocationFacts;
   readonly limits?: Partial<PathLimits>;

@@ -1,64 +1,71 @@
 import { MAX_CERTIFICATE_BYTES, type ParsedCertificate, parseCertificate } from './certificate.ts';
 import { MAX_CRL_BYTES, type ParsedCrl, parseCrl } from './crl.ts';
 
-/** The most certificates that one PEM text may hold. */
-const MAX_PEM_CERTIFICATES = 1000;
-const MAX_PEM_CHARACTERS = 16 * 1024 * 1024;
-const BLOCK = /-----BEGIN (?:X509 )?CERTIFICATE-----([^-]*)-----END (?:X509 )?CERTIFICATE-----/g;
 const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/;
 
-function decodeBlock(body: string): ParsedCertificate {
+interface BlockKind<T> {
+  readonly marks: RegExp;
+  /** In people's words, several of them. */
+  readonly name: string;
+  readonly maxCharacters: number;
+  readonly maxBlocks: number;
+  readonly maxBlockBytes: number;
+  readonly parse: (der: Buffer) => T;
+}
+
+type MalformedBlock = Extract<ParsedCertificate, { kind: 'malformed' }>;
+
+const CERTIFICATES: BlockKind<ParsedCertificate> = {
+  marks: /-----BEGIN (?:X509 )?CERTIFICATE-----([^-]*)-----END (?:X509 )?CERTIFICATE-----/g,
+  name: 'certificates',
+  maxCharacters: 16 * 1024 * 1024,
+  maxBlocks: 1000,
+  maxBlockBytes: MAX_CERTIFICATE_BYTES,
+  parse: parseCertificate,
+};
+
+const CRLS: BlockKind<ParsedCrl> = {
+  marks: /-----BEGIN X509 CRL-----([^-]*)-----END X509 CRL-----/g,
+  name: 'CRLs',
+  maxCharacters: MAX_CRL_BYTES * 2,
+  maxBlocks: 1000,
+  maxBlockBytes: MAX_CRL_BYTES,
+  parse: parseCrl,
+};
+
+function malformed(reason: string): MalformedBlock {
+  return { kind: 'malformed', reason };
+}
+
+function parseBlocks<T>(text: string, kind: BlockKind<T>): (T | MalformedBlock)[] {
+  if (text.length > kind.maxCharacters) return [malformed('the PEM text is too long')];
+  const found: (T | MalformedBlock)[] = [];
+  for (const [, body = ''] of text.matchAll(kind.marks)) {
+    if (found.length === kind.maxBlocks) {
+      found.push(malformed(`more than ${kind.maxBlocks} ${kind.name}`));
+      break;
+    }
+    found.push(parseBlock(body, kind));
+  }
+  return found;
+}
+
+function parseBlock<T>(body: string, kind: BlockKind<T>): T | MalformedBlock {
   const text = body.replace(/\s+/g, '');
   const isBase64 = BASE64.test(text) && text.length % 4 === 0;
-  if (!isBase64 || text.length > MAX_CERTIFICATE_BYTES * 2) {
-    return { kind: 'malformed', reason: 'a PEM block is not base64 or too long' };
-  }
-  return parseCertificate(Buffer.from(text, 'base64'));
+  return isBase64 && text.length <= kind.maxBlockBytes * 2
+    ? kind.parse(Buffer.from(text, 'base64'))
+    : malformed('a PEM block is not base64 or too long');
 }
 
 /** Every certificate block of a PEM text, in order (RFC 7468 section 5); other blocks are passed over. */
 export function parsePemCertificates(text: string): ParsedCertificate[] {
-  if (text.length > MAX_PEM_CHARACTERS) {
-    return [{ kind: 'malformed', reason: 'the PEM text is too long' }];
-  }
-  const found: ParsedCertificate[] = [];
-  for (const [, body = ''] of text.matchAll(BLOCK)) {
-    if (found.length === MAX_PEM_CERTIFICATES) {
-      found.push({ kind: 'malformed', reason: `more than ${MAX_PEM_CERTIFICATES} certificates` });
-      break;
-    }
-    found.push(decodeBlock(body));
-  }
-  return found;
-}
-
-/** The most CRLs that one PEM text may hold. */
-const MAX_PEM_CRLS = 1000;
-const CRL_BLOCK = /-----BEGIN X509 CRL-----([^-]*)-----END X509 CRL-----/g;
-
-function decodeCrlBlock(body: string): ParsedCrl {
-  const text = body.replace(/\s+/g, '');
-  const isBase64 = BASE64.test(text) && text.length % 4 === 0;
-  if (!isBase64 || text.length > MAX_CRL_BYTES * 2) {
-    return { kind: 'malformed', reason: 'a PEM block is not base64 or too long' };
-  }
-  return parseCrl(Buffer.from(text, 'base64'));
+  return parseBlocks(text, CERTIFICATES);
 }
 
 /** Every CRL block of a PEM text, in order (RFC 7468 section 6); other blocks are passed over. */
 export function parsePemCrls(text: string): ParsedCrl[] {
-  if (text.length > MAX_CRL_BYTES * 2) {
-    return [{ kind: 'malformed', reason: 'the PEM text is too long' }];
-  }
-  const found: ParsedCrl[] = [];
-  for (const [, body = ''] of text.matchAll(CRL_BLOCK)) {
-    if (found.length === MAX_PEM_CRLS) {
-      found.push({ kind: 'malformed', reason: `more than ${MAX_PEM_CRLS} CRLs` });
-      break;
-    }
-    found.push(decodeCrlBlock(body));
-  }
-  return found;
+  return parseBlocks(text, CRLS);
 }
 
 /** RFC 7468 section 2: 64 columns. */

@@ -1,16 +1,17 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { AUTHORITY_LOCAL_PARTS, parseDomain } from '@sallyport/mail';
+import { certificateOf } from '@sallyport/test/certificates';
 import { type AuthorityName, issueDomainAuthority, issueTlsServer, makeRoot } from './authority.ts';
 import { validatePath } from './path.ts';
 import { newKey } from './test-authority.ts';
-import { codeOf, notBefore, parsed, spkiOf } from './test-path.ts';
+import { codeOf, notBefore, spkiOf } from './test-path.ts';
 
 const domain = parseDomain('acme.example');
 assert.ok(domain !== null);
 const period = { notBefore, days: 30 };
 const privateKey = newKey();
-const certificate = parsed(
+const certificate = certificateOf(
   makeRoot({ privateKey, commonName: 'Acme CA', domains: [domain], ...period }),
 );
 const spki = spkiOf(newKey());
@@ -42,7 +43,7 @@ for (const name of NAMES) {
       const parsedDomain = parseDomain(of);
       assert.ok(parsedDomain !== null);
       const issuer = { certificate, privateKey };
-      const leaf = parsed(
+      const leaf = certificateOf(
         issueDomainAuthority({ name, domain: parsedDomain, spki, issuer, ...period }),
       );
       const anchors = [certificate];

@@ -1,7 +1,5 @@
-/** What the tests of path validation share: a root, an intermediate and a leaf as this package issues them. */
-import assert from 'node:assert/strict';
 import { createPublicKey, type KeyObject } from 'node:crypto';
-import { parseCertificate, type UntrustedCertificate } from './certificate.ts';
+import { certificateOf } from '@sallyport/test/certificates';
 import { type CertificateRequest, issueCertificate } from './issue.ts';
 import { PKIX } from './oids.ts';
 import { type PathInput, type PathResult, validatePath } from './path.ts';
@@ -15,12 +13,6 @@ export function spkiOf(privateKey: KeyObject): Buffer {
   return createPublicKey(privateKey).export({ format: 'der', type: 'spki' });
 }
 
-export function parsed(bytes: Buffer): UntrustedCertificate {
-  const result = parseCertificate(bytes);
-  assert.ok(result.kind === 'certificate', JSON.stringify(result));
-  return result.value;
-}
-
 export type Fields = Partial<Omit<CertificateRequest, 'issuer' | 'spki' | 'privateKey'>>;
 
 export function make(cn: string, issuer: Party | null, fields: Fields = {}, own = newKey()): Party {
@@ -29,7 +21,7 @@ export function make(cn: string, issuer: Party | null, fields: Fields = {}, own 
     issuer === null
       ? issueCertificate({ ...common, privateKey: own })
       : issueCertificate({ ...common, spki: spkiOf(own), issuer });
-  return { certificate: parsed(bytes), privateKey: own };
+  return { certificate: certificateOf(bytes), privateKey: own };
 }
 
 export const CA: Fields = { ca: { pathLength: null }, keyUsage: ['keyCertSign', 'cRLSign'] };

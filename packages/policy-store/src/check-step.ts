@@ -13,7 +13,8 @@ export type StepFault =
   | 'not-planned'
   | 'time-is-past'
   | 'never-active'
-  | 'needs-proposal';
+  | 'needs-proposal'
+  | 'step-since';
 
 export interface StepRefusal {
   readonly kind: 'refused';
@@ -205,10 +206,10 @@ function checkRollback(order: StepOrder, steps: readonly PolicyStep[]): StepRefu
   if (!fourEyes) return null;
   const present = inForce(order, steps)?.version;
   const before = steps.findLast((one) => one.inForce?.version !== present);
-  const isLast = before?.inForce?.version === number;
+  if (before?.inForce?.version === number) return null;
   const proposal = lastProposal(number, steps);
-  const since = isLast ? 0 : wasInForce.step;
+  const since = wasInForce.step;
   if (proposal !== null && isApproved(version, proposal, { step: since, steps })) return null;
-  const sentence = `Version ${number} is not approved by a second person${isLast ? '' : ' since it went out of force'}: let somebody approve it first.`;
+  const sentence = `Version ${number} is not approved by a second person since it went out of force: let somebody approve it first.`;
   return refused('not-approved', sentence);
 }

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { link, open, rename, unlink } from 'node:fs/promises';
+import { link, rename, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isSystemError, syncFolder, writeSynced } from '@sallyport/disk';
 
 /**
  * Writes a file whole: synced before it has its name, and the folder after.
@@ -14,21 +15,10 @@ export async function writeDurably(
   how: 'new' | 'replace',
 ): Promise<boolean> {
   const temporary = join(folder, `.${name}.${randomBytes(6).toString('hex')}.new`);
-  const file = await open(temporary, 'w', 0o640);
-  try {
-    await file.writeFile(text);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
+  await writeSynced(temporary, text, { mode: 0o640 });
   if (how === 'replace') await rename(temporary, join(folder, name));
   else if (!(await linkNew(temporary, join(folder, name)))) return false;
-  const directory = await open(folder, 'r');
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
-  }
+  await syncFolder(folder);
   return true;
 }
 
@@ -38,7 +28,7 @@ async function linkNew(temporary: string, target: string): Promise<boolean> {
     await link(temporary, target);
     return true;
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
+    if (isSystemError(error, 'EEXIST')) return false;
     throw error;
   } finally {
     await unlink(temporary);

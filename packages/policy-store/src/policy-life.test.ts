@@ -125,6 +125,16 @@ test('with four eyes an import is refused, and leaves no version', async (t) => 
   assert.equal((await readSteps(folder)).length, 1);
 });
 
+test('one person may go back to the first version, which nobody could approve of', async (t) => {
+  const { take, draft, states } = await storeFor(t, true);
+  await draft('bravo');
+  await take('propose', 2, { by: 'bob' });
+  await take('approve', 2, { by: 'carol' });
+  await take('activate', 2);
+  assert.equal(await take('rollback', 1), 'taken');
+  assert.deepEqual(await states(), ['active', 'rolled-back', 'draft']);
+});
+
 test('one person may go back to the approved version before, and no further alone', async (t) => {
   const { take, draft, states } = await storeFor(t, true);
   for (const [number, name] of [
@@ -230,4 +240,22 @@ test('steps that the audit log lacks are known until it has them', async (t) => 
   await take('propose', 2);
   await markRecorded(folder, 1);
   assert.deepEqual(await open(), [2]);
+});
+
+test('an order that was given in view of other steps is not taken', async (t) => {
+  const { folder, take, draft } = await storeFor(t);
+  await draft('bravo');
+  assert.equal(await take('propose', 2, { after: 0 }), 'step-since');
+  const seen = (await readSteps(folder)).length;
+  assert.equal(await take('propose', 2, { after: seen }), 'taken');
+  assert.equal(await take('activate', 2, { after: seen }), 'step-since');
+});
+
+test('a plan that came due since is another step', async (t) => {
+  const { folder, take, draft } = await storeFor(t);
+  await draft('bravo');
+  await take('propose', 2);
+  await take('schedule', 2, { at: at(10) });
+  const seen = (await readSteps(folder)).length;
+  assert.equal(await take('rollback', 1, { now: at(11), after: seen }), 'step-since');
 });

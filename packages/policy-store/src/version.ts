@@ -23,6 +23,7 @@ export function parseVersionFile(name: string): number | null {
   return digits === undefined ? null : Number.parseInt(digits, 10);
 }
 
+/** The name of the file that holds a version. */
 export function versionFile(version: number): string {
   return `${String(version).padStart(6, '0')}.json`;
 }

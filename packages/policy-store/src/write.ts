@@ -19,6 +19,8 @@ export type PolicyOrder = Omit<StepOrder, 'version'> & {
   readonly version: number;
   readonly reason?: string;
   readonly rehearsal?: RehearsalSummary;
+  /** The last step that the person saw, 0 for none: the order is refused if there is another since. */
+  readonly after?: number;
 };
 
 export interface StepTaken {
@@ -125,12 +127,18 @@ export async function takeStep(
       await append(folder, due);
       continue;
     }
-    const refusal = checkStep({ ...order, version }, steps);
+    const refusal = checkSeen(order, steps) ?? checkStep({ ...order, version }, steps);
     if (refusal !== null) return refusal;
     const step = stepOf({ ...order, version }, steps.at(-1) ?? null);
     if (await append(folder, step)) return { kind: 'taken', step, version };
   }
   throw new PolicyUnavailable('too many others write the policy at the same time');
+}
+
+function checkSeen({ after }: PolicyOrder, steps: readonly PolicyStep[]): StepRefusal | null {
+  if (after === undefined || after === steps.length) return null;
+  const sentence = 'Another step was taken since: look again and decide anew.';
+  return { kind: 'refused', fault: 'step-since', sentence };
 }
 
 const TAKES_EFFECT: ReadonlySet<PolicyStep['kind']> = new Set(['import', 'activate', 'rollback']);

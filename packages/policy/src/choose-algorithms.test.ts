@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { test } from 'node:test';
-import type { Domain } from '@sallyport/mail';
 import fc from 'fast-check';
 import { CONTENT_CIPHERS, KEY_TRANSPORTS, meetsFloor } from './algorithms.ts';
 import {
@@ -12,15 +11,13 @@ import {
 } from './choose-algorithms.ts';
 import { outwardRuleFor } from './match.ts';
 import { type OutboundPolicy, parsePolicyDocument } from './schema.ts';
+import { BRAVO, policyOf } from './testing.ts';
 
 const FLOORS = ['aes128-cbc', 'aes256-cbc', 'aes128-gcm', 'aes256-gcm'] as const;
 
 function ruleOf(outbound: object): OutboundPolicy {
-  const parsed = parsePolicyDocument({
-    partners: [{ name: 'Bravo', domains: ['bravo.example'], outbound }],
-  });
-  assert.equal(parsed.kind, 'ok', JSON.stringify(parsed));
-  return outwardRuleFor(parsed.policy, 'bravo.example' as Domain).outbound;
+  const policy = policyOf({ partners: [{ name: 'Bravo', domains: [BRAVO], outbound }] });
+  return outwardRuleFor(policy, BRAVO).outbound;
 }
 
 function faultsOf(outbound: object): readonly string[] {

@@ -2,48 +2,30 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Domain } from '@sallyport/mail';
 import fc from 'fast-check';
-import { decideInward, type InwardFacts } from './decide-inward.ts';
+import { decideInward } from './decide-inward.ts';
+import type { InwardFacts } from './inward-decision.ts';
 import { inwardRuleFor } from './inward-rule.ts';
 import { parsePolicyDocument } from './schema.ts';
+import {
+  ANY_VERDICT,
+  BRAVO,
+  FILTERS,
+  GOOD_VERDICT,
+  INWARD_FACTS,
+  NOW,
+  policyOf,
+} from './testing.ts';
 import type { VerdictFacts } from './verdict.ts';
 
-const NOW = new Date('2026-11-21T12:00:00Z');
-const BRAVO = 'bravo.example' as Domain;
 const OTHER = 'other.example' as Domain;
 
 function rule(inbound: object) {
-  const parsed = parsePolicyDocument({ partners: [{ name: 'B', domains: [BRAVO], inbound }] });
-  assert.equal(parsed.kind, 'ok', JSON.stringify(parsed));
-  return inwardRuleFor(parsed.policy, { reversePath: BRAVO, claimed: [BRAVO] });
+  const policy = policyOf({ partners: [{ name: 'B', domains: [BRAVO], inbound }] });
+  return inwardRuleFor(policy, { reversePath: BRAVO, claimed: [BRAVO] });
 }
 
-const GOOD: VerdictFacts = {
-  signature: 'valid',
-  signatureType: 'domain',
-  mapping: 'ok',
-  encryption: 'domain',
-  scope: 'whole',
-  integrity: true,
-  fault: null,
-};
-
-const FACTS: InwardFacts = {
-  verdict: GOOD,
-  filter: { kind: 'clean', scanned: true },
-  tls: 'encrypted',
-  clientNameOk: true,
-  correlatedReport: false,
-  released: false,
-  now: NOW,
-};
-
 const anyVerdict: fc.Arbitrary<VerdictFacts> = fc.record({
-  signature: fc.constantFrom('valid', 'invalid', 'none', 'unverifiable'),
-  signatureType: fc.constantFrom('domain', 'originator', 'review', 'additional-attributes', null),
-  mapping: fc.constantFrom('ok', 'mismatch', 'exception', null),
-  encryption: fc.constantFrom('domain', 'user', 'none'),
-  scope: fc.constantFrom('whole', 'partial'),
-  integrity: fc.boolean(),
+  ...ANY_VERDICT,
   fault: fc.constantFrom(
     'message-integrity',
     'signer-not-trusted',
@@ -56,12 +38,7 @@ const anyVerdict: fc.Arbitrary<VerdictFacts> = fc.record({
 
 const anyFacts: fc.Arbitrary<InwardFacts> = fc.record({
   verdict: anyVerdict,
-  filter: fc.constantFrom(
-    { kind: 'clean', scanned: true } as const,
-    { kind: 'refuse', reason: 'r' } as const,
-    { kind: 'hold', reason: 'r' } as const,
-    { kind: 'unavailable', whenDown: 'wait', reason: 'r' } as const,
-  ),
+  filter: fc.constantFrom(...FILTERS),
   tls: fc.constantFrom('none', 'encrypted', 'not-observable'),
   clientNameOk: fc.boolean(),
   correlatedReport: fc.constant(false),
@@ -107,29 +84,36 @@ test('RFC 8551 section 6: opened content without proof of integrity is never del
 
 test('every cause of a failed decryption gets the same decision and text', () => {
   const strict = rule({});
-  const base = { ...GOOD, integrity: false };
+  const base = { ...GOOD_VERDICT, integrity: false };
   const causes: VerdictFacts[] = [
     { ...base, fault: 'decryption-failed', signature: 'none', signatureType: null, mapping: null },
     { ...base, signature: 'invalid', fault: 'message-integrity' },
     { ...base, signature: 'unverifiable', fault: 'signer-not-trusted' },
     { ...base, mapping: 'mismatch', fault: 'signer-mismatch' },
   ];
-  const filters = [FACTS.filter, { kind: 'refuse', reason: 'EICAR' } as const];
+  const filters = [INWARD_FACTS.filter, { kind: 'refuse', reason: 'EICAR' } as const];
   const decisions = causes.flatMap((verdict) =>
-    filters.map((filter) => JSON.stringify(decideInward({ ...FACTS, verdict, filter }, strict))),
+    filters.map((filter) =>
+      JSON.stringify(decideInward({ ...INWARD_FACTS, verdict, filter }, strict)),
+    ),
   );
   assert.equal(new Set(decisions).size, 1, decisions.join('\n'));
 });
 
 test('where unsigned encrypted mail is taken, CBC without valid signature is held, never refused', () => {
-  const verdict = { ...GOOD, integrity: false, signature: 'none', signatureType: null } as const;
-  const decision = decideInward({ ...FACTS, verdict }, rule({ signature: 'when-present' }));
+  const verdict = {
+    ...GOOD_VERDICT,
+    integrity: false,
+    signature: 'none',
+    signatureType: null,
+  } as const;
+  const decision = decideInward({ ...INWARD_FACTS, verdict }, rule({ signature: 'when-present' }));
   assert.equal(decision.kind, 'hold');
 });
 
 test('DS-V6: a review signature does not satisfy any-required', () => {
-  const verdict = { ...GOOD, signatureType: 'review' } as const;
-  const decision = decideInward({ ...FACTS, verdict }, rule({ signature: 'any-required' }));
+  const verdict = { ...GOOD_VERDICT, signatureType: 'review' } as const;
+  const decision = decideInward({ ...INWARD_FACTS, verdict }, rule({ signature: 'any-required' }));
   assert.deepEqual(
     [decision.kind, decision.kind === 'refuse' && decision.fault],
     ['refuse', 'signature-required'],
@@ -137,7 +121,7 @@ test('DS-V6: a review signature does not satisfy any-required', () => {
 });
 
 test('the strictest demand of every partner that the message claims applies', () => {
-  const parsed = parsePolicyDocument({
+  const policy = policyOf({
     partners: [
       {
         name: 'A',
@@ -156,12 +140,11 @@ test('the strictest demand of every partner that the message claims applies', ()
       },
     ],
   });
-  assert.equal(parsed.kind, 'ok');
   const match = {
     reversePath: OTHER,
     claimed: ['x.bravo.example', 'gw.bravo.example'] as Domain[],
   };
-  const { inbound, rule: name } = inwardRuleFor(parsed.policy, match);
+  const { inbound, rule: name } = inwardRuleFor(policy, match);
   assert.deepEqual(
     [inbound.signature, inbound.encryption, inbound.otherwise],
     ['domain-required', 'required', 'refuse'],
@@ -170,26 +153,25 @@ test('the strictest demand of every partner that the message claims applies', ()
 });
 
 test('an exact name beats a wildcard', () => {
-  const parsed = parsePolicyDocument({
+  const policy = policyOf({
     partners: [
       { name: 'Wide', domains: ['*.bravo.example'] },
       { name: 'Exact', domains: ['gw.bravo.example'] },
     ],
   });
-  assert.equal(parsed.kind, 'ok');
   const match = { reversePath: null, claimed: ['gw.bravo.example'] as Domain[] };
-  assert.equal(inwardRuleFor(parsed.policy, match).rule, 'partner:Exact');
+  assert.equal(inwardRuleFor(policy, match).rule, 'partner:Exact');
 });
 
 test('a report that belongs to a message of ours passes without signature, not without clean content', () => {
   const verdict = {
-    ...GOOD,
+    ...GOOD_VERDICT,
     signature: 'none',
     signatureType: null,
     mapping: null,
     encryption: 'none',
   } as const;
-  const report = { ...FACTS, verdict, correlatedReport: true };
+  const report = { ...INWARD_FACTS, verdict, correlatedReport: true };
   const given = rule({ encryption: 'required' });
   assert.equal(decideInward(report, given).kind, 'deliver');
   assert.equal(decideInward({ ...report, correlatedReport: false }, given).kind, 'refuse');
@@ -217,38 +199,38 @@ test('unknown policy keys and half-meant settings are refused with their path', 
 });
 
 test('RFC 8551 section 6: what rests on SHA-1 or 3DES counts only where the rule accepts it', () => {
-  const verdict = { ...GOOD, legacy: ['sha1'] } as const;
-  const refused = decideInward({ ...FACTS, verdict }, rule({}));
+  const verdict = { ...GOOD_VERDICT, legacy: ['sha1'] } as const;
+  const refused = decideInward({ ...INWARD_FACTS, verdict }, rule({}));
   assert.deepEqual(
     [refused.kind, refused.kind === 'refuse' && refused.fault],
     ['refuse', 'algorithm-unsupported'],
   );
-  const accepted = decideInward({ ...FACTS, verdict }, rule({ legacyAlgorithms: 'accept' }));
+  const accepted = decideInward({ ...INWARD_FACTS, verdict }, rule({ legacyAlgorithms: 'accept' }));
   assert.equal(accepted.kind, 'deliver');
-  assert.equal(decideInward(FACTS, rule({})).kind, 'deliver', 'nothing of the past in it');
+  assert.equal(decideInward(INWARD_FACTS, rule({})).kind, 'deliver', 'nothing of the past in it');
 });
 
 test('TR-6: what TLS lacks is refused whatever the rule says otherwise, until a person releases it', () => {
   const inbound = { tls: { level: 'encrypt', clientName: 'gw.bravo.example' } };
   for (const otherwise of ['refuse', 'hold', 'flag']) {
     const given = rule({ ...inbound, otherwise });
-    const clear = decideInward({ ...FACTS, tls: 'none', clientNameOk: false }, given);
+    const clear = decideInward({ ...INWARD_FACTS, tls: 'none', clientNameOk: false }, given);
     assert.deepEqual(
       [clear.kind, clear.kind === 'refuse' && clear.fault],
       ['refuse', 'starttls-required'],
     );
-    const strange = decideInward({ ...FACTS, clientNameOk: false }, given);
+    const strange = decideInward({ ...INWARD_FACTS, clientNameOk: false }, given);
     assert.deepEqual(
       [strange.kind, strange.kind === 'refuse' && strange.fault],
       ['refuse', 'client-certificate-required'],
     );
-    const released = decideInward({ ...FACTS, tls: 'none', released: true }, given);
+    const released = decideInward({ ...INWARD_FACTS, tls: 'none', released: true }, given);
     assert.ok(released.kind === 'deliver' && released.flagged);
   }
 });
 
 test('what a rule demands of TLS is flagged behind a front, and never counted as met', () => {
-  const hidden = { ...FACTS, tls: 'not-observable', clientNameOk: false } as const;
+  const hidden = { ...INWARD_FACTS, tls: 'not-observable', clientNameOk: false } as const;
   for (const tls of [{ level: 'encrypt' }, { clientName: 'gw.bravo.example' }]) {
     const decision = decideInward(hidden, rule({ tls }));
     assert.ok(decision.kind === 'deliver' && decision.flagged);
@@ -262,7 +244,7 @@ test('what a rule demands of TLS is flagged behind a front, and never counted as
   assert.match(both.sentence, /labels differ; what the rule demands of its TLS/);
   const free = decideInward(hidden, rule({}));
   assert.ok(free.kind === 'deliver' && !free.flagged, 'nothing is demanded');
-  const unsigned = { ...GOOD, signature: 'none', signatureType: null } as const;
+  const unsigned = { ...GOOD_VERDICT, signature: 'none', signatureType: null } as const;
   const refused = decideInward(
     { ...hidden, verdict: unsigned },
     rule({ tls: { level: 'encrypt' } }),

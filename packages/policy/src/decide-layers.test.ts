@@ -1,39 +1,19 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Domain } from '@sallyport/mail';
 import fc from 'fast-check';
-import { decideInward, type InwardFacts } from './decide-inward.ts';
+import { decideInward } from './decide-inward.ts';
 import { type ListFacts, type ReviewFacts, withListDemand } from './decide-layers.ts';
 import { decideOutward } from './decide-outward.ts';
+import type { InwardFacts } from './inward-decision.ts';
 import { inwardRuleFor } from './inward-rule.ts';
 import { type AppliedPartner, outwardRuleFor } from './match.ts';
 import type { OutwardFacts } from './outward-decision.ts';
-import { type PolicyDocument, parsePolicyDocument } from './schema.ts';
-
-const NOW = new Date('2026-11-21T12:00:00Z');
-const BRAVO = 'bravo.example' as Domain;
-const CHARLIE = 'charlie.example' as Domain;
-
-function policy(document: object): PolicyDocument {
-  const parsed = parsePolicyDocument(document);
-  assert.equal(parsed.kind, 'ok', JSON.stringify(parsed));
-  return parsed.policy;
-}
+import { BRAVO, CHARLIE, INWARD_FACTS, OUTWARD_FACTS, policyOf } from './testing.ts';
 
 const outward = (outbound: object): AppliedPartner =>
-  outwardRuleFor(policy({ partners: [{ name: 'B', domains: [BRAVO], outbound }] }), BRAVO);
+  outwardRuleFor(policyOf({ partners: [{ name: 'B', domains: [BRAVO], outbound }] }), BRAVO);
 
-const FACTS: OutwardFacts = {
-  originator: 'authenticated',
-  innerSignatures: 'valid',
-  certificate: { kind: 'none', unusable: null },
-  filter: { kind: 'clean', scanned: true },
-  waitedMs: 0,
-  protectedBytes: 1_000,
-  nextHopLimitBytes: null,
-  released: false,
-  now: NOW,
-};
+const FACTS: OutwardFacts = { ...OUTWARD_FACTS, innerSignatures: 'valid' };
 
 const NOT_REVIEWED: readonly ReviewFacts[] = [
   { kind: 'none' },
@@ -105,27 +85,9 @@ test('RFC 3183 5: over encryption the domain signature is encrypted or does not 
   assert.equal(withListDemand(plain, { kind: 'plain' }), plain);
 });
 
-const INWARD: InwardFacts = {
-  verdict: {
-    signature: 'valid',
-    signatureType: 'domain',
-    mapping: 'ok',
-    encryption: 'domain',
-    scope: 'whole',
-    integrity: true,
-    fault: null,
-  },
-  filter: { kind: 'clean', scanned: true },
-  tls: 'encrypted',
-  clientNameOk: true,
-  correlatedReport: false,
-  released: false,
-  now: NOW,
-};
-
 const inward = (labels: object | undefined, otherwise = 'refuse') => {
   const inbound = { otherwise, ...(labels === undefined ? {} : { labels }) };
-  const parsed = policy({ partners: [{ name: 'B', domains: [BRAVO], inbound }] });
+  const parsed = policyOf({ partners: [{ name: 'B', domains: [BRAVO], inbound }] });
   return inwardRuleFor(parsed, { reversePath: BRAVO, claimed: [BRAVO] });
 };
 
@@ -135,7 +97,7 @@ interface Said {
 }
 
 const said = (labels: readonly Said[], warning: string | null = null): InwardFacts => ({
-  ...INWARD,
+  ...INWARD_FACTS,
   labels: {
     labels: labels.map(({ policy, equivalents }) => ({
       label: { policy },
@@ -207,7 +169,7 @@ test('what nothing proves is refused before anybody looks at its labels', () => 
 });
 
 test('the strictest of two records recognises only what both do', () => {
-  const two = policy({
+  const two = policyOf({
     partners: [
       { name: 'B', domains: [BRAVO], inbound: { labels: { recognised: ['1.2.3', '1.2.4'] } } },
       { name: 'C', domains: [CHARLIE], inbound: { labels: { recognised: ['1.2.4', '1.2.5'] } } },
@@ -215,7 +177,7 @@ test('the strictest of two records recognises only what both do', () => {
   });
   const both = inwardRuleFor(two, { reversePath: BRAVO, claimed: [CHARLIE] });
   assert.deepEqual(both.inbound.labels, { recognised: ['1.2.4'] });
-  const one = policy({
+  const one = policyOf({
     partners: [
       { name: 'B', domains: [BRAVO] },
       { name: 'C', domains: [CHARLIE], inbound: { labels: { recognised: ['1.2.4'] } } },

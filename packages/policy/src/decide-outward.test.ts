@@ -1,78 +1,31 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Domain } from '@sallyport/mail';
-import {
-  generateKeyPairPem,
-  issueDomainAuthority,
-  makeRoot,
-  parseCertificate,
-  type ValidatedCertificate,
-  validatePath,
-} from '@sallyport/pki';
 import fc from 'fast-check';
 import { decideOutward } from './decide-outward.ts';
 import { type AppliedPartner, outwardRuleFor } from './match.ts';
 import type { CertificateFacts, OutwardFacts } from './outward-decision.ts';
 import { parsePolicyDocument } from './schema.ts';
+import { BRAVO, OUTWARD_FACTS, policyOf, validatedAuthority } from './testing.ts';
 
-const NOW = new Date('2026-11-21T12:00:00Z');
-const DOMAIN = 'bravo.example' as Domain;
-
-function validated(): ValidatedCertificate {
-  const ca = generateKeyPairPem('ec-p256');
-  const period = { notBefore: new Date(NOW.getTime() - 1_000), days: 30 };
-  const root = parseCertificate(
-    makeRoot({ ...period, privateKey: ca.privateKeyPem, commonName: 'CA', domains: [DOMAIN] }),
-  );
-  assert.equal(root.kind, 'certificate');
-  const leaf = parseCertificate(
-    issueDomainAuthority({
-      ...period,
-      name: 'domain-confidentiality-authority',
-      domain: DOMAIN,
-      spki: generateKeyPairPem('ec-p256').spki,
-      issuer: { certificate: root.value, privateKey: ca.privateKeyPem },
-    }),
-  );
-  assert.equal(leaf.kind, 'certificate');
-  const path = validatePath({
-    leaf: leaf.value,
-    intermediates: [],
-    anchors: [root.value],
-    time: NOW,
-    purpose: 'email-encrypt',
-  });
-  assert.equal(path.kind, 'valid', path.kind === 'invalid' ? path.reason : '');
-  return path.certificate;
-}
-
-const certificate = validated();
+const certificate = validatedAuthority('ec-p256');
 
 function applied(outbound: object, agreement?: object): AppliedPartner {
-  const parsed = parsePolicyDocument({
+  const policy = policyOf({
     partners: [
       {
         name: 'Bravo',
-        domains: [DOMAIN],
+        domains: [BRAVO],
         outbound,
         ...(agreement === undefined ? {} : { agreement }),
       },
     ],
   });
-  assert.equal(parsed.kind, 'ok', JSON.stringify(parsed));
-  return outwardRuleFor(parsed.policy, DOMAIN);
+  return outwardRuleFor(policy, BRAVO);
 }
 
 const FACTS: OutwardFacts = {
-  originator: 'authenticated',
-  innerSignatures: 'none',
+  ...OUTWARD_FACTS,
   certificate: { kind: 'found', certificate, door: 'ldap-srv' },
-  filter: { kind: 'clean', scanned: true },
-  waitedMs: 0,
-  protectedBytes: 1_000,
-  nextHopLimitBytes: null,
-  released: false,
-  now: NOW,
 };
 
 const certificateFacts = fc.constantFrom<CertificateFacts>(

@@ -6,6 +6,7 @@ import { checkFilter } from './check-filter.ts';
 import { type AlgorithmChoice, chooseAlgorithms } from './choose-algorithms.ts';
 import { checkList, checkReview, withListDemand } from './decide-layers.ts';
 import type { AppliedPartner } from './match.ts';
+import { durationMs } from './outbound-fields.ts';
 import type {
   CertificateFacts,
   LookupFault,
@@ -15,7 +16,7 @@ import type {
   Without,
 } from './outward-decision.ts';
 import { grant } from './permit.ts';
-import { durationMs, type OutboundPolicy } from './schema.ts';
+import type { OutboundPolicy } from './schema.ts';
 
 /**
  * Decides for one recipient. Pure and total; the only maker of an outward Permit.

@@ -1,38 +1,23 @@
 /** Trust in the decision: what is revoked, cannot be found out, changed, or is not published. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Domain } from '@sallyport/mail';
-import { decideInward, type InwardFacts } from './decide-inward.ts';
+import { decideInward } from './decide-inward.ts';
 import { decideOutward } from './decide-outward.ts';
+import type { InwardFacts } from './inward-decision.ts';
 import { inwardRuleFor } from './inward-rule.ts';
 import { outwardRuleFor } from './match.ts';
 import type { CertificateFacts, OutwardFacts } from './outward-decision.ts';
-import { parsePolicyDocument } from './schema.ts';
+import type { PolicyDocument } from './schema.ts';
+import { BRAVO, GOOD_VERDICT, INWARD_FACTS, OUTWARD_FACTS, policyOf } from './testing.ts';
 import type { VerdictFacts } from './verdict.ts';
 
-const NOW = new Date('2026-11-21T12:00:00Z');
-const BRAVO = 'bravo.example' as Domain;
-
-function policyOf(record: object) {
-  const parsed = parsePolicyDocument({ partners: [{ name: 'B', domains: [BRAVO], ...record }] });
-  assert.ok(parsed.kind === 'ok', JSON.stringify(parsed));
-  return parsed.policy;
-}
+const ofBravo = (record: object): PolicyDocument =>
+  policyOf({ partners: [{ name: 'B', domains: [BRAVO], ...record }] });
 
 /** What becomes of mail to a partner, in two words. */
 function outward(certificate: CertificateFacts, outbound: object, waitedMs = 0): string {
-  const facts: OutwardFacts = {
-    originator: 'authenticated',
-    innerSignatures: 'none',
-    certificate,
-    filter: { kind: 'clean', scanned: true },
-    waitedMs,
-    protectedBytes: 1_000,
-    nextHopLimitBytes: null,
-    released: false,
-    now: NOW,
-  };
-  const decision = decideOutward(facts, outwardRuleFor(policyOf({ outbound }), BRAVO));
+  const facts: OutwardFacts = { ...OUTWARD_FACTS, certificate, waitedMs };
+  const decision = decideOutward(facts, outwardRuleFor(ofBravo({ outbound }), BRAVO));
   return 'fault' in decision ? `${decision.kind} ${decision.fault}` : decision.kind;
 }
 
@@ -61,35 +46,18 @@ test('hard mode without an answer waits where encryption is required, else as lo
   assert.equal(outward(facts, possible, 900_001), 'hold lookup-unavailable');
 });
 
-const GOOD: VerdictFacts = {
-  signature: 'valid',
-  signatureType: 'domain',
-  mapping: 'ok',
-  encryption: 'none',
-  scope: 'whole',
-  integrity: true,
-  fault: null,
-};
+const GOOD: VerdictFacts = { ...GOOD_VERDICT, encryption: 'none' };
 
 function inward(
   verdict: Partial<VerdictFacts>,
   record: { readonly inbound?: object; readonly trust?: object } = {},
   more: Partial<InwardFacts> = {},
 ): string {
-  const policy = policyOf({
+  const policy = ofBravo({
     ...record,
     inbound: { encryption: 'when-present', ...record.inbound },
   });
-  const facts: InwardFacts = {
-    verdict: { ...GOOD, ...verdict },
-    filter: { kind: 'clean', scanned: true },
-    tls: 'encrypted',
-    clientNameOk: true,
-    correlatedReport: false,
-    released: false,
-    now: NOW,
-    ...more,
-  };
+  const facts: InwardFacts = { ...INWARD_FACTS, verdict: { ...GOOD, ...verdict }, ...more };
   const decision = decideInward(
     facts,
     inwardRuleFor(policy, { reversePath: BRAVO, claimed: [BRAVO] }),

@@ -1,16 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { diffPolicies } from './diff.ts';
-import { type PolicyDocument, parsePolicyDocument } from './schema.ts';
-
-function policy(document: unknown): PolicyDocument {
-  const parsed = parsePolicyDocument(document);
-  assert.equal(parsed.kind, 'ok', JSON.stringify(parsed));
-  return parsed.policy;
-}
+import type { PolicyDocument } from './schema.ts';
+import { policyOf } from './testing.ts';
 
 function withPartner(more: object): PolicyDocument {
-  return policy({ partners: [{ name: 'Bravo', domains: ['bravo.example'], ...more }] });
+  return policyOf({ partners: [{ name: 'Bravo', domains: ['bravo.example'], ...more }] });
 }
 
 /** Field and effect of each change of one record. */
@@ -64,7 +59,7 @@ test('a certificate shows as its fingerprint, never as PEM', () => {
 });
 
 test('a partner that comes or goes shows with everything that it says', () => {
-  const [none, one] = [policy({}), withPartner({})];
+  const [none, one] = [policyOf({}), withPartner({})];
   const added = diffPolicies(none, one);
   assert.deepEqual([added[0]?.record, added[0]?.kind, added[0]?.field], ['Bravo', 'added', '']);
   assert.ok(added.some(({ field, to }) => field === 'domains' && to?.[0] === 'bravo.example'));
@@ -74,8 +69,8 @@ test('a partner that comes or goes shows with everything that it says', () => {
 
 test('a change of a layer shows in each record that inherits it, and once', () => {
   const own = [{ names: ['acme.example'], outbound: { profile: 'compat' } }];
-  const before = policy({ domains: own, partners: [{ name: 'B', domains: ['b.example'] }] });
-  const after = policy({
+  const before = policyOf({ domains: own, partners: [{ name: 'B', domains: ['b.example'] }] });
+  const after = policyOf({
     base: { tls: { level: 'encrypt' } },
     domains: own,
     partners: [{ name: 'B', domains: ['b.example'] }],

@@ -1,16 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Domain } from '@sallyport/mail';
-import { decideInward, type InwardFacts } from './decide-inward.ts';
+import { decideInward } from './decide-inward.ts';
 import type { DmarcFacts } from './dmarc.ts';
+import type { InwardFacts } from './inward-decision.ts';
 import { inwardRuleFor } from './inward-rule.ts';
-import { parsePolicyDocument } from './schema.ts';
+import { BRAVO, CHARLIE, INWARD_FACTS, policyOf } from './testing.ts';
 
-const BRAVO = 'bravo.example' as Domain;
-const CHARLIE = 'charlie.example' as Domain;
 const TAKES_ALL = { signature: 'when-present', encryption: 'when-present', otherwise: 'flag' };
 
 const FACTS: InwardFacts = {
+  ...INWARD_FACTS,
   verdict: {
     signature: 'none',
     signatureType: null,
@@ -20,12 +19,6 @@ const FACTS: InwardFacts = {
     integrity: false,
     fault: null,
   },
-  filter: { kind: 'clean', scanned: true },
-  tls: 'encrypted',
-  clientNameOk: true,
-  correlatedReport: false,
-  released: false,
-  now: new Date('2026-11-21T12:00:00Z'),
 };
 
 function ruleOf(inbound: object, other: object = {}) {
@@ -33,9 +26,7 @@ function ruleOf(inbound: object, other: object = {}) {
     { name: 'B', domains: [BRAVO], inbound: { ...TAKES_ALL, ...inbound } },
     { name: 'C', domains: [CHARLIE], inbound: { ...TAKES_ALL, ...other } },
   ];
-  const parsed = parsePolicyDocument({ partners });
-  assert.ok(parsed.kind === 'ok', JSON.stringify(parsed));
-  return inwardRuleFor(parsed.policy, { reversePath: CHARLIE, claimed: [BRAVO] });
+  return inwardRuleFor(policyOf({ partners }), { reversePath: CHARLIE, claimed: [BRAVO] });
 }
 
 function outcome(
@@ -109,8 +100,7 @@ test('of several records the strictest demand counts; everyone else is flagged',
   ]) {
     assert.equal(ruleOf({ dmarc: one }, { dmarc: other }).inbound.dmarc, expected);
   }
-  const parsed = parsePolicyDocument({ partners: [{ name: 'B', domains: [BRAVO] }] });
-  assert.ok(parsed.kind === 'ok');
-  assert.equal(parsed.policy.partners[0]?.inbound.dmarc, 'ignore');
-  assert.equal(parsed.policy.default.inbound.dmarc, 'flag');
+  const policy = policyOf({ partners: [{ name: 'B', domains: [BRAVO] }] });
+  assert.equal(policy.partners[0]?.inbound.dmarc, 'ignore');
+  assert.equal(policy.default.inbound.dmarc, 'flag');
 });

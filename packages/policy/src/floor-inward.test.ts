@@ -3,13 +3,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Domain } from '@sallyport/mail';
 import fc from 'fast-check';
-import { decideInward, type InwardFacts } from './decide-inward.ts';
+import { decideInward } from './decide-inward.ts';
+import type { InwardFacts } from './inward-decision.ts';
 import { type InwardRule, inwardRuleFor } from './inward-rule.ts';
-import { parsePolicyDocument } from './schema.ts';
-
-const NOW = new Date('2026-11-21T12:00:00Z');
-const BRAVO = 'bravo.example' as Domain;
-const CHARLIE = 'charlie.example' as Domain;
+import { ANY_VERDICT, BRAVO, CHARLIE, FILTERS, NOW, policyOf } from './testing.ts';
 
 const anyRecord = fc.record(
   {
@@ -41,15 +38,14 @@ const anyRecord = fc.record(
 const madeRule: fc.Arbitrary<InwardRule> = fc
   .tuple(anyRecord, anyRecord, fc.constantFrom([BRAVO], [BRAVO, CHARLIE], []))
   .map(([bravo, charlie, claimed]) => {
-    const parsed = parsePolicyDocument({
+    const policy = policyOf({
       partners: [
         { name: 'B', domains: [BRAVO], ...bravo },
         { name: 'C', domains: [CHARLIE], ...charlie },
       ],
       default: { inbound: bravo.inbound },
     });
-    assert.ok(parsed.kind === 'ok', JSON.stringify(parsed));
-    return inwardRuleFor(parsed.policy, { reversePath: null, claimed });
+    return inwardRuleFor(policy, { reversePath: null, claimed });
   });
 
 /** Making one costs more than deciding by it. */
@@ -57,22 +53,12 @@ const rules = fc.constantFrom(...fc.sample(madeRule, { numRuns: 400, seed: 4 }))
 
 const anyFacts: fc.Arbitrary<InwardFacts> = fc.record({
   verdict: fc.record({
-    signature: fc.constantFrom('valid', 'invalid', 'none', 'unverifiable'),
-    signatureType: fc.constantFrom('domain', 'originator', 'review', 'additional-attributes', null),
-    mapping: fc.constantFrom('ok', 'mismatch', 'exception', null),
-    encryption: fc.constantFrom('domain', 'user', 'none'),
-    scope: fc.constantFrom('whole', 'partial'),
-    integrity: fc.boolean(),
+    ...ANY_VERDICT,
     fault: fc.constantFrom('message-integrity', 'signer-revoked', 'revocation-unavailable', null),
     senderLookup: fc.constantFrom('match', 'mismatch', 'not-found', 'unavailable'),
     legacy: fc.constantFrom([], ['SHA-1']),
   }),
-  filter: fc.constantFrom(
-    { kind: 'clean', scanned: true } as const,
-    { kind: 'hold', reason: 'x' } as const,
-    { kind: 'refuse', reason: 'x' } as const,
-    { kind: 'unavailable', whenDown: 'wait', reason: 'x' } as const,
-  ),
+  filter: fc.constantFrom(...FILTERS),
   labels: fc.constantFrom(
     { labels: [], warning: null },
     { labels: [{ label: { policy: '1.2.3' }, equivalents: [] }], warning: null },
@@ -166,18 +152,17 @@ test('inward: total, and never weaker than the rule', () => {
 test('inward: a rule of two records is no weaker than either of them', () => {
   fc.assert(
     fc.property(anyFacts, anyRecord, anyRecord, (facts, bravo, charlie) => {
-      const parsed = parsePolicyDocument({
+      const policy = policyOf({
         partners: [
           { name: 'B', domains: [BRAVO], ...bravo },
           { name: 'C', domains: [CHARLIE], ...charlie },
         ],
       });
-      assert.ok(parsed.kind === 'ok');
       const ruleOf = (claimed: readonly Domain[]) =>
-        inwardRuleFor(parsed.policy, { reversePath: BRAVO, claimed });
+        inwardRuleFor(policy, { reversePath: BRAVO, claimed });
       const both = decideInward(facts, ruleOf([CHARLIE]));
       if (both.kind !== 'deliver' || both.flagged) return;
-      const alone = inwardRuleFor(parsed.policy, { reversePath: CHARLIE, claimed: [] });
+      const alone = inwardRuleFor(policy, { reversePath: CHARLIE, claimed: [] });
       for (const rule of [ruleOf([]), alone]) {
         assert.deepEqual(unmetDemands(facts, rule), []);
       }

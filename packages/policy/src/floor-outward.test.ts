@@ -1,53 +1,16 @@
 /** For no facts does decideOutward yield less than the rule's floor: any facts against any rule. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Domain } from '@sallyport/mail';
-import {
-  generateKeyPairPem,
-  issueDomainAuthority,
-  makeRoot,
-  parseCertificate,
-  validatePath,
-} from '@sallyport/pki';
 import fc from 'fast-check';
 import { CONTENT_CIPHERS, KEY_TRANSPORTS, meetsFloor } from './algorithms.ts';
 import { decideOutward } from './decide-outward.ts';
 import { type AppliedPartner, outwardRuleFor } from './match.ts';
+import { durationMs } from './outbound-fields.ts';
 import type { CertificateFacts, OutwardDecision, OutwardFacts } from './outward-decision.ts';
-import { durationMs, parsePolicyDocument } from './schema.ts';
+import { parsePolicyDocument } from './schema.ts';
+import { BRAVO, FILTERS, NOW, validatedAuthority } from './testing.ts';
 
-const NOW = new Date('2026-11-21T12:00:00Z');
-const DOMAIN = 'bravo.example' as Domain;
-
-function validated(kind: 'ec-p256' | 'rsa-2048') {
-  const ca = generateKeyPairPem('ec-p256');
-  const period = { notBefore: new Date(NOW.getTime() - 1_000), days: 30 };
-  const root = parseCertificate(
-    makeRoot({ ...period, privateKey: ca.privateKeyPem, commonName: 'CA', domains: [DOMAIN] }),
-  );
-  assert.ok(root.kind === 'certificate');
-  const leaf = parseCertificate(
-    issueDomainAuthority({
-      ...period,
-      name: 'domain-confidentiality-authority',
-      domain: DOMAIN,
-      spki: generateKeyPairPem(kind).spki,
-      issuer: { certificate: root.value, privateKey: ca.privateKeyPem },
-    }),
-  );
-  assert.ok(leaf.kind === 'certificate');
-  const path = validatePath({
-    leaf: leaf.value,
-    intermediates: [],
-    anchors: [root.value],
-    time: NOW,
-    purpose: 'email-encrypt',
-  });
-  assert.ok(path.kind === 'valid');
-  return path.certificate;
-}
-
-const certificates = [validated('ec-p256'), validated('rsa-2048')];
+const certificates = [validatedAuthority('ec-p256'), validatedAuthority('rsa-2048')];
 
 const maybe = <T>(value: fc.Arbitrary<T>) => fc.option(value, { nil: undefined });
 const anyOutbound = fc.record(
@@ -79,7 +42,7 @@ const madeRule: fc.Arbitrary<AppliedPartner> = fc
       partners: [
         {
           name: 'Bravo',
-          domains: [DOMAIN],
+          domains: [BRAVO],
           outbound,
           ...(validUntil === undefined ? {} : { agreement }),
         },
@@ -89,7 +52,7 @@ const madeRule: fc.Arbitrary<AppliedPartner> = fc
   .filter((parsed) => parsed.kind === 'ok')
   .map((parsed) => {
     assert.ok(parsed.kind === 'ok');
-    return outwardRuleFor(parsed.policy, DOMAIN);
+    return outwardRuleFor(parsed.policy, BRAVO);
   });
 
 /** Making one costs more than deciding by it. */
@@ -127,13 +90,11 @@ const anyFacts: fc.Arbitrary<OutwardFacts> = fc.record({
     { kind: 'unusable', fault: 'list-attributes-unusable', reason: 'x' } as const,
   ),
   certificate: anyCertificate,
-  filter: fc.constantFrom(
-    { kind: 'clean', scanned: true } as const,
-    { kind: 'hold', reason: 'x' } as const,
-    { kind: 'refuse', reason: 'x' } as const,
-    { kind: 'unavailable', whenDown: 'wait', reason: 'x' } as const,
-    { kind: 'unavailable', whenDown: 'hold', reason: 'x' } as const,
-  ),
+  filter: fc.constantFrom(...FILTERS, {
+    kind: 'unavailable',
+    whenDown: 'hold',
+    reason: 'x',
+  } as const),
   waitedMs: fc.constantFrom(0, 60_000, 3 * 3_600_000),
   protectedBytes: fc.constantFrom(1_000, 2_000_000),
   nextHopLimitBytes: fc.constantFrom(null, 1_000_000),

@@ -7,13 +7,7 @@ export {
   type KeyTransport,
 } from './algorithms.ts';
 export type { Announcement, CapabilityFacts, ChoiceSource } from './choose-algorithms.ts';
-export {
-  checkTransport,
-  decideInward,
-  type InwardDecision,
-  type InwardFacts,
-  type LabelFacts,
-} from './decide-inward.ts';
+export { decideInward } from './decide-inward.ts';
 export { type ListFacts, type ReviewFacts, withListDemand } from './decide-layers.ts';
 export { decideOutward } from './decide-outward.ts';
 export { diffPolicies, type Effect, type PolicyChange, valueTexts } from './diff.ts';
@@ -21,6 +15,8 @@ export type { DmarcFacts } from './dmarc.ts';
 export { type EffectiveRule, type EffectiveValue, effectiveRule } from './effective.ts';
 export { extractFor } from './extract.ts';
 export { matchesGlob } from './glob.ts';
+export type { InwardDecision, InwardFacts, LabelFacts } from './inward-decision.ts';
+export { checkTransport } from './inward-gaps.ts';
 export {
   type ClientDemand,
   type InwardMatch,
@@ -62,6 +58,12 @@ export {
   type TlsPolicy,
   type TrustPolicy,
 } from './schema.ts';
-export { transportFaults, transportWarnings, type WayOut } from './transport-faults.ts';
+export { TLS_LEVELS } from './tls-fields.ts';
+export {
+  tlsDecider,
+  transportFaults,
+  transportWarnings,
+  type WayOut,
+} from './transport-faults.ts';
 export { anchorsFor, type TrustDirection } from './trust-fields.ts';
 export type { FilterFacts, SenderLookup, VerdictFacts } from './verdict.ts';

@@ -5,7 +5,8 @@ import type { Domain } from '@sallyport/mail';
 import { effectiveRule } from './effective.ts';
 import { inwardRuleFor } from './inward-rule.ts';
 import { outwardRuleFor, policyFor } from './match.ts';
-import { type PolicyDocument, parsePolicyDocument } from './schema.ts';
+import { parsePolicyDocument } from './schema.ts';
+import { policyOf } from './testing.ts';
 
 const domain = (name: string): Domain => name as Domain;
 const BRAVO = domain('bravo.example');
@@ -37,12 +38,6 @@ const DOCUMENT = {
     { name: 'Charlie', domains: ['charlie.example'] },
   ],
 };
-
-function policyOf(document: object): PolicyDocument {
-  const parsed = parsePolicyDocument(document);
-  assert.ok(parsed.kind === 'ok', JSON.stringify(parsed));
-  return parsed.policy;
-}
 
 function faultsOf(document: object): string[] {
   const parsed = parsePolicyDocument(document);

@@ -108,6 +108,7 @@ export function tlsPolicyFor(
     : { rule: `partner:${match.partner.name}`, tls: match.partner.tls };
 }
 
+/** The first content filter of a direction. */
 export function filterRuleFor(policy: PolicyDocument, direction: 'outward' | 'inward'): FilterRule {
   return policy.filters[direction];
 }

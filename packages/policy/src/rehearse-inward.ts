@@ -1,6 +1,7 @@
 import type { Domain } from '@sallyport/mail';
-import { decideInward, type InwardDecision, type InwardFacts } from './decide-inward.ts';
+import { decideInward } from './decide-inward.ts';
 import type { DmarcFacts } from './dmarc.ts';
+import type { InwardDecision, InwardFacts } from './inward-decision.ts';
 import { type InwardRule, inwardRuleFor } from './inward-rule.ts';
 import { policyFor } from './match.ts';
 import type { Compared } from './rehearse-outward.ts';

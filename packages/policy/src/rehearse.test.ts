@@ -1,10 +1,10 @@
 /** A rehearsal says what would be decided, or that the log cannot tell; it never says anything else. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Domain } from '@sallyport/mail';
 import fc from 'fast-check';
-import { decideInward, type InwardFacts } from './decide-inward.ts';
+import { decideInward } from './decide-inward.ts';
 import { decideOutward } from './decide-outward.ts';
+import type { InwardFacts } from './inward-decision.ts';
 import { inwardRuleFor } from './inward-rule.ts';
 import { outwardRuleFor } from './match.ts';
 import type { CertificateFacts, OutwardFacts } from './outward-decision.ts';
@@ -12,16 +12,11 @@ import { type LoggedInward, rehearseInward } from './rehearse-inward.ts';
 import { type LoggedOutward, rehearseOutward } from './rehearse-outward.ts';
 import { rehearseTransport } from './rehearse-transport.ts';
 import type { Rehearsed } from './rehearsed.ts';
-import { type PolicyDocument, parsePolicyDocument } from './schema.ts';
+import type { PolicyDocument } from './schema.ts';
+import { BRAVO, NOW, policyOf } from './testing.ts';
 
-const NOW = new Date('2026-11-21T12:00:00Z');
-const BRAVO = 'bravo.example' as Domain;
-
-function policyOf(record: object, more: object = {}): PolicyDocument {
-  const partners = [{ name: 'Bravo', domains: [BRAVO], ...record }];
-  const parsed = parsePolicyDocument({ partners, ...more });
-  assert.ok(parsed.kind === 'ok', JSON.stringify(parsed));
-  return parsed.policy;
+function ofBravo(record: object, more: object = {}): PolicyDocument {
+  return policyOf({ partners: [{ name: 'Bravo', domains: [BRAVO], ...record }], ...more });
 }
 
 function wordOf(decision: { kind: string; fault?: string; flagged?: boolean }): string {
@@ -50,7 +45,7 @@ const outwardPolicies = fc
     ),
     { numRuns: 150, seed: 3 },
   )
-  .map(([outbound, agreement, filters]) => policyOf({ outbound, ...agreement }, filters));
+  .map(([outbound, agreement, filters]) => ofBravo({ outbound, ...agreement }, filters));
 
 const outwardFacts = fc.record({
   originator: fc.constantFrom('authenticated' as const, 'unknown' as const),
@@ -110,7 +105,7 @@ test('outward: what is told is what would be decided, for any facts and any two 
 });
 
 test('outward: what was encrypted stays so under a rule that asks for it as before', () => {
-  const before = policyOf({ outbound: { encrypt: 'required' } });
+  const before = ofBravo({ outbound: { encrypt: 'required' } });
   const logged: LoggedOutward = {
     domain: BRAVO,
     localPart: 'bob',
@@ -120,7 +115,7 @@ test('outward: what was encrypted stays so under a rule that asks for it as befo
     fault: null,
   };
   const under = (record: object) =>
-    rehearseOutward(logged, { before, after: policyOf(record), now: NOW }).rehearsed;
+    rehearseOutward(logged, { before, after: ofBravo(record), now: NOW }).rehearsed;
   assert.equal(under({ outbound: { encrypt: 'when-possible' } }).kind, 'same');
   const profile = under({ outbound: { encrypt: 'required', profile: 'compat' } });
   assert.ok(profile.kind === 'changed' && profile.to === 'protect with profile compat');
@@ -148,7 +143,7 @@ const inwardPolicies = fc
     ),
     { numRuns: 150, seed: 9 },
   )
-  .map(([inbound, agreement]) => policyOf({ inbound, ...agreement }));
+  .map(([inbound, agreement]) => ofBravo({ inbound, ...agreement }));
 
 const inwardFacts = fc.record({
   signature: fc.constantFrom('valid' as const, 'invalid' as const, 'none' as const),
@@ -203,8 +198,8 @@ test('inward: what is told is what would be decided, for any facts and any two r
 
 test('inward: another trust may make another verdict, and the log cannot tell', () => {
   const rule = { signature: 'domain-required', encryption: 'when-present' };
-  const before = policyOf({ inbound: rule });
-  const after = policyOf({ inbound: rule, trust: { revocation: 'hard' } });
+  const before = ofBravo({ inbound: rule });
+  const after = ofBravo({ inbound: rule, trust: { revocation: 'hard' } });
   const logged: LoggedInward = {
     reversePath: BRAVO,
     claimed: [BRAVO],
@@ -230,7 +225,7 @@ test('inward: another trust may make another verdict, and the log cannot tell', 
 });
 
 test('transport: clear mail fails a level that demands TLS; what was TLS may or may not meet it', () => {
-  const at = (tls: object) => policyOf({ tls });
+  const at = (tls: object) => ofBravo({ tls });
   const under = (used: 'tls' | 'clear' | null, after: object) =>
     rehearseTransport(
       { domain: BRAVO, used },

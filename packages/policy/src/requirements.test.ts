@@ -7,8 +7,8 @@ import {
   issueCertificate,
   type KeyKind,
   PKIX,
-  parseCertificate,
 } from '@sallyport/pki';
+import { certificateOf } from '@sallyport/test/certificates';
 import { type CertificateRequirements, requirementsSchema } from './requirement-fields.ts';
 import { checkRequirements, demandedPolicies } from './requirements.ts';
 
@@ -17,12 +17,6 @@ const PERIOD = { notBefore: new Date('2026-01-01T00:00:00Z'), days: 365 };
 interface Ca {
   readonly certificate: Certificate;
   readonly privateKey: string;
-}
-
-function parsed(der: Buffer): Certificate {
-  const result = parseCertificate(der);
-  assert.ok(result.kind === 'certificate');
-  return result.value;
 }
 
 function makeCa(cn: string, kind: KeyKind, issuer?: Ca): Ca {
@@ -37,14 +31,14 @@ function makeCa(cn: string, kind: KeyKind, issuer?: Ca): Ca {
     issuer === undefined
       ? issueCertificate({ ...fields, privateKey: key.privateKeyPem })
       : issueCertificate({ ...fields, spki: key.spki, issuer });
-  return { certificate: parsed(der), privateKey: key.privateKeyPem };
+  return { certificate: certificateOf(der), privateKey: key.privateKeyPem };
 }
 
 const root = makeCa('Root', 'ec-p256');
 const weakCa = makeCa('Weak CA', 'rsa-2048', root);
 
 function leaf(kind: KeyKind, change: object = {}, issuer = root): Certificate {
-  return parsed(
+  return certificateOf(
     issueCertificate({
       ...PERIOD,
       subject: { cn: 'domain-confidentiality-authority' },

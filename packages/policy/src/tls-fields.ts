@@ -36,7 +36,8 @@ const pinSchema = z
     context.addIssue({ code: 'custom', path: ['from'], message });
   });
 
-const LEVELS = [
+/** Levels of `tls.level`, the weakest first. */
+export const TLS_LEVELS = [
   'none',
   'may',
   'encrypt',
@@ -51,7 +52,7 @@ const LEVELS = [
 export const tlsSchema = z
   .strictObject({
     level: z
-      .enum(LEVELS, { error: `the levels are ${LEVELS.join(', ')}` })
+      .enum(TLS_LEVELS, { error: `the levels are ${TLS_LEVELS.join(', ')}` })
       .default('secure')
       .describe(
         'may: TLS if it can be had; encrypt: TLS; fingerprint: a pinned key; verify: anchors and the name of a host that DNSSEC proves; secure: anchors and the name of the domain, or match; dane: as TLSA says, else may; dane-only: as TLSA says, else nothing leaves',

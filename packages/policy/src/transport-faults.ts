@@ -84,3 +84,16 @@ function dnssecFaults(policy: PolicyDocument, { routes, dns }: WayOut): string[]
       : [];
   });
 }
+
+/**
+ * Who says what TLS must do on the way to a domain: the policy; the route that it goes by; or both, the
+ * route beside a level that it may not relax. `route` is null where mail goes by MX.
+ */
+export function tlsDecider(
+  level: TlsPolicy['level'],
+  of: { readonly route: { readonly trustedHop: boolean } | null; readonly isOwn: boolean },
+): 'policy' | 'route' | 'both' {
+  if (of.route === null) return 'policy';
+  const isLeft = of.route.trustedHop || of.isOwn || OPPORTUNISTIC.has(level);
+  return isLeft ? 'route' : 'both';
+}

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { anchorsFor, strictestSenderLookup, trustSchema } from './trust-fields.ts';
 
-const pem = (name: string): string => `-----BEGIN CERTIFICATE-----\n${name}\n`;
+const pem = (name: string): string =>
+  `-----BEGIN CERTIFICATE-----\n${name}\n-----END CERTIFICATE-----\n`;
 
 test('TM-1: anchors of a direction take the place of those for both', () => {
   const both = trustSchema.parse({ anchors: [pem('a')] });
@@ -29,4 +30,12 @@ test('TM-4: of several records the strictest demand counts', () => {
   assert.equal(of(), 'off');
   assert.equal(of('off', 'compare'), 'compare');
   assert.equal(of('require', 'compare'), 'require');
+});
+
+test('a certificate that lost its end is no certificate, alone or after a whole one', () => {
+  const broken = '-----BEGIN CERTIFICATE-----\nAAAA\n';
+  for (const text of [broken, `${pem('a')}${broken}`, 'none']) {
+    assert.equal(trustSchema.safeParse({ pinned: [text] }).success, false, text);
+  }
+  assert.equal(trustSchema.safeParse({ pinned: [`${pem('a')}${pem('b')}`] }).success, true);
 });

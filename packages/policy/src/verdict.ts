@@ -1,4 +1,4 @@
-import type { LimitFaultId } from '@sallyport/faults';
+import type { VerdictFaultId } from '@sallyport/faults';
 
 /** What was found in a message, in the words of design section 8. */
 export interface VerdictFacts {
@@ -10,17 +10,7 @@ export interface VerdictFacts {
   /** True if the content was opened and its encryption proves integrity (RFC 5083) or a signature over it verified. */
   readonly integrity: boolean;
   /** What went wrong first, for a refusal that may name it; null if nothing did. */
-  readonly fault:
-    | 'message-integrity'
-    | 'signer-not-trusted'
-    | 'signer-revoked'
-    | 'revocation-unavailable'
-    | 'signer-mismatch'
-    | 'algorithm-unsupported'
-    | 'decryption-failed'
-    | 'message-malformed'
-    | LimitFaultId
-    | null;
+  readonly fault: VerdictFaultId | null;
   /** What a search for the signer's certificate found (TM-4); absent: nobody looked. */
   readonly senderLookup?: SenderLookup;
   /** Algorithms it rests on that nobody should use any more; empty if there is none. */

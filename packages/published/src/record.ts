@@ -1,4 +1,5 @@
 import { crc32 } from 'node:zlib';
+import { parseJson } from '@sallyport/mail';
 import { z } from 'zod';
 
 /** The longest line that is written or read; a certificate of 64 KiB is 88 KiB of base64. */
@@ -123,14 +124,6 @@ function parseFields(line: Buffer): z.infer<typeof lineSchema> | null {
   if (line.toString('latin1', 0, CRC_DIGITS) !== checksum(body)) return null;
   // The checksum says that these are the bytes we wrote; the schema, that we knew how.
   return lineSchema.safeParse(parseJson(body.toString('utf8'))).data ?? null;
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return null;
-  }
 }
 
 function checksum(bytes: Buffer): string {

@@ -1,5 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { ifGone } from '@sallyport/disk';
 import type { UserCertificate, UserKeys } from './record.ts';
 import { StoreFile } from './store-file.ts';
 
@@ -103,10 +104,7 @@ export class UserCertificates {
   }
 
   async #read(): Promise<void> {
-    const found = await stat(this.#path).catch((error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') return null;
-      throw error;
-    });
+    const found = await stat(this.#path).catch(ifGone(null));
     if (found === null) return await this.close();
     const opened = this.#opened;
     if (opened?.inode === found.ino && found.size >= opened.store.end) {

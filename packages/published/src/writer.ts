@@ -1,5 +1,6 @@
 import { type FileHandle, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { isSystemError, syncFolder } from '@sallyport/disk';
 import { formatRecord, type UserCertificate } from './record.ts';
 import { certificatesFile, UserCertificates } from './user-certificates.ts';
 
@@ -170,7 +171,7 @@ async function takeLock(path: string): Promise<void> {
       await file.close();
       return;
     } catch (error) {
-      if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+      if (!isSystemError(error, 'EEXIST')) throw error;
       const owner = Number((await readFile(path, 'utf8').catch(() => '')).trim());
       if (isLast || isAlive(owner)) throw new StoreBusy(`process ${owner} writes to the store`);
       await rm(path, { force: true });
@@ -184,15 +185,6 @@ function isAlive(pid: number): boolean {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    return error instanceof Error && 'code' in error && error.code === 'EPERM';
-  }
-}
-
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
+    return isSystemError(error, 'EPERM');
   }
 }

@@ -1,5 +1,6 @@
-import { open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { readdir, rm, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { replaceFile } from '@sallyport/disk';
 
 /** To look for the oldest costs a walk: from so many files on, a twentieth goes at once. */
 const MANY = 1_000;
@@ -26,15 +27,7 @@ export class BoundedFolder {
   async write(path: string, text: string): Promise<readonly string[]> {
     const isNew = (await stat(path).catch(() => null)) === null;
     const gone = isNew ? await this.#makeRoom(basename(path)) : [];
-    const temporary = `${path}.new`;
-    const file = await open(temporary, 'w', 0o640);
-    try {
-      await file.writeFile(text);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(temporary, path);
+    await replaceFile(path, text, 0o640);
     return gone;
   }
 
@@ -56,10 +49,4 @@ export class BoundedFolder {
     for (const at of gone) await rm(at, { force: true });
     return gone;
   }
-}
-
-/** For `readFile(…).catch`: the text of a file that is not there. */
-export function emptyIfGone(error: unknown): string {
-  if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return '';
-  throw error;
 }

@@ -120,8 +120,3 @@ function readSome(fd: number, into: Buffer, position: number): Promise<number> {
     );
   });
 }
-
-/** True for a Node system error with that code. */
-export function isSystemError(error: unknown, code: string): boolean {
-  return error instanceof Error && 'code' in error && error.code === code;
-}

@@ -1,10 +1,10 @@
 import { closeSync, type Dirent, existsSync, fstatSync, mkdirSync, statSync } from 'node:fs';
 import { type FileHandle, link, opendir, rename, statfs, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isSystemError } from '@sallyport/disk';
 import type { BlobMove, BlobReader, BlobStore, BlobWriter } from './blob-store.ts';
 import {
   FOLDER_MODE,
-  isSystemError,
   openForReading,
   openForSync,
   openNew,

@@ -1,6 +1,6 @@
 /** Sealed queue files: write, sync, rename, scan, set aside; and small files in bounded folders. */
 export type { BlobMove, BlobReader, BlobStore, BlobWriter } from './blob-store.ts';
-export { BoundedFolder, emptyIfGone } from './bounded-folder.ts';
+export { BoundedFolder } from './bounded-folder.ts';
 export { SpoolCorruptError, SpoolKeyError } from './errors.ts';
 export { FolderBlobStore } from './folder-store.ts';
 export {

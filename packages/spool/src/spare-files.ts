@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { rename, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isSystemError } from './file-calls.ts';
+import { isSystemError } from '@sallyport/disk';
 
 const SLOTS = 64;
 const PROBES = 2;

@@ -5,6 +5,7 @@ export { surveyMail } from './survey-mail.ts';
 export { surveyMtaSts } from './survey-transport.ts';
 export type {
   DomainSurvey,
+  OwnTls,
   SurveyedHost,
   SurveyedMail,
   SurveyedMtaSts,

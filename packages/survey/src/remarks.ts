@@ -34,7 +34,8 @@ function remark(text: string): Remark {
 
 function onMail({ mail }: Survey): readonly Remark[] {
   if (mail.kind !== 'mx') return [fault(`No mail can be brought: ${mail.reason ?? mail.kind}.`)];
-  return mail.hosts.flatMap((host) => [...onHostTls(host), ...onTlsa(host)]);
+  const more = mail.reason === null ? [] : [remark(`Mail servers: ${mail.reason}.`)];
+  return [...mail.hosts.flatMap((host) => [...onHostTls(host), ...onTlsa(host)]), ...more];
 }
 
 function onHostTls({ name, tls }: SurveyedHost): readonly Remark[] {
@@ -97,7 +98,7 @@ function onCertificate(one: SurveyedCertificate): readonly Remark[] {
   if (one.worth === 'unproven') return [remark(`${what} cannot be proven: ${one.reason}.`)];
   if (!USABLE.has(one.worth)) return [warning(`${what} cannot be used: ${one.reason}.`)];
   if (one.daysLeft > SOON_DAYS) return [];
-  return [warning(`${what} expires in ${one.daysLeft} days.`)];
+  return [warning(`${what} expires in ${one.daysLeft} ${one.daysLeft === 1 ? 'day' : 'days'}.`)];
 }
 
 function onDoors({ doors }: Survey): readonly Remark[] {

@@ -1,10 +1,19 @@
-import { locateMx, type MailHost } from '@sallyport/lookup';
+import { isPublicAddress, locateMx, type MailHost } from '@sallyport/lookup';
 import type { Domain } from '@sallyport/mail';
-import { type HostSource, openSession, type SmtpSession, type TlsRule } from '@sallyport/transport';
-import { dnssecOf, SURVEY_TIMEOUTS, surveyTlsa } from './survey-tlsa.ts';
-import type { SurveyedHost, SurveyedMail, SurveyPorts } from './survey-types.ts';
+import {
+  type HostSource,
+  openSession,
+  type SmtpSession,
+  type TlsAnchors,
+  type TlsRule,
+} from '@sallyport/transport';
+import { dnssecOf, SURVEY_TIMEOUTS, type SurveyedAddress, surveyTlsa } from './survey-tlsa.ts';
+import type { OwnTls, SurveyedHost, SurveyedMail, SurveyPorts } from './survey-types.ts';
 
 const MAX_HOSTS = 5;
+/** For all sessions with one host: one that drips its replies must not hold up what others say. */
+const HOST_MS = 35_000;
+
 /** Where the domain takes mail, and what TLS its first hosts offer on the way in. Nothing is sent. */
 export async function surveyMail(domain: Domain, ports: SurveyPorts): Promise<SurveyedMail> {
   const route = await locateMx(domain, ports.lookup);
@@ -16,7 +25,12 @@ export async function surveyMail(domain: Domain, ports: SurveyPorts): Promise<Su
           .slice(0, MAX_HOSTS)
           .map(async (host) => await surveyHost(host, { domain, hostSource }, ports)),
       );
-      return { kind: 'mx', dnssec: dnssecOf(route.secure, ports), reason: null, hosts };
+      const count = route.hosts.length;
+      const reason =
+        count > MAX_HOSTS
+          ? `only the first ${MAX_HOSTS} of its ${count} hosts were looked at`
+          : null;
+      return { kind: 'mx', dnssec: dnssecOf(route.secure, ports), reason, hosts };
     }
     case 'null-mx':
       return empty('null-mx', 'the domain says that it takes no mail (RFC 7505)');
@@ -36,25 +50,53 @@ async function surveyHost(
   { domain, hostSource }: { readonly domain: Domain; readonly hostSource: HostSource },
   ports: SurveyPorts,
 ): Promise<SurveyedHost> {
-  const target = { host: host.name, port: ports.smtpPort, nexthopDomain: domain, hostSource };
-  const [tls, tlsa] = await Promise.all([
-    probeTls(host, domain, ports),
-    surveyTlsa(host, target, ports),
-  ]);
+  const place = { host: host.name, port: ports.smtpPort, nexthopDomain: domain, hostSource };
   const { name, preference } = host;
-  const addresses = host.addresses.map(({ address }) => address);
+  const address = addressOf(host, ports);
+  const { promise: late, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, ports.hostMs ?? HOST_MS);
+  const first = async <T>(look: Promise<T>, otherwise: T): Promise<T> =>
+    await Promise.race([look, late.then(() => otherwise)]);
+  const [tls, tlsa] = await Promise.all([
+    first(probeTls({ name, address }, domain, ports), noTls('unreachable', LATE)),
+    first(surveyTlsa(address, place, ports), {
+      dnssec: 'unknown',
+      records: [],
+      failure: null,
+      check: 'unknown',
+      sentence: LATE,
+    }),
+  ]).finally(() => clearTimeout(timer));
+  const addresses = host.addresses.map((one) => one.address);
   return { name, preference, addresses, dnssec: dnssecOf(host.secure, ports), tls, tlsa };
+}
+
+const LATE = 'it did not come to an end in time';
+
+/** The address to connect to, or why there is none: a stranger's MX may name a host of our own (SSRF). */
+function addressOf({ addresses }: MailHost, ports: SurveyPorts): SurveyedAddress {
+  const [first] = addresses;
+  if (first === undefined) return { kind: 'none', reason: 'the host has no address' };
+  const allowed = addresses.find(
+    ({ address }) => ports.lookup.allowPrivateAddresses || isPublicAddress(address),
+  );
+  return allowed === undefined
+    ? { kind: 'none', reason: 'its address is not public (lookup.allowPrivateAddresses)' }
+    : { kind: 'address', address: allowed.address };
 }
 
 type HostTls = SurveyedHost['tls'];
 
 /** First as the level `secure` would, for the name of the host; then, if that fails, as `encrypt`. */
-async function probeTls(host: MailHost, domain: Domain, ports: SurveyPorts): Promise<HostTls> {
-  const [first] = host.addresses;
-  if (first === undefined) return noTls('unreachable', 'the host has no address');
+async function probeTls(
+  host: { readonly name: string; readonly address: SurveyedAddress },
+  domain: Domain,
+  ports: SurveyPorts,
+): Promise<HostTls> {
+  if (host.address.kind === 'none') return noTls('unreachable', host.address.reason);
   const target = {
     host: host.name,
-    address: first.address,
+    address: host.address.address,
     port: ports.smtpPort,
     nexthopDomain: domain,
   };
@@ -67,8 +109,7 @@ async function probeTls(host: MailHost, domain: Domain, ports: SurveyPorts): Pro
   const version = { minVersion: 'TLSv1.2' } as const;
   const strict = await probe({
     level: 'secure',
-    match: [host.name, domain, `.${domain}`],
-    anchors: 'system',
+    ...provenBy(host.name, domain, ports.tlsOf?.(domain) ?? null),
     ...version,
   });
   if (strict.kind === 'open') {
@@ -87,6 +128,22 @@ async function probeTls(host: MailHost, domain: Domain, ports: SurveyPorts): Pro
   }
   const isTls = loose.fault === 'tls-handshake-failed';
   return noTls(isTls ? 'none' : 'unreachable', loose.sentence);
+}
+
+/**
+ * Names and anchors that a certificate is held to: as egress does where the domain has a record, else
+ * whatever `secure` could be made to take.
+ */
+export function provenBy(
+  host: string,
+  domain: Domain,
+  own: OwnTls | null,
+): { readonly match: readonly string[]; readonly anchors: TlsAnchors } {
+  const byDomain = [domain, `.${domain}`];
+  if (own === null) return { match: [host, ...byDomain], anchors: 'system' };
+  const { level, match, anchors } = own;
+  if (match.length > 0) return { match, anchors };
+  return { match: level === 'verify' ? [host] : byDomain, anchors };
 }
 
 function noTls(outcome: 'none' | 'unreachable', sentence: string): HostTls {

@@ -1,4 +1,3 @@
-import type { MailHost } from '@sallyport/lookup';
 import {
   DEFAULT_SMTP_TIMEOUTS,
   locateTlsa,
@@ -24,10 +23,19 @@ export function dnssecOf(isSecure: boolean, ports: SurveyPorts): DnssecState {
 type Tlsa = SurveyedHost['tlsa'];
 type Place = Required<Pick<SmtpTarget, 'host' | 'port' | 'nexthopDomain' | 'hostSource'>>;
 
+/** Where a host may be connected to, or why not. */
+export type SurveyedAddress =
+  | { readonly kind: 'address'; readonly address: string }
+  | { readonly kind: 'none'; readonly reason: string };
+
 /** The TLSA records of a host, and whether they authenticate what it shows (RFC 7672). */
-export async function surveyTlsa(host: MailHost, place: Place, ports: SurveyPorts): Promise<Tlsa> {
+export async function surveyTlsa(
+  address: SurveyedAddress,
+  place: Place,
+  ports: SurveyPorts,
+): Promise<Tlsa> {
   const published = await publishedTlsa(place, ports);
-  return { ...published, ...(await checkOf(host, place, ports)) };
+  return { ...published, ...(await checkOf(address, place, ports)) };
 }
 
 async function publishedTlsa(
@@ -51,19 +59,18 @@ async function publishedTlsa(
 type Check = Pick<Tlsa, 'check' | 'sentence'>;
 
 /** As the level `dane-only` would: connects, and sends nothing. */
-async function checkOf(host: MailHost, place: Place, ports: SurveyPorts): Promise<Check> {
+async function checkOf(found: SurveyedAddress, place: Place, ports: SurveyPorts): Promise<Check> {
   if (!ports.trustsDnssec) {
     return { check: 'unknown', sentence: 'no resolver whose word on DNSSEC counts was asked' };
   }
   const tlsa = await locateTlsa(place, ports.lookup.resolver);
   if (tlsa.kind === 'failure') return { check: 'unknown', sentence: tlsa.reason };
   if (tlsa.kind === 'none') return { check: 'not-applicable', sentence: tlsa.reason };
-  const [first] = host.addresses;
-  if (first === undefined) return { check: 'unknown', sentence: 'the host has no address' };
+  if (found.kind === 'none') return { check: 'unknown', sentence: found.reason };
   const tlsRule = { level: 'dane-only', minVersion: 'TLSv1.2' } as const;
   // An MX that is not proven is told of elsewhere; here only the records are looked at.
   const hostSource = place.hostSource === 'insecure-mx' ? 'configured' : place.hostSource;
-  const target = { ...place, hostSource, address: first.address, tlsRule, tlsa };
+  const target = { ...place, hostSource, address: found.address, tlsRule, tlsa };
   const { ehloName, contexts } = ports;
   const opening = await openSession(target, { ehloName, contexts, timeouts: SURVEY_TIMEOUTS });
   if (opening.kind === 'open') {

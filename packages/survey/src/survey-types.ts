@@ -8,7 +8,7 @@ import type {
 } from '@sallyport/lookup';
 import type { Domain } from '@sallyport/mail';
 import type { Certificate } from '@sallyport/pki';
-import type { MtaStsPolicy, TlsContexts } from '@sallyport/transport';
+import type { MtaStsPolicy, TlsAnchors, TlsContexts, TlsLevel } from '@sallyport/transport';
 
 /** What a survey needs of the world. */
 export interface SurveyPorts {
@@ -17,10 +17,21 @@ export interface SurveyPorts {
   /** How we greet mail servers. */
   readonly ehloName: string;
   readonly smtpPort: number;
+  /** For all that is asked of one mail host; 35 s if left out. */
+  readonly hostMs?: number;
   /** Whom we believe of a domain, by the policy in force or as the caller gave it. */
   anchorsFor(domain: Domain): readonly Certificate[];
+  /** What the record of a domain says of the names to prove; null, or left out: it has none. */
+  readonly tlsOf?: (domain: Domain) => OwnTls | null;
   /** Whether the AD bit of the resolver counts; without it nothing is known about DNSSEC. */
   readonly trustsDnssec: boolean;
+}
+
+/** As a policy row says it. */
+export interface OwnTls {
+  readonly level: TlsLevel;
+  readonly match: readonly string[];
+  readonly anchors: TlsAnchors;
 }
 
 /** `unknown`: the resolver is not one whose word counts. */
@@ -97,6 +108,7 @@ export interface SurveyedHost {
 export interface SurveyedMail {
   readonly kind: 'mx' | 'null-mx' | 'domain-unknown' | 'unavailable';
   readonly dnssec: DnssecState;
+  /** Why there are no hosts, or that there are more than were looked at. */
   readonly reason: string | null;
   readonly hosts: readonly SurveyedHost[];
 }

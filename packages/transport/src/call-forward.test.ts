@@ -1,14 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { parseMailbox } from '@sallyport/mail';
+import { mailbox } from '@sallyport/test/addresses';
 import { createCallForward } from './call-forward.ts';
 import { startScriptedServer } from './test-support/scripted-server.ts';
-
-function mailbox(text: string) {
-  const parsed = parseMailbox(text);
-  assert.ok(parsed);
-  return parsed;
-}
 
 const toRcpt = (reply: string) => (command: string) =>
   command.startsWith('RCPT') ? reply : undefined;

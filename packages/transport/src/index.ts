@@ -6,6 +6,8 @@ export { type CallForward, type CallForwardOptions, createCallForward } from './
 export { checkDane, type DaneCheck } from './dane/check-dane.ts';
 export { type HostSource, locateTlsa, type TlsaFinding } from './dane/locate-tlsa.ts';
 export { usableRecords } from './dane/tlsa-records.ts';
+export { anchorsOf } from './https/anchors.ts';
+export { type PostTarget, postJson } from './https/post-json.ts';
 export { type FetchedMtaSts, fetchMtaSts } from './mta-sts/fetch.ts';
 export {
   type KnownMtaSts,

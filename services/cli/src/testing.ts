@@ -64,6 +64,21 @@ export function openssl(args: readonly string[]): Buffer {
   return ran.stdout;
 }
 
+/** `NAME.key` and `NAME.pem` in the folder: an RSA key and OpenSSL's own certificate for it. */
+export function opensslCertificate(
+  folder: string,
+  name: string,
+  extensions: readonly string[],
+): void {
+  const added = [...extensions, 'basicConstraints=critical,CA:FALSE'].flatMap((one) => [
+    '-addext',
+    one,
+  ]);
+  const key = ['-newkey', 'rsa:2048', '-nodes', '-keyout', join(folder, `${name}.key`)];
+  const out = ['-out', join(folder, `${name}.pem`), '-days', '30', '-subj', `/CN=${name}`];
+  openssl(['req', '-x509', ...key, ...out, ...added]);
+}
+
 /** True if there is an OpenSSL to test against. */
 export function hasOpenssl(): boolean {
   return spawnSync('openssl', ['version']).status === 0;

@@ -14,11 +14,22 @@ for (const button of document.querySelectorAll<HTMLButtonElement>('.copy-button'
   button.addEventListener('click', () => void copy());
 }
 
-// A choice that takes effect at once needs no button beside it.
-for (const choice of document.querySelectorAll<HTMLSelectElement>('.person select')) {
-  const button = choice.form?.querySelector('button');
-  if (button) button.hidden = true;
-  choice.addEventListener('change', () => choice.form?.submit());
+// The appearance changes under a form that is half filled in, and leaves it as it is.
+for (const form of document.querySelectorAll<HTMLFormElement>('.person form:has(.themes)')) {
+  const choose = async (chosen: HTMLButtonElement): Promise<void> => {
+    const body = new URLSearchParams({ theme: chosen.value });
+    for (const { name, value } of form.querySelectorAll('input')) body.set(name, value);
+    await fetch(form.action, { method: 'POST', body, redirect: 'manual' });
+    document.documentElement.dataset['theme'] = chosen.value;
+    for (const one of form.querySelectorAll('button')) {
+      one.setAttribute('aria-pressed', String(one === chosen));
+    }
+  };
+  form.addEventListener('submit', (event) => {
+    if (!(event.submitter instanceof HTMLButtonElement)) return;
+    event.preventDefault();
+    void choose(event.submitter).catch(() => {});
+  });
 }
 
 /** Parts that show the present are fetched again while somebody looks at them. */
@@ -26,7 +37,9 @@ const REFRESH_MS = 10_000;
 const live = document.querySelector<HTMLElement>('[data-live]');
 if (live !== null) {
   const refresh = async (): Promise<void> => {
+    // What somebody reads or opened there stays as it is.
     if (document.hidden || live.contains(document.activeElement)) return;
+    if (live.querySelector('details[open]') !== null) return;
     const answer = await fetch(location.href, { headers: { accept: 'text/html' } });
     if (!answer.ok) return;
     const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
@@ -38,6 +51,14 @@ if (live !== null) {
 
 if (document.querySelector('[data-passkey]') !== null) void import('./sign-in.js');
 
+/** DER begins with the octet of a SEQUENCE; what does not is text already. */
+function pemOf(bytes: Uint8Array): string {
+  if (bytes[0] !== 0x30) return new TextDecoder().decode(bytes);
+  const base64 = btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(''));
+  const lines = base64.match(/.{1,64}/g) ?? [];
+  return ['-----BEGIN CERTIFICATE-----', ...lines, '-----END CERTIFICATE-----'].join('\n');
+}
+
 /** A certificate that is a file is read into the field that takes its text. */
 for (const choice of document.querySelectorAll<HTMLInputElement>('input[data-into]')) {
   const target = document.getElementById(choice.dataset['into'] ?? '');
@@ -45,8 +66,11 @@ for (const choice of document.querySelectorAll<HTMLInputElement>('input[data-int
   if (frame !== null) frame.hidden = false;
   const read = async (): Promise<void> => {
     const [file] = choice.files ?? [];
-    if (file !== undefined && target instanceof HTMLTextAreaElement)
-      target.value = await file.text();
+    if (file === undefined || !(target instanceof HTMLTextAreaElement)) return;
+    const pem = pemOf(new Uint8Array(await file.arrayBuffer()));
+    // Beside what is there: it may be pinned already. Where one is asked for, in its place.
+    const before = 'replace' in choice.dataset ? '' : target.value.trim();
+    target.value = [before, pem.trim()].filter((one) => one !== '').join('\n');
   };
   choice.addEventListener('change', () => void read());
 }
@@ -66,5 +90,22 @@ for (const choice of document.querySelectorAll<HTMLElement>('.file-for')) {
       target.value = String(reader.result).replace(/^[^,]*,/, '');
     });
     reader.readAsDataURL(chosen);
+  });
+}
+
+/** What takes long says so at once, and is asked for once. */
+for (const slow of document.querySelectorAll<HTMLElement>('[data-busy]')) {
+  const words = document.createElement('span');
+  words.setAttribute('role', 'status');
+  slow.after(words);
+  const button = slow.querySelector('button');
+  slow.addEventListener(slow instanceof HTMLFormElement ? 'submit' : 'click', () => {
+    words.textContent = ` ${slow.dataset['busy'] ?? ''}`;
+    if (button !== null) button.disabled = true;
+  });
+  // Back on a page that the browser kept.
+  addEventListener('pageshow', () => {
+    words.textContent = '';
+    if (button !== null) button.disabled = false;
   });
 }

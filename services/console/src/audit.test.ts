@@ -93,6 +93,45 @@ describe('the audit log', () => {
     assert.equal((await world.logged('audit-exported')).length, count);
   });
 
+  test('an export that is refused asks again as it was asked: withheld stays withheld', async () => {
+    const form = { since: 'soon', format: 'json', withhold: 'yes' };
+    const body = (await world.ask({ ...EXPORT, form })).payload;
+    assert.match(body, /name="withhold" value="yes" checked/);
+    assert.match(body, /<option value="json" selected/);
+    const first = (await get('/audit/export')).payload;
+    assert.doesNotMatch(first, /value="yes" checked/);
+  });
+
+  test('a time is one of RFC 3339 or of the form, in UTC; nothing else is guessed at', async () => {
+    for (const since of ['5', '2026', 'Nov 21 2026', '2026-11-21', '2026-11-21T10:00+0100']) {
+      const answer = await world.ask({ ...EXPORT, form: { since } });
+      assert.equal(answer.statusCode, 422, since);
+      assert.match(
+        (await get(`/audit?${new URLSearchParams({ since })}`)).payload,
+        /cannot be read/,
+      );
+    }
+    for (const since of ['2026-11-21T12:00', '2026-11-21T12:00:00Z', '2026-11-21t13:00:00+01:00']) {
+      const body = (await get(`/audit?${new URLSearchParams({ since, kind: 'held' })}`)).payload;
+      assert.doesNotMatch(body, /cannot be read/, since);
+      assert.match(body, /href="\/audit\/events\//, since);
+    }
+  });
+
+  test('what is searched for is what the export is asked for: every kind, and the domain', async () => {
+    const query = 'kind=held&kind=decided&domain=bravo.example&notice=saved';
+    const body = (await get(`/audit?${query}`)).payload;
+    assert.equal((body.match(/href="\/audit\/events\//g) ?? []).length, 1);
+    assert.match(body, /value="held decided" selected/);
+    const [, link = ''] = /href="(\/audit\/export\?[^"]*)"/.exec(body) ?? [];
+    const asked = new URLSearchParams(link.replaceAll('&amp;', '&').split('?')[1]);
+    assert.deepEqual(asked.getAll('kind'), ['held', 'decided']);
+    assert.deepEqual([asked.get('domain'), asked.get('notice')], ['bravo.example', null]);
+    const form = (await get(link.replaceAll('&amp;', '&'))).payload;
+    assert.match(form, /value="held decided" selected/);
+    assert.match(form, /name="domain" type="search" value="bravo\.example"/);
+  });
+
   test('an account takes one export at a time, all of them two; who stops early gives the turn back', async () => {
     const order = { query: {}, format: 'json', withhold: false } as const;
     const begin = async (role: Role) => await world.desk.audit.export(actorOf(role), order);

@@ -12,7 +12,7 @@ import {
   serveSocket,
 } from '@sallyport/ipc';
 import { createLogger } from '@sallyport/log';
-import { NOW, type TestConsole, testConsole } from './testing.ts';
+import { CSRF, NOW, type TestConsole, testConsole } from './testing.ts';
 
 const HOSTILE = '"><script>alert(1)</script>';
 const DAY_MS = 86_400_000;
@@ -48,6 +48,9 @@ const KEYS: readonly PublicKeyFacts[] = [
   key('dsa-1', { certificate: certificate(12) }),
   key('dsa-2', { state: 'pending', certificate: certificate(700, HOSTILE), activateAt: inDays(2) }),
   key('dsa-3', { state: 'generated' }),
+  key('dsa-5', { state: 'pending', certificate: certificate(600) }),
+  key('dsa-6', { domain: 'two.example', certificate: certificate(600) }),
+  key('dsa-7', { domain: 'two.example', certificate: certificate(600) }),
   key('dsa-4', { state: 'retired', certificate: certificate(1), isRevoked: true }),
 ];
 
@@ -58,6 +61,7 @@ describe('keys, DNS and reports in the console', () => {
   let world: TestConsole;
   const orders: object[] = [];
   let checks: readonly Check[] = [];
+  let long = false;
   const page = async (url: string): Promise<string> => {
     const answer = await world.ask({ as: 'security-admin', url });
     assert.equal(answer.statusCode, 200, answer.body);
@@ -68,6 +72,7 @@ describe('keys, DNS and reports in the console', () => {
   const take = (name: string) => (order: object) => {
     orders.push({ name, ...order });
     const keyId = 'keyId' in order ? String(order.keyId) : 'dsa-9';
+    if (keyId === 'dsa-6') throw new Error('the disk went away half-way');
     if (keyId === 'dsa-4') throw new IpcRefused(null, `Refused ${HOSTILE}`);
     return { keyId, state: 'pending' as const, activateAt: null, former: [] };
   };
@@ -83,7 +88,8 @@ describe('keys, DNS and reports in the console', () => {
       if (domain !== null && domain !== 'acme.example')
         throw new IpcRefused(null, 'No such domain.');
       const own = { domain: 'acme.example', domains: ['acme.example', 'two.example'] };
-      return { ...own, records: [{ ...line, type: 'TXT' }], files: [] };
+      const data = long ? 'x'.repeat(20_000) : line.data;
+      return { ...own, records: [{ ...line, type: 'TXT', data }], files: [] };
     },
     linesOf: ({ keyId }) => ({
       records: [{ ...line, type: 'SMIMEA', data: `3 0 0 ${keyId}` }],
@@ -104,6 +110,7 @@ describe('keys, DNS and reports in the console', () => {
           const next = at + 1 < KEYS.length ? (keys[0]?.keyId ?? null) : null;
           const quarantined = [
             { keyId: 'dsa-3', reason: `broken ${HOSTILE}` },
+            { keyId: 'dsa-5', reason: 'does not open' },
             { keyId: 'torn', reason: 'not JSON' },
           ];
           return { keys, next, quarantined };
@@ -168,6 +175,16 @@ describe('keys, DNS and reports in the console', () => {
     assert.match(answer.body, /Nothing was changed/);
   });
 
+  test('of what broke half-way nobody says that nothing was changed', async () => {
+    const url = '/keys/dsa-6/retire';
+    const answer = await world.ask({ as: 'security-admin', method: 'POST', url, form: {} });
+    assert.equal(answer.statusCode, 500);
+    assert.doesNotMatch(answer.body, /Nothing was changed|half-way|internal/);
+    const headers = { 'x-csrf': CSRF };
+    const api = { as: 'security-admin', method: 'POST', url: `/api/v1${url}`, headers } as const;
+    assert.equal((await world.ask(api)).statusCode, 500);
+  });
+
   test('a time that is none plans nothing', async () => {
     const before = orders.length;
     for (const at of ['', 'tomorrow', '2030-13-01T00:00', '2030-01-01', '99999-01-01T00:00']) {
@@ -194,6 +211,46 @@ describe('keys, DNS and reports in the console', () => {
     const url = '/keys/dsa-1/retire';
     const answer = await world.ask({ as: 'security-admin', method: 'POST', url, form });
     assert.match(String(answer.headers.location), /^\/keys\/dsa-1\?/);
+  });
+
+  test('a key that is left out for its broken files is neither offered nor put in use', async () => {
+    const before = orders.length;
+    for (const [path, form] of [
+      ['activate', {}],
+      ['schedule', { at: '2030-01-31T06:00' }],
+    ] as const) {
+      const url = `/keys/dsa-5/${path}`;
+      const answer = await world.ask({ as: 'security-admin', method: 'POST', url, form });
+      assert.equal(answer.statusCode, 409);
+      assert.match(answer.body, /The files of the key dsa-5 are broken/);
+    }
+    assert.equal(orders.length, before);
+    assert.doesNotMatch(await page('/keys/dsa-5'), /Take over now|Plan the take-over/);
+  });
+
+  test('a signing key that stands beside another one is not said to open mail', async () => {
+    const body = await page('/keys/dsa-6');
+    assert.match(body, /Retire dsa-7/);
+    assert.match(body, /sign every message together/);
+    assert.doesNotMatch(body, /opens? mail/);
+  });
+
+  test('nobody is told that lines are seen that were not asked for', async () => {
+    checks = [];
+    const body = await page('/keys/dsa-2?check=1');
+    assert.doesNotMatch(body, /The world sees all/);
+    assert.match(body, /Not all of these lines are seen yet/);
+    long = true;
+    const dns = await page('/dns?check=1');
+    const answer = await world.ask({ as: 'security-admin', url: '/api/v1/dns/check' });
+    long = false;
+    assert.doesNotMatch(dns, /The world sees all/);
+    assert.match(dns, /Some lines are too long/);
+    const { unchecked } = answer.json<{ unchecked: { name: string }[] }>();
+    assert.deepEqual(
+      unchecked.map(({ name }) => name),
+      ['a.acme.example.'],
+    );
   });
 
   test('a request for a certificate is on record with who asked, before the keyholder signs', async () => {

@@ -9,31 +9,19 @@
  *
  * Limits    sessions and Idempotency-Keys are forgotten when it starts again.
  */
-import { readFile } from 'node:fs/promises';
-import { processClock, serveHealth } from '@sallyport/ipc';
-import { createLogger, Metrics } from '@sallyport/log';
+import { runProcess, serveHealth } from '@sallyport/ipc';
+import { Metrics } from '@sallyport/log';
 import { consoleOptionsSchema } from './options.ts';
 import { startConsole } from './start.ts';
 
-const [, , optionsFile = '', testClock] = process.argv;
-const clock = processClock(testClock);
-const logger = createLogger({
+await runProcess({
   service: 'console',
-  now: () => clock.now(),
-  write: (line) => process.stderr.write(line),
+  options: consoleOptionsSchema,
+  start: async (options, world) => {
+    const running = await startConsole({ options, ...world });
+    const metrics = new Metrics('console');
+    const { logger } = world;
+    const health = await serveHealth({ path: options.healthSocket, logger, metrics });
+    return () => Promise.all([running.close(), health.close()]);
+  },
 });
-process.on('SIGINT', () => {}); // Ctrl-C reaches the whole group; the supervisor decides
-try {
-  const options = consoleOptionsSchema.parse(JSON.parse(await readFile(optionsFile, 'utf8')));
-  const running = await startConsole({ options, clock, logger });
-  const metrics = new Metrics('console');
-  const health = await serveHealth({ path: options.healthSocket, logger, metrics });
-  const stop = (): void =>
-    void Promise.all([running.close(), health.close()]).finally(() => process.exit(0));
-  process.once('SIGTERM', stop);
-  process.once('disconnect', stop);
-  process.send?.('ready');
-} catch (cause) {
-  logger.error('console.not-started', { cause });
-  process.exit(1);
-}

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import type { AuditEvent } from '@sallyport/audit-log';
+import { newQueueId } from '@sallyport/mail';
 import {
   COPY,
   EVENTS,
@@ -143,6 +144,15 @@ describe('messages, hold and queue', () => {
     world.queue.set(COPY, heldEntry(COPY));
   });
 
+  test('whoever drops mail from outside is not asked about a report, since none goes out', async () => {
+    const id = newQueueId(NOW);
+    world.queue.set(id, heldEntry(id, { reversePath: 'mallory@bravo.example' }));
+    const body = await page('mail-admin', `/hold/${id}/drop`);
+    assert.doesNotMatch(body, /name="notify"/);
+    assert.match(body, /mail from outside gets no report of this/);
+    world.queue.delete(id);
+  });
+
   test('a retry is on record, since egress keeps no name for it', async () => {
     const url = `/queue/${WAITS}/retry`;
     const answer = await world.ask({ as: 'mail-admin', method: 'POST', url, form: {} });
@@ -181,6 +191,39 @@ describe('messages, hold and queue', () => {
     assert.equal(answer.statusCode, 422);
   });
 
+  test('queue and hold are read page by page to their end, the oldest first', async () => {
+    const all = Array.from({ length: 120 }, (_, n) => newQueueId(new Date(NOW.getTime() + 1 + n)));
+    for (const id of all.toReversed()) world.queue.set(id, heldEntry(id, WAITING));
+    const seen: string[] = [];
+    for (let url = '/queue?recipient=charlie.example'; url !== ''; ) {
+      const body = await page('auditor', url);
+      seen.push(...[...body.matchAll(/href="\/queue\/([0-9a-z]{20})"/g)].map(([, id = '']) => id));
+      url = /rel="next" href="([^"]*)"/.exec(body)?.[1]?.replaceAll('&amp;', '&') ?? '';
+      assert.ok(seen.length <= 121);
+    }
+    assert.deepEqual(seen, [WAITS, ...all]);
+    const api = await world.ask({ as: 'auditor', url: '/api/v1/queue?limit=2' });
+    const { items, after, more } = api.json<{ items: object[]; after: string; more: boolean }>();
+    assert.deepEqual([items.length, more], [2, true]);
+    assert.equal(api.headers['link'], `</api/v1/queue?limit=2&after=${after}>; rel="next"`);
+    assert.equal(
+      (await world.ask({ as: 'auditor', url: '/api/v1/queue?after=x' })).statusCode,
+      422,
+    );
+    for (const id of all) world.queue.delete(id);
+  });
+
+  test('what is held is seen however much waits that is older', async () => {
+    const old = Array.from({ length: 1_100 }, (_, n) => newQueueId(new Date(n)));
+    for (const id of old) world.queue.set(id, heldEntry(id, WAITING));
+    const body = await page('mail-admin', '/');
+    assert.match(body, new RegExp(`href="/hold/${COPY}"`));
+    assert.match(body, /More than 1000 messages wait/);
+    assert.match(body, /Only the oldest 1000 are counted/);
+    assert.match(await page('mail-admin', '/hold'), new RegExp(COPY));
+    for (const id of old) world.queue.delete(id);
+  });
+
   test('the API gives lists by pages, with a link to the next one', async () => {
     await world.log({ ...EVENTS[0], queueId: GONE } as AuditEvent);
     const answer = await world.ask({ as: 'auditor', url: '/api/v1/messages?limit=1' });
@@ -211,47 +254,74 @@ test('a part of the queue that is away is said plainly, and nothing is taken for
   assert.equal(api.statusCode, 503);
 });
 
-test('whether mail flows: quiet, flowing, and again quiet an hour later', async () => {
+test('the verdict says what was found, and of unsigned mail not what a signature covers', async () => {
   await using world = await testConsole();
-  const stateNow = async (): Promise<string> => {
-    const answer = await world.ask({ as: 'auditor', url: '/api/v1/now' });
-    return answer.json<{ flow: { state: string } }>().flow.state;
-  };
-  assert.equal(await stateNow(), 'quiet');
-  await world.log(...EVENTS.slice(0, 1), { kind: 'relayed', queueId: HELD, recipients: 1 });
-  assert.equal(await stateNow(), 'flows');
-  world.setTime(new Date(NOW.getTime() + 3_600_001));
-  assert.equal(await stateNow(), 'quiet');
+  const [unsigned, mismatched] = [newQueueId(NOW), newQueueId(NOW)];
+  const verdict = {
+    signature: 'none',
+    signatureType: null,
+    signer: null,
+    originator: 'unknown',
+    mapping: null,
+    encryption: 'none',
+    scope: 'whole',
+    reason: 'not signed',
+  } as const;
+  const found = { signature: 'valid', mapping: 'mismatch', senderLookup: 'not-found' } as const;
+  const opened = { kind: 'opened', decision: 'deliver' } as const;
+  await world.log(
+    { ...EVENTS[0], queueId: unsigned, origin: 'inward' } as AuditEvent,
+    { ...opened, queueId: unsigned, verdict },
+    { ...EVENTS[0], queueId: mismatched, origin: 'inward' } as AuditEvent,
+    { ...opened, queueId: mismatched, verdict: { ...verdict, ...found } },
+  );
+  const plain = (await world.ask({ as: 'auditor', url: `/messages/${unsigned}` })).payload;
+  assert.match(plain, /signature none; originator unknown; encryption none; not signed/);
+  const signed = (await world.ask({ as: 'auditor', url: `/messages/${mismatched}` })).payload;
+  assert.match(signed, /the name of the signer does not fit the author; /);
+  assert.match(signed, /the signing domain does not publish the certificate; /);
+  assert.match(signed, /covers the whole message/);
 });
 
-test('what ends is named in time: an agreement of the policy in force', async () => {
-  const agreement = { id: 'RPA-1', asserts: 'x', validUntil: '2026-11-25', contact: 'a@b.example' };
-  const partner = { name: 'Bravo', domains: ['bravo.example'], agreement };
+test('while one copy is held still, it is found, though another one was released', async () => {
+  await using world = await testConsole();
+  const other = newQueueId(NOW);
+  await world.log(
+    ...EVENTS,
+    { kind: 'held', queueId: HELD, heldId: other, fault: 'recipient-certificate-missing' },
+    { kind: 'released', queueId: other, personal: { by: 'bob' } },
+  );
+  world.queue.set(COPY, heldEntry(COPY));
+  const body = (await world.ask({ as: 'mail-admin', url: `/messages/${HELD}` })).payload;
+  assert.match(body, new RegExp(`href="/hold/${COPY}"`));
+});
+
+test('messages are found by the name of a partner, whichever of its domains they are to', async () => {
+  const partner = { name: 'Bravo', domains: ['bravo.example', '*.second.example'] };
   await using world = await testConsole({ policy: { partners: [partner] } });
-  const body = (await world.ask({ as: 'auditor', url: '/' })).payload;
-  assert.match(body, /href="\/partners\/Bravo"/);
-  assert.match(body, /4 days/);
-  assert.match(body, /ends of keys are not known/);
-  world.setTime(new Date('2026-12-24T12:00:00Z'));
-  assert.match((await world.ask({ as: 'auditor', url: '/' })).payload, /has ended/);
-});
-
-test('a partner that shows another certificate wants a decision until the policy changes', async () => {
-  await using world = await testConsole();
-  const seen = async (): Promise<boolean> =>
-    (await world.ask({ as: 'approver', url: '/' })).payload.includes('echo.example shows another');
-  const change = {
-    kind: 'partner-key-changed' as const,
-    domain: 'echo.example',
-    direction: 'encrypt' as const,
-    certificate: 'a'.repeat(64),
-    pinned: ['b'.repeat(64)],
-  } satisfies Partial<AuditEvent>;
-  await world.log({ ...change, outcome: 'followed' });
-  assert.equal(await seen(), false);
-  await world.log({ ...change, outcome: 'waits' });
-  assert.equal(await seen(), true);
-  world.setTime(new Date(NOW.getTime() + 60_000));
-  await world.log({ kind: 'policy-activated', version: 2, sha256: 'c'.repeat(64) });
-  assert.equal(await seen(), false);
+  const ids = Array.from({ length: 5 }, (_, n) => newQueueId(new Date(NOW.getTime() + n)));
+  const to = ['a@bravo.example', 'b@x.second.example', 'c@other.example'];
+  await world.log(
+    ...ids.map((queueId, n): AuditEvent => {
+      const forwardPath = to[n % to.length] ?? '';
+      return { ...EVENTS[0], queueId, personal: { forwardPath } } as AuditEvent;
+    }),
+  );
+  const found = async (query: string) => {
+    const answer = await world.ask({ as: 'auditor', url: `/api/v1/messages?${query}` });
+    const page = answer.json<{ items: { queueId: string }[]; before: number | null }>();
+    return {
+      ids: page.items.map(({ queueId }) => (ids as readonly string[]).indexOf(queueId)),
+      before: page.before,
+    };
+  };
+  assert.deepEqual((await found('partner=Bravo')).ids, [4, 3, 1, 0]);
+  const first = await found('partner=Bravo&limit=3');
+  assert.deepEqual(first.ids, [4, 3, 1]);
+  assert.deepEqual((await found(`partner=Bravo&before=${first.before}`)).ids, [0]);
+  assert.deepEqual((await found('partner=Bravo&domain=second.example')).ids, [4, 1]);
+  const nobody = await world.ask({ as: 'auditor', url: '/messages?partner=Nobody' });
+  assert.match(nobody.payload, /no partner Nobody/);
+  const api = await world.ask({ as: 'auditor', url: '/api/v1/messages?partner=Nobody' });
+  assert.equal(api.statusCode, 422);
 });

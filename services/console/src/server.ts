@@ -97,7 +97,9 @@ function answerFaults(app: FastifyInstance, { desk, signIn, show }: Site): void 
     await show({ request, reply, identity, status: 404 }, { title, body });
   });
   app.setErrorHandler(async (error, request, reply) => {
-    const exchange = { request, reply, identity: null };
+    // Who is signed in keeps the way to other pages; not if that is what went wrong.
+    const identity = await signIn.identify(request).catch(() => null);
+    const exchange = { request, reply, identity };
     const status = statusOf(error);
     if (status !== 500) {
       const { title, sentence } = status === 503 ? en.shell.unavailable : en.shell.badInput;
@@ -126,6 +128,7 @@ function showPage(desk: Desk, assets: Assets): ShowPage {
       actor: identity?.actor ?? null,
       csrf: identity?.csrf ?? null,
       path: url.pathname,
+      back: backOf(request.method, url),
       notice: noticeOf(url.searchParams.get('notice')),
       isIndexBehind: identity !== null && desk.ports.index.isBehind(),
       theme: themeOf(request.cookies[THEME_COOKIE]),
@@ -135,6 +138,13 @@ function showPage(desk: Desk, assets: Assets): ShowPage {
     });
     return await reply.status(status).type('text/html; charset=utf-8').send(document.toString());
   };
+}
+
+/** The page again, with its search but without what it said once. */
+function backOf(method: string, { pathname, searchParams }: URL): string {
+  const search = new URLSearchParams(method === 'GET' ? searchParams : '');
+  search.delete('notice');
+  return search.size === 0 ? pathname : `${pathname}?${search}`;
 }
 
 function noticeOf(key: string | null): NoticeKey | null {

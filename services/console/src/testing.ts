@@ -20,10 +20,11 @@ import {
   egressProtocol,
   type Handlers,
   hintProtocol,
-  isSelected,
+  IpcRefused,
   keyDeskProtocol,
   keyholderConsoleProtocol,
   type QueueEntry,
+  queuePage,
   recorderProtocol,
   serveSocket,
 } from '@sallyport/ipc';
@@ -88,10 +89,19 @@ const testSignIn: SignIn = {
   register: () => {},
 };
 
-/** Starts one. @param of.policy the document in force. */
-export async function testConsole(of: { readonly policy?: object } = {}): Promise<TestConsole> {
+/** What worker advise answers; a method that is left out is refused. Without any nobody answers. */
+export type TestAdvise = Partial<Handlers<typeof adviseProtocol>>;
+
+/** Starts one. @param of.policy the document in force. @param of.config what differs of its options. */
+export async function testConsole(
+  of: {
+    readonly policy?: object;
+    readonly advise?: TestAdvise;
+    readonly config?: Partial<Pick<ConsoleOptions, 'fourEyes' | 'wayOut'>>;
+  } = {},
+): Promise<TestConsole> {
   const folder = await mkdtemp(join(tmpdir(), 'spc-'));
-  const options = await optionsIn(folder);
+  const options = { ...(await optionsIn(folder)), ...of.config };
   const policy = JSON.stringify(of.policy ?? {});
   await importPolicy(options.folders.policy, policy, { author: 'test', reason: 'test', now: NOW });
   let now = NOW;
@@ -111,6 +121,11 @@ export async function testConsole(of: { readonly policy?: object } = {}): Promis
         }),
     ),
   );
+  if (of.advise !== undefined) {
+    const path = options.sockets.advise;
+    const handlers = adviseHandlers(of.advise);
+    servers.push(await serveSocket({ path, protocol: adviseProtocol, handlers, logger }));
+  }
   const index = await openAuditIndex({
     auditFolder: options.folders.audit,
     file: join(options.folders.index, 'audit.sqlite'),
@@ -198,6 +213,10 @@ async function testLog(folder: string, clock: { readonly now: () => Date }): Pro
 
 type QueueHandlers = Handlers<typeof egressProtocol>;
 
+function originOf({ reversePath }: QueueEntry): 'outward' | 'inward' {
+  return reversePath.endsWith('@acme.example') ? 'outward' : 'inward';
+}
+
 /** What `outgoing` is to egress, all else is to worker outward. */
 function queueHandlers(
   part: 'outward' | 'egress',
@@ -216,20 +235,17 @@ function queueHandlers(
   };
   return {
     hint: () => ({}),
-    list: ({ state, limit = 100, selection = {} }) => {
-      const entries = [...queue.values()].filter(
-        (entry) =>
-          own(entry.id) !== undefined &&
-          (state === undefined || entry.state === state) &&
-          isSelected(entry, selection),
-      );
-      return { entries: entries.slice(0, limit), more: entries.length > limit };
+    list: async (query) => {
+      const names = async function* () {
+        for (const id of queue.keys()) yield { id };
+      };
+      return await queuePage(query, names(), async ({ id }) => own(id) ?? null);
     },
     show: ({ id }) => {
       const entry = own(id);
       return entry === undefined
         ? { kind: 'unknown-id' }
-        : { kind: 'entry', entry, details: { origin: 'outward' } };
+        : { kind: 'entry', entry, details: { origin: originOf(entry) } };
     },
     release: (order) => take('release', order),
     retry: (order) => take('retry', order),
@@ -244,6 +260,15 @@ function queueHandlers(
     },
     probeSize: () => ({ sizeBytes: null }),
   };
+}
+
+function adviseHandlers(given: TestAdvise): Handlers<typeof adviseProtocol> {
+  const none = (): never => {
+    throw new IpcRefused(null, 'nothing is known of it here');
+  };
+  const { locate = none, trust = none, describe = none, survey = none } = given;
+  const { probe = none, dnsCheck = none, tlsReports = none, simulate = none } = given;
+  return { locate, trust, describe, survey, probe, dnsCheck, tlsReports, simulate };
 }
 
 function socketsOf({ sockets }: ConsoleOptions): Desk['ports']['sockets'] {

@@ -228,3 +228,12 @@ test('SIGINT is ignored, and the directory ends when its parent goes', async () 
   assert.deepEqual(await ended, [0, null]);
   await rm(running.folder, { recursive: true, force: true });
 });
+
+test('a start that fails says why in one line, and the process ends', async () => {
+  const main = new URL('main.ts', import.meta.url).pathname;
+  const ended = spawnSync(process.execPath, [main, '/nowhere/options.json'], { encoding: 'utf8' });
+  assert.equal(ended.status, 1);
+  const told = JSON.parse(ended.stderr) as { event: string; cause: { message: string } };
+  assert.equal(told.event, 'directory.not-started');
+  assert.match(told.cause.message, /ENOENT/);
+});

@@ -13,37 +13,27 @@
  *           certificates are not found by their issuer (iHash), which would list them.
  */
 import { readFile } from 'node:fs/promises';
-import { serveHealth, shownTlsCertificate } from '@sallyport/ipc';
-import { createLogger, Metrics } from '@sallyport/log';
+import { runProcess, serveHealth, shownTlsCertificate } from '@sallyport/ipc';
+import { Metrics } from '@sallyport/log';
 import { systemClock } from '@sallyport/mail';
 import { directoryOptionsSchema } from './options.ts';
 import { startDirectory } from './server.ts';
 
-const logger = createLogger({
+await runProcess({
   service: 'directory',
-  now: () => systemClock.now(),
-  write: (line) => process.stderr.write(line),
+  options: directoryOptionsSchema,
+  start: async (options, { logger }) => {
+    const running = await startDirectory(options, { clock: systemClock, logger });
+    const tlsFile = options.tlsCertificateFile;
+    const shown =
+      tlsFile === undefined ? [] : [shownTlsCertificate(await readFile(tlsFile), 'the directory')];
+    const health = await serveHealth({
+      path: options.healthSocket,
+      logger,
+      metrics: new Metrics('directory'),
+      certificates: () => shown,
+    });
+    logger.info('directory.listening', { ports: running.ports });
+    return () => Promise.all([health.close(), running.close()]);
+  },
 });
-
-process.on('SIGINT', () => undefined);
-const [file] = process.argv.slice(2);
-if (file === undefined) throw new Error('one argument: the JSON options file');
-const options = directoryOptionsSchema.parse(JSON.parse(await readFile(file, 'utf8')));
-const running = await startDirectory(options, { clock: systemClock, logger });
-const tlsFile = options.tlsCertificateFile;
-const shown =
-  tlsFile === undefined ? [] : [shownTlsCertificate(await readFile(tlsFile), 'the directory')];
-const health = await serveHealth({
-  path: options.healthSocket,
-  logger,
-  metrics: new Metrics('directory'),
-  certificates: () => shown,
-});
-logger.info('directory.listening', { ports: running.ports });
-
-const stop = (): void => {
-  void Promise.all([health.close(), running.close()]).then(() => process.exit(0));
-};
-process.once('SIGTERM', stop);
-process.once('disconnect', stop);
-process.send?.('ready');

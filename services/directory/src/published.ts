@@ -1,5 +1,5 @@
 import type { Logger } from '@sallyport/log';
-import { AUTHORITY_LOCAL_PARTS, type Clock, parseMailbox } from '@sallyport/mail';
+import { type Clock, isReservedLocalPart, parseMailbox } from '@sallyport/mail';
 import { type SearchAttribute, type UserCertificate, UserCertificates } from '@sallyport/published';
 import { type AuthorityEntries, type Entry, foldName, keyName, parseEntries } from './entries.ts';
 import type { DirectoryOptions } from './options.ts';
@@ -89,7 +89,7 @@ export class Published {
   #substitute(address: string): readonly Entry[] {
     const mailbox = parseMailbox(address);
     if (mailbox === null || !this.#substitutes.has(mailbox.domain)) return [];
-    if (AUTHORITY_LOCAL_PARTS.has(mailbox.localPart)) return [];
+    if (isReservedLocalPart(mailbox.localPart)) return [];
     const authority = this.#authorities.byName.get(`${CONFIDENTIALITY}@${mailbox.domain}`) ?? [];
     return authority.map((entry) => ({ ...entry, mail: [address] }));
   }

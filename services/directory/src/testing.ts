@@ -1,11 +1,12 @@
-import assert from 'node:assert/strict';
-import { type ChildProcess, fork } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DerReader, der, elementLength } from '@sallyport/der';
+import { forkService } from '@sallyport/test/forked-service';
+import { freePort } from '@sallyport/test/ports';
 
 export const BASE = 'dc=bravo,dc=example';
 
@@ -71,16 +72,6 @@ export function parseResponse(bytes: Buffer): Response {
 
 export const codes = (responses: readonly Response[]) =>
   responses.map(({ tag, code }) => [tag, code]);
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  assert.ok(typeof address === 'object' && address !== null);
-  server.close();
-  await once(server, 'close');
-  return address.port;
-}
 
 export const entriesOf = (...mails: string[]): string =>
   JSON.stringify({
@@ -151,15 +142,10 @@ export async function start(wanted: Wanted = {}): Promise<Running> {
   await writeFile(options.entriesFile, entriesOf('bob@bravo.example', 'carol@bravo.example'));
   await wanted.prepare?.(folder);
   await writeFile(at('options.json'), JSON.stringify(options));
-  const child = fork(new URL('./main.ts', import.meta.url), [at('options.json')], {
-    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-  });
-  const [said] = (await once(child, 'message')) as [unknown];
-  assert.equal(said, 'ready');
+  const main = new URL('./main.ts', import.meta.url);
+  const { child, stop: end } = await forkService(main, at('options.json'));
   const stop = async (): Promise<void> => {
-    const ended = once(child, 'exit');
-    child.kill('SIGTERM');
-    assert.deepEqual(await ended, [0, null]);
+    await end();
     await rm(folder, { recursive: true, force: true });
   };
   return { folder, port, ldaps, http, https, child, stop, [Symbol.asyncDispose]: stop };

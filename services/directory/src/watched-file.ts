@@ -1,4 +1,5 @@
 import { readFile, stat } from 'node:fs/promises';
+import { ifGone } from '@sallyport/disk';
 import type { Logger } from '@sallyport/log';
 import type { Clock } from '@sallyport/mail';
 
@@ -26,10 +27,7 @@ export class WatchedFile<T> {
   /** Reads the file if it changed. Null if it is not there. @throws if it cannot be used. */
   async load(): Promise<T | null> {
     const { path, maxBytes, parse } = this.#options;
-    const found = await stat(path).catch((error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') return null;
-      throw error;
-    });
+    const found = await stat(path).catch(ifGone(null));
     const stamp = found === null ? '' : `${found.mtimeMs} ${found.size} ${found.ino}`;
     if (stamp === this.#stamp) return this.#value;
     if (found === null) this.#value = null;

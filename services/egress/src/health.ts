@@ -32,7 +32,7 @@ export function serveEgressHealth(
     ...{ path: options.healthSocket, logger, metrics },
     check: async () => {
       const { waiting, running } = await schedule.counts();
-      return { ok: true, sentence: `${waiting} message(s) wait, ${running} are on their way` };
+      return { ok: true, sentence: `messages that wait: ${waiting}, on their way: ${running}` };
     },
     collect: () => gauges.collect(),
     certificates: () => shown,

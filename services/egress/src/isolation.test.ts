@@ -4,9 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { createLogger } from '@sallyport/log';
-import { newQueueId } from '@sallyport/mail';
 import { DEFAULT_RETRY_SCHEDULE, DestinationHealth } from '@sallyport/queue';
-import { generateReaderKey, type QueueFileHeader, Spool } from '@sallyport/spool';
+import { generateReaderKey, Spool } from '@sallyport/spool';
 import { TlsContexts } from '@sallyport/transport';
 import { startScriptedServer } from '../../../packages/transport/src/test-support/scripted-server.ts';
 import { AddressHealth } from './address-health.ts';
@@ -15,6 +14,7 @@ import { parseState } from './delivery-state.ts';
 import { createOutgoingFiles } from './files.ts';
 import { createReportFormatter } from './formatter.ts';
 import { SessionPool } from './pool.ts';
+import { putOutgoing, TEXT } from './testing.ts';
 
 const START = new Date('2026-11-21T08:00:00Z');
 const logger = createLogger({ service: 'test', now: () => START, write: () => {} });
@@ -70,22 +70,9 @@ test('a surprise at one domain never sends the message twice to another', async 
     }),
     pausedDestinations: async () => new Set(),
   };
-  const header: QueueFileHeader = {
-    version: 1,
-    id: newQueueId(START),
-    createdAt: START.toISOString(),
-    origin: 'outward',
-    reversePath: 'ann@acme.example',
+  const header = await putOutgoing(spool, TEXT, {
     forwardPaths: PATHS.map((path) => ({ path })),
-    client: null,
-    evidence: null,
-    dsn: {},
-    ...{ smtpUtf8: false, eightBit: false, requireTls: false, extra: {} },
-  };
-  const writer = await spool.create('tmp', header, 'egress');
-  await writer.write(Buffer.from('Subject: hi\r\n\r\ntext\r\n'));
-  await writer.finish();
-  await spool.commit(header.id, 'tmp', 'outgoing');
+  });
 
   assert.equal((await deliver(header.id, ports)).kind, 'again');
   const state = parseState(await spool.readState('outgoing', header.id), header);

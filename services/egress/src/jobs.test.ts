@@ -8,6 +8,7 @@ import { newQueueId, type QueueId } from '@sallyport/mail';
 import { createEmbeddedSchedule } from '@sallyport/queue';
 import { generateReaderKey, Spool } from '@sallyport/spool';
 import { restoreOutgoing } from './jobs.ts';
+import { putOutgoing, TEXT } from './testing.ts';
 
 test('one damaged state file does not keep the scan from the other messages', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'sallyport-jobs-'));
@@ -23,21 +24,7 @@ test('one damaged state file does not keep the scan from the other messages', as
   });
   const put = async (): Promise<QueueId> => {
     const id = newQueueId(clock.now());
-    const header = {
-      ...({ version: 1, id, createdAt: clock.now().toISOString(), origin: 'outward' } as const),
-      ...{ reversePath: '', forwardPaths: [{ path: 'bob@bravo.example' }], client: null },
-      ...{
-        evidence: null,
-        dsn: {},
-        smtpUtf8: false,
-        eightBit: false,
-        requireTls: false,
-        extra: {},
-      },
-    };
-    const writer = await spool.create('tmp', header, 'egress');
-    await writer.finish({ syncNow: true });
-    await spool.commit(id, 'tmp', 'outgoing');
+    await putOutgoing(spool, TEXT, { id, createdAt: clock.now().toISOString(), reversePath: '' });
     return id;
   };
   writeFileSync(join(folder, 'outgoing', `${await put()}.state`), '{"version":1,');

@@ -11,6 +11,7 @@ import { newQueueId } from '@sallyport/mail';
 import { generateReaderKey, Spool } from '@sallyport/spool';
 import { importPolicy } from '../../../packages/policy-store/src/write.ts';
 import { startScriptedServer } from '../../../packages/transport/src/test-support/scripted-server.ts';
+import { putOutgoing, TEXT } from './testing.ts';
 
 const now = () => new Date();
 const logger = createLogger({ service: 'test', now, write: () => {} });
@@ -88,22 +89,7 @@ async function world(port: number) {
 
 async function put(spool: Spool) {
   const id = newQueueId(now());
-  const header = {
-    version: 1 as const,
-    id,
-    createdAt: now().toISOString(),
-    origin: 'inward' as const,
-    reversePath: 'ann@acme.example',
-    forwardPaths: [{ path: 'bob@bravo.example' }],
-    client: null,
-    evidence: null,
-    dsn: {},
-    ...{ smtpUtf8: false, eightBit: false, requireTls: false, extra: {} },
-  };
-  const writer = await spool.create('tmp', header, 'egress');
-  await writer.write(Buffer.from('Subject: x\r\n\r\nhello\r\n'));
-  await writer.finish();
-  await spool.commit(id, 'tmp', 'outgoing');
+  await putOutgoing(spool, TEXT, { id, createdAt: now().toISOString(), origin: 'inward' });
   return id;
 }
 

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isSystemError } from '@sallyport/disk';
 import type { Logger } from '@sallyport/log';
-import { type Domain, parseDomain } from '@sallyport/mail';
+import { type Domain, parseDomain, parseJson } from '@sallyport/mail';
 import { BoundedFolder } from '@sallyport/spool';
 import type { KnownMtaSts, MtaStsStore } from '@sallyport/transport';
 import { z } from 'zod';
@@ -73,13 +74,12 @@ export class MtaStsFolder implements MtaStsStore {
     try {
       text = await readFile(path, 'utf8');
     } catch (cause) {
-      if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') {
-        return { kind: 'nothing' } as const;
-      }
+      if (isSystemError(cause, 'ENOENT')) return { kind: 'nothing' } as const;
       this.#logger.error('mta-sts.not-readable', { path, cause });
       return { kind: 'lost', reason: `${path} cannot be read` } as const;
     }
-    const parsed = fileSchema.safeParse(jsonOf(text));
+    // Torn or foreign: told as lost.
+    const parsed = fileSchema.safeParse(parseJson(text));
     const named = parseDomain(parsed.data?.domain ?? '');
     if (!parsed.success || named === null || (domain !== null && named !== domain)) {
       return { kind: 'lost', reason: `${path} holds no policy` } as const;
@@ -98,13 +98,5 @@ export class MtaStsFolder implements MtaStsStore {
   #pathOf(domain: Domain): string {
     const name = createHash('sha256').update(domain).digest('hex').slice(0, 40);
     return join(this.#folder, `${PREFIX}${name}.json`);
-  }
-}
-
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return null; // torn or foreign: told as lost
   }
 }

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { readFile, rename, writeFile } from 'node:fs/promises';
+import { isSystemError } from '@sallyport/disk';
 import {
   connectSocket,
   egressProtocol,
@@ -246,7 +247,7 @@ async function loadPaused(file: string | null): Promise<string[]> {
   try {
     return pausedSchema.parse(JSON.parse(await readFile(file, 'utf8')));
   } catch (cause) {
-    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return [];
+    if (isSystemError(cause, 'ENOENT')) return [];
     throw new Error('the file of paused destinations cannot be read', { cause });
   }
 }

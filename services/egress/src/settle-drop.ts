@@ -1,7 +1,7 @@
 import { newQueueId } from '@sallyport/mail';
 import type { QueueFileHeader } from '@sallyport/spool';
 import { type DeliveryState, waitingOf } from './delivery-state.ts';
-import { mayReport } from './settle.ts';
+import { isWanted, mayReport } from './settle.ts';
 
 /** The state of a message that an operator takes out of the queue. */
 export function dropWaiting(input: {
@@ -24,13 +24,14 @@ export function dropWaiting(input: {
         }
       : one,
   );
-  const notified = input.notify && waiting.length > 0 && mayReport(header);
+  const wanted = waiting.filter((at) => isWanted(header.forwardPaths[at], 'FAILURE'));
+  const notified = input.notify && wanted.length > 0 && mayReport(header);
   const reports = notified
     ? [
         {
           id: newQueueId(now),
           action: 'failed' as const,
-          recipients: waiting,
+          recipients: wanted,
           willRetryUntil: null,
         },
       ]

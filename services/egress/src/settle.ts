@@ -154,7 +154,10 @@ export function mayReport(header: QueueFileHeader): boolean {
 }
 
 /** RFC 3461 section 4.1: without NOTIFY failures and delays are told. */
-function isWanted(recipient: QueuedForwardPath | undefined, word: 'FAILURE' | 'DELAY'): boolean {
+export function isWanted(
+  recipient: QueuedForwardPath | undefined,
+  word: 'FAILURE' | 'DELAY',
+): boolean {
   return recipient?.notify === undefined || recipient.notify.includes(word);
 }
 

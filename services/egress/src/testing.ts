@@ -108,7 +108,12 @@ function routesTo(servers: readonly ScriptedServer[], tlsRule: TlsRule): Deliver
   };
 }
 
-async function put(spool: Spool, text: string, more: Partial<QueueFileHeader>) {
+/** Puts a message of ours into `outgoing`, for egress to relay. */
+export async function putOutgoing(
+  spool: Spool,
+  text: string,
+  more: Partial<QueueFileHeader> = {},
+): Promise<QueueFileHeader> {
   const header: QueueFileHeader = {
     version: 1,
     id: newQueueId(START),
@@ -177,7 +182,7 @@ export async function bench(servers: readonly ScriptedServer[], tlsRule: TlsRule
   };
   return {
     ...{ folder, spool, events, reports, ports, world },
-    put: (text = TEXT, more = {}) => put(spool, text, more),
+    put: (text = TEXT, more = {}) => putOutgoing(spool, text, more),
     state: async (header) => {
       const read = await spool.readHeader('outgoing', header.id);
       if (read.kind === 'gone') return null;

@@ -2,9 +2,9 @@ import {
   type CallResult,
   type egressProtocol,
   type Handlers,
-  isSelected,
   type QueueEntry,
-  type QueueSelection,
+  type QueuePageQuery,
+  queuePage,
 } from '@sallyport/ipc';
 import { type Clock, parseDomain, parseQueueId, type QueueId } from '@sallyport/mail';
 import type { JobSchedule, JobState } from '@sallyport/queue';
@@ -31,8 +31,6 @@ export interface VerbPorts extends FlushPorts {
   readonly active: ReadonlySet<QueueId>;
 }
 
-const DEFAULT_LIMIT = 100;
-
 /** The queue verbs and hints of egress. */
 export function createVerbs(ports: VerbPorts): Handlers<Egress> {
   const { spool, schedule } = ports;
@@ -47,8 +45,7 @@ export function createVerbs(ports: VerbPorts): Handlers<Egress> {
       if (job !== null) await schedule.add(job);
       return {};
     },
-    list: ({ state, limit = DEFAULT_LIMIT, selection = {} }) =>
-      list(ports, { state: state ?? null, limit, selection }),
+    list: (query) => list(ports, query),
     show: async ({ id }) => {
       const found = await load(ports, id);
       if (found === null) return { kind: 'unknown-id' };
@@ -62,15 +59,15 @@ export function createVerbs(ports: VerbPorts): Handlers<Egress> {
     retry: ({ id }) => retry(ports, id),
     drop: ({ id, by, notify }) => drop(ports, { id, by, notify }),
     pause: async ({ destination, by }) => {
+      await recordPause(ports, 'destination-paused', { destination, by });
       await schedule.pause(destinationName(destination));
       await ports.savePaused();
-      await recordPause(ports, 'destination-paused', { destination, by });
       return {};
     },
     resume: async ({ destination, by }) => {
+      await recordPause(ports, 'destination-resumed', { destination, by });
       await schedule.resume(destinationName(destination));
       await ports.savePaused();
-      await recordPause(ports, 'destination-resumed', { destination, by });
       return {};
     },
     probeSize: async ({ domain: text }) => {
@@ -84,6 +81,7 @@ function destinationName(text: string): string {
   return parseDomain(text) ?? text.toLowerCase();
 }
 
+/** Before it takes effect: who asks which destinations are stopped asks the log. */
 async function recordPause(
   ports: VerbPorts,
   kind: 'destination-paused' | 'destination-resumed',
@@ -128,28 +126,20 @@ async function jobStates(ports: VerbPorts): Promise<JobStates> {
   };
 }
 
-interface ListRequest {
-  readonly state: QueueEntry['state'] | null;
-  readonly limit: number;
-  readonly selection: QueueSelection;
-}
-
 async function list(
   ports: VerbPorts,
-  wanted: ListRequest,
+  query: QueuePageQuery,
 ): Promise<{ entries: QueueEntry[]; more: boolean }> {
+  if (query.place === 'hold') return { entries: [], more: false };
   const states = await jobStates(ports);
-  const entries: QueueEntry[] = [];
-  for await (const id of ports.spool.list('outgoing')) {
+  return await queuePage(query, namesIn(ports), async ({ id }) => {
     const found = await load(ports, id).catch(unlessCorrupt);
-    if (found === null) continue;
-    const entry = entryOf(found, states);
-    if (wanted.state !== null && entry.state !== wanted.state) continue;
-    if (!isSelected(entry, wanted.selection)) continue;
-    if (entries.length === wanted.limit) return { entries, more: true };
-    entries.push(entry);
-  }
-  return { entries, more: false };
+    return found === null ? null : entryOf(found, states);
+  });
+}
+
+async function* namesIn({ spool }: VerbPorts) {
+  for await (const id of spool.list('outgoing')) yield { id };
 }
 
 function entryOf({ id, header, sizeBytes, state }: Found, states: JobStates): QueueEntry {

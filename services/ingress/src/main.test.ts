@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { type ChildProcess, execFile, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -11,8 +10,10 @@ import { type AuditEvent, auditEventSchema } from '@sallyport/audit-log';
 import { hintProtocol, type IpcServer, recorderProtocol, serveSocket } from '@sallyport/ipc';
 import { parseQueueId, readContent } from '@sallyport/mail';
 import { generateReaderKey, Spool } from '@sallyport/spool';
+import { freePort } from '@sallyport/test/ports';
 import type { IngressOptionsInput } from './options.ts';
-import { RawClient, silentLogger } from './testing.ts';
+import { RawClient } from './test-client.ts';
+import { silentLogger } from './testing.ts';
 
 const MAIN = new URL('./main.ts', import.meta.url).pathname;
 
@@ -117,15 +118,6 @@ class Site {
     for (const server of this.#servers) await server.close();
     rmSync(this.folder, { recursive: true });
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  return typeof address === 'object' && address !== null ? address.port : 0;
 }
 
 /** swaks as the inner MTA; its exit code says what became of the message. */

@@ -1,130 +1,18 @@
-/** What the tests of ingress share: a raw client, listeners on loopback, ports held in memory. */
+/** What the tests of ingress share: listeners on loopback, ports held in memory. */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { connect as connectTls } from 'node:tls';
 import type { AuditEvent } from '@sallyport/audit-log';
 import { createLogger } from '@sallyport/log';
-import { type Mailbox, parseMailbox, type QueueId, systemClock } from '@sallyport/mail';
+import { type QueueId, systemClock } from '@sallyport/mail';
 import type { QueueFileHeader } from '@sallyport/spool';
+import { mailbox } from '@sallyport/test/addresses';
 import { type Ingress, type LoginStore, startIngress } from './ingress.ts';
 import { type IngressOptionsInput, ingressOptionsSchema } from './options.ts';
 import type { IngressPorts, InwardPort } from './ports.ts';
 import { type ListenerOptions, listenSmtp, type TlsSettings } from './smtp/listener.ts';
 import type { DataSink, SessionRules, Transactions } from './smtp/types.ts';
-
-const LIMIT_MS = 10_000;
-
-/** A client that says exactly the bytes it is given. */
-export class RawClient {
-  readonly socket: Socket;
-  readonly closed: Promise<void>;
-  #text = '';
-  #isClosed = false;
-  #wake: () => void = () => undefined;
-
-  private constructor(socket: Socket) {
-    this.socket = socket;
-    socket.on('data', (chunk: Buffer) => {
-      this.#text += chunk.toString('latin1');
-      this.#wake();
-    });
-    socket.on('error', () => undefined);
-    this.closed = new Promise((resolve) => {
-      socket.once('close', () => {
-        this.#isClosed = true;
-        this.#wake();
-        resolve();
-      });
-    });
-  }
-
-  static async connect(port: number): Promise<RawClient> {
-    const socket = connect({ port, host: '127.0.0.1', noDelay: true });
-    const client = new RawClient(socket);
-    await new Promise((resolve) => socket.once('connect', resolve));
-    return client;
-  }
-
-  static async connectTls(port: number, ca: Buffer): Promise<RawClient> {
-    const socket = connectTls({ port, host: '127.0.0.1', ca, servername: 'localhost' });
-    const client = new RawClient(socket);
-    await new Promise((resolve, reject) => {
-      socket.once('secureConnect', resolve);
-      socket.once('error', reject);
-    });
-    socket.setNoDelay(true);
-    return client;
-  }
-
-  /** After the 220 of STARTTLS: the same connection under TLS. */
-  async upgrade(ca: Buffer): Promise<RawClient> {
-    this.socket.removeAllListeners('data');
-    const socket = connectTls({ socket: this.socket, ca, servername: 'localhost' });
-    const client = new RawClient(socket);
-    await new Promise((resolve, reject) => {
-      socket.once('secureConnect', resolve);
-      socket.once('error', reject);
-    });
-    return client;
-  }
-
-  send(bytes: string | Uint8Array): void {
-    this.socket.write(typeof bytes === 'string' ? Buffer.from(bytes, 'utf8') : bytes);
-  }
-
-  /** The next whole reply, its lines joined by LF; `closed` at the end of the connection. */
-  async reply(): Promise<string> {
-    const deadline = performance.now() + LIMIT_MS;
-    for (;;) {
-      const match = /^(?:\d{3}-[^\r\n]*\r\n)*\d{3} [^\r\n]*\r\n/.exec(this.#text);
-      if (match !== null) {
-        this.#text = this.#text.slice(match[0].length);
-        return match[0].trimEnd().replaceAll('\r\n', '\n');
-      }
-      if (this.#isClosed) return 'closed';
-      if (performance.now() > deadline) throw new Error(`no reply; so far: ${this.#text}`);
-      await this.#next();
-    }
-  }
-
-  async #next(): Promise<void> {
-    const timer = setTimeout(() => this.#wake(), LIMIT_MS);
-    await new Promise<void>((resolve) => {
-      this.#wake = resolve;
-    });
-    clearTimeout(timer);
-  }
-
-  /** Sends one line and gives its reply. */
-  async command(line: string): Promise<string> {
-    this.send(`${line}\r\n`);
-    return this.reply();
-  }
-
-  /** All replies until the connection ends. */
-  async rest(): Promise<string[]> {
-    const replies: string[] = [];
-    for (;;) {
-      const reply = await this.reply();
-      if (reply === 'closed') return replies;
-      replies.push(reply);
-    }
-  }
-
-  end(): void {
-    this.socket.destroy();
-  }
-}
-
-/** @throws Error if the text is no mailbox. */
-export function mailbox(text: string): Mailbox {
-  const parsed = parseMailbox(text);
-  if (parsed === null) throw new Error(`no mailbox: ${text}`);
-  return parsed;
-}
 
 /** Rules of a listener that forgives little and waits for nothing. */
 export function testRules(changes: Partial<SessionRules> = {}): SessionRules {
@@ -329,6 +217,15 @@ export class MemoryPorts {
     };
   }
 }
+
+/** Port 0: any that is free. */
+export const PARTNER_LISTENER = {
+  kind: 'partner',
+  host: '127.0.0.1',
+  port: 0,
+  tls: 'none',
+  greetingDelayMs: 0,
+} as const;
 
 /** The whole ingress over memory ports, with one listener. */
 export async function testIngress(of: {

@@ -101,13 +101,16 @@ test('what is quarantined is named with its reason', async () => {
   const wrong = pairs.get('ec-p256')?.certificate ?? null;
   await given.addKey({ keyId: 'dsa-2', certificate: wrong } satisfies Partial<KeyRecord>);
   await writeFile(join(given.options.keyFolder, 'dsa-3.json'), 'torn');
+  await given.addKey({ keyId: 'dsa-4', privateKeyFile: 'gone.pem' } satisfies Partial<KeyRecord>);
   const { console, close } = await startWithConsole(given);
   const { keys, quarantined } = await console.call('list', {});
   assert.deepEqual(
     keys.map(({ keyId }) => keyId),
-    ['dsa-1', 'dsa-2'],
+    ['dsa-1', 'dsa-2', 'dsa-4'],
   );
-  assert.deepEqual(quarantined.map(({ keyId }) => keyId).sort(), ['dsa-2', 'dsa-3']);
+  assert.deepEqual(quarantined.map(({ keyId }) => keyId).sort(), ['dsa-2', 'dsa-3', 'dsa-4']);
+  for (const { reason } of quarantined)
+    assert.ok(!reason.includes(given.options.keyFolder), reason);
   assert.match(quarantined.find(({ keyId }) => keyId === 'dsa-2')?.reason ?? '', /another key/);
   await close();
 });

@@ -44,7 +44,7 @@ async function list(
     next: keys.length < wanted.length ? (keys.at(-1)?.keyId ?? null) : null,
     quarantined: [...left].slice(0, MAX_LISTED_KEYS).map(([keyId, reason]) => ({
       keyId,
-      reason: reason.slice(0, MAX_REASON_CHARS),
+      reason: reason.replaceAll(`${files.folder}/`, '').slice(0, MAX_REASON_CHARS),
     })),
   };
 }

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { connectSocket, healthProtocol } from '@sallyport/ipc';
 import { newQueueId } from '@sallyport/mail';
+import { healthOf, type KeyFacts } from './health.ts';
 import {
   acceptMessage,
   closeKeyholderTests,
@@ -16,6 +17,8 @@ import {
 
 before(openKeyholderTests);
 after(closeKeyholderTests);
+
+type Opened = KeyFacts['ring'] extends ReadonlyMap<string, infer Key> ? Key : never;
 
 const USES = 'sallyport_key_use_duration_seconds_count';
 
@@ -39,9 +42,28 @@ test('uses of keys are counted by what came of them; a wrong content key is no o
   assert.equal(samples[`${USES}{operation="unwrap",outcome="done"}`], 1);
   assert.equal(samples[`${USES}{operation="unwrap",outcome="failed"}`], 0);
   assert.equal(samples['sallyport_keys{class="domain-signing",state="active"}'], 1);
-  assert.deepEqual(await health.call('health', {}), { ok: true, sentence: '2 key(s) are loaded' });
+  assert.deepEqual(await health.call('health', {}), { ok: true, sentence: 'keys loaded: 2' });
   health.close();
   await close();
+});
+
+test('a keyholder says what it cannot do: a class of keys that is broken, a token that is away', () => {
+  const record = (keyClass: string, state = 'active') =>
+    ({ record: { class: keyClass, state } }) as unknown as Opened;
+  const ring = (...keys: readonly Opened[]) => new Map(keys.map((key, i) => [String(i), key]));
+  const broken = [{ keyId: 'dsa-1', file: 'x', reason: 'x' }];
+  const both = ring(record('domain-signing'), record('domain-confidentiality'));
+  assert.equal(healthOf({ ring: both, quarantined: [], isTokenAway: false }).ok, true);
+  assert.equal(healthOf({ ring: both, quarantined: broken, isTokenAway: false }).ok, true);
+  const away = healthOf({ ring: both, quarantined: [], isTokenAway: true });
+  assert.equal(away.ok, false);
+  assert.match(away.sentence, /token/);
+  for (const left of ['domain-signing', 'domain-confidentiality']) {
+    const state = ring(record(left), record('domain-signing', 'retired'), record('dkim'));
+    const told = healthOf({ ring: state, quarantined: broken, isTokenAway: false });
+    assert.equal(told.ok, false, left);
+    assert.match(told.sentence, /dsa-1/);
+  }
 });
 
 test('a keyholder without a key says so', async () => {

@@ -1,6 +1,7 @@
 import {
   type Health,
   type HealthServer,
+  type KeyRecord,
   type QuarantinedKey,
   type ShownCertificate,
   serveHealth,
@@ -12,7 +13,15 @@ import type { KeyRing } from './key-folder.ts';
 export interface KeyFacts {
   readonly ring: KeyRing;
   readonly quarantined: readonly QuarantinedKey[];
+  /** The token did not serve its last use. */
+  readonly isTokenAway: boolean;
 }
+
+/** What stops where no key of the class is in use. */
+const STOPS = [
+  ['domain-signing', 'nothing can be signed'],
+  ['domain-confidentiality', 'nothing that partners encrypt can be opened'],
+] as const;
 
 /** Tells how the keyholder is, which keys it has, and their certificates. */
 export function serveKeyholderHealth(parts: {
@@ -30,13 +39,24 @@ export function serveKeyholderHealth(parts: {
   });
 }
 
-function healthOf({ ring, quarantined }: KeyFacts): Health {
+/** Not well if keys that mail needs cannot be used; without broken ones it is as the operator wants it. */
+export function healthOf({ ring, quarantined, isTokenAway }: KeyFacts): Health {
   const left = quarantined.map(({ keyId }) => keyId).slice(0, 10);
   const without = left.length === 0 ? '' : `; left out, see its log: ${left.join(', ')}`;
   if (ring.size === 0) {
     return { ok: false, sentence: `no key is in use: sallyport key list says why${without}` };
   }
-  return { ok: true, sentence: `${ring.size} key(s) are loaded${without}` };
+  if (isTokenAway) return { ok: false, sentence: 'the token does not serve, so mail waits for it' };
+  const inUse = new Set([...ring.values()].flatMap(({ record }) => classInUse(record)));
+  const stops = STOPS.filter(([keyClass]) => !inUse.has(keyClass)).map(([, effect]) => effect);
+  if (quarantined.length > 0 && stops.length > 0) {
+    return { ok: false, sentence: `${stops.join(', ')}${without}` };
+  }
+  return { ok: true, sentence: `keys loaded: ${ring.size}${without}` };
+}
+
+function classInUse({ class: keyClass, state }: KeyRecord): readonly KeyRecord['class'][] {
+  return state === 'active' ? [keyClass] : [];
 }
 
 function countKeys(metrics: Metrics, { ring }: KeyFacts): void {

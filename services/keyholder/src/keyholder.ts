@@ -131,7 +131,8 @@ export class Keyholder {
   }
 
   facts(): KeyFacts {
-    return { ring: this.#ring, quarantined: this.#quarantined };
+    const isTokenAway = this.#token?.isAway ?? false;
+    return { ring: this.#ring, quarantined: this.#quarantined, isTokenAway };
   }
 
   keys(): CallResult<Outward, 'keys'> {

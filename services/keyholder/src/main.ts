@@ -10,31 +10,20 @@
  *
  * Limits    a worker that is taken over can get digests signed, recorded and rate-limited.
  */
-import { readFile } from 'node:fs/promises';
-import { processClock } from '@sallyport/ipc';
-import { createLogger } from '@sallyport/log';
+import { runProcess } from '@sallyport/ipc';
 import { keyholderOptionsSchema } from './options.ts';
 import { startKeyholder } from './start-keyholder.ts';
 
-const [, , optionsFile = '', testClock] = process.argv;
-const clock = processClock(testClock);
-const logger = createLogger({
+await runProcess({
   service: 'keyholder',
-  now: () => clock.now(),
-  write: (line) => process.stderr.write(line),
+  options: keyholderOptionsSchema,
+  start: async (options, world) => {
+    const keyholder = await startKeyholder({ options, ...world });
+    const reload = () =>
+      keyholder
+        .reload()
+        .catch((cause: unknown) => world.logger.error('keys.not-reloaded', { cause }));
+    process.on('SIGHUP', () => void reload()); // after `sallyport key …`
+    return () => keyholder.close();
+  },
 });
-process.on('SIGINT', () => {}); // Ctrl-C reaches the whole group; the supervisor decides
-try {
-  const options = keyholderOptionsSchema.parse(JSON.parse(await readFile(optionsFile, 'utf8')));
-  const keyholder = await startKeyholder({ options, logger, clock });
-  const stop = () => void keyholder.close().finally(() => process.exit(0));
-  process.once('SIGTERM', stop);
-  process.once('disconnect', stop);
-  const reload = () =>
-    keyholder.reload().catch((cause: unknown) => logger.error('keys.not-reloaded', { cause }));
-  process.on('SIGHUP', () => void reload()); // after `sallyport key …`
-  process.send?.('ready');
-} catch (cause) {
-  logger.error('keyholder.not-started', { cause });
-  process.exit(1);
-}

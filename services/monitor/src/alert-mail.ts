@@ -1,9 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { lookup } from 'node:dns/promises';
+import type { Logger } from '@sallyport/log';
 import type { Clock } from '@sallyport/mail';
 import {
   formatReply,
   openSession,
+  type SmtpReply,
   type SmtpSession,
   type SmtpTimeouts,
   TlsContexts,
@@ -29,8 +31,9 @@ type MailOptions = NonNullable<AlertOptions['mail']>;
 /** Sends alerts by mail, through the inner MTA or the gateway's own relay port. */
 export function alertMail(
   options: MailOptions,
-  { gatewayName, clock }: { readonly gatewayName: string; readonly clock: Clock },
+  of: { readonly gatewayName: string; readonly clock: Clock; readonly logger: Logger },
 ): AlertChannel {
+  const { gatewayName, clock, logger } = of;
   return {
     name: 'mail',
     send: async (message) => {
@@ -48,7 +51,9 @@ export function alertMail(
       );
       if (opening.kind === 'fault') throw new Error(opening.sentence);
       try {
-        await transmit(opening.session, options, formatMail(message, options, clock.now()));
+        const mail = formatMail(message, options, clock.now());
+        const refused = await transmit(opening.session, options, mail);
+        for (const reply of refused) logger.warn('alerts.recipient-refused', { reply });
       } finally {
         await opening.session.wire.quit(TIMEOUTS.quitMs);
       }
@@ -56,18 +61,46 @@ export function alertMail(
   };
 }
 
-/** RFC 5321 section 3.3, without pipelining: a few commands a day. */
-async function transmit({ wire }: SmtpSession, options: MailOptions, mail: string): Promise<void> {
-  const ask = async (line: string, expected: number, timeoutMs: number): Promise<void> => {
+/**
+ * RFC 5321 section 3.3, without pipelining: a few commands a day. One recipient that is not taken
+ * keeps no other from being told.
+ *
+ * @returns the replies to recipients that were refused.
+ */
+async function transmit(
+  { wire }: SmtpSession,
+  options: MailOptions,
+  mail: string,
+): Promise<readonly string[]> {
+  const ask = async (line: string, timeoutMs = STEP_MS): Promise<SmtpReply> => {
     await wire.send(line, timeoutMs);
     const answer = await wire.answer(timeoutMs);
     if (answer.kind === 'lost') throw new Error(answer.reason);
-    if (answer.reply.code !== expected) throw new Error(formatReply(answer.reply).slice(0, 500));
+    return answer.reply;
   };
-  await ask(`MAIL FROM:<${options.from}>\r\n`, 250, STEP_MS);
-  for (const to of options.to) await ask(`RCPT TO:<${to}>\r\n`, 250, STEP_MS);
-  await ask('DATA\r\n', 354, STEP_MS);
-  await ask(`${mail}.\r\n`, 250, TIMEOUTS.finalMs);
+  const demand = (reply: SmtpReply, isTaken: (code: number) => boolean): void => {
+    if (!isTaken(reply.code)) throw new Error(shown(reply));
+  };
+  demand(await ask(`MAIL FROM:<${options.from}>\r\n`), isPositive);
+  const refused: SmtpReply[] = [];
+  for (const to of options.to) {
+    const reply = await ask(`RCPT TO:<${to}>\r\n`);
+    if (!isPositive(reply.code)) refused.push(reply);
+  }
+  const [first] = refused;
+  if (first !== undefined && refused.length === options.to.length) throw new Error(shown(first));
+  demand(await ask('DATA\r\n'), (code) => code === 354);
+  demand(await ask(`${mail}.\r\n`, TIMEOUTS.finalMs), isPositive);
+  return refused.map(shown);
+}
+
+// RFC 5321 section 4.2.1: the first digit says it; 251 and 252 take a recipient as well.
+function isPositive(code: number): boolean {
+  return code >= 200 && code < 300;
+}
+
+function shown(reply: SmtpReply): string {
+  return formatReply(reply).slice(0, 500);
 }
 
 /** The message. Its text is base64, so no line of it can begin with a dot or be too long. */

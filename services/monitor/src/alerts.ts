@@ -31,6 +31,8 @@ export class Alerts {
   readonly #rests = new Map<AlertChannel['name'], { restMs: number; until: number }>();
   #state: AlertState = NO_ALERTS;
   #running: Promise<void> | null = null;
+  #keeping: Promise<void> = Promise.resolve();
+  #isKept = true;
 
   private constructor(parts: AlertParts, state: AlertState) {
     this.#parts = parts;
@@ -60,7 +62,7 @@ export class Alerts {
   }
 
   async #look(): Promise<void> {
-    const { collector, channels, ends, options, clock, metrics } = this.#parts;
+    const { collector, channels, ends, history, options, clock, metrics } = this.#parts;
     const reports = await collector.collect();
     const now = clock.now();
     const known = await ends.look();
@@ -72,14 +74,32 @@ export class Alerts {
       ...agedQueues(reports, options),
       ...nearEnds(known, { now, expiryDays: options.expiryDays }),
     ];
-    const isUnknown = (id: string): boolean => ends.isUnknown(id) || isUnanswered(id, reports);
+    const isUnknown = (id: string): boolean =>
+      ends.isUnknown(id) || isUnanswered(id, reports) || history.isUnknown(id, now);
     const before = this.#state;
-    this.#state = observe(before, { conditions, notices, isUnknown, now });
+    const leaves = leavesOf(reports);
+    this.#state = observe(before, { conditions, notices, isUnknown, leaves, now });
     this.#log(before);
-    for (const channel of channels) await this.#tell(channel);
-    await this.#parts.file.write(this.#state);
     const open = this.#state.incidents.filter(({ state }) => state === 'stands').length;
     metrics.set('sallyport_alerts_open', {}, open);
+    // At once: a mail server that drags its feet keeps no webhook waiting.
+    await Promise.all(channels.map((channel) => this.#tell(channel)));
+    await this.#keep();
+  }
+
+  /** One write at a time. A disk that takes nothing, often the cause of alerts, keeps none from being told. */
+  #keep(): Promise<void> {
+    const { file, logger } = this.#parts;
+    this.#keeping = this.#keeping.then(async () => {
+      try {
+        await file.write(this.#state);
+        this.#isKept = true;
+      } catch (cause) {
+        if (this.#isKept) logger.error('alerts.state-not-written', { cause });
+        this.#isKept = false;
+      }
+    });
+    return this.#keeping;
   }
 
   #processes(reports: readonly RoleReport[], now: Date) {
@@ -119,8 +139,13 @@ export class Alerts {
     const all = channels.map((one) => one.name);
     this.#state = told(this.#state, { channel: name, incidents, channels: all, now });
     // At once: a crash before the next channel must not tell this one twice.
-    await this.#parts.file.write(this.#state);
+    await this.#keep();
   }
+}
+
+function leavesOf(reports: readonly RoleReport[]): number | null {
+  const recorder = reports.find(({ role }) => role === 'recorder');
+  return recorder?.samples['sallyport_audit_leaves'] ?? null;
 }
 
 /** What a process that does not answer would have to tell: its queue, and since when it is away. */

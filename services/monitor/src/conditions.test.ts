@@ -45,6 +45,15 @@ test('beginning anew three times within ten minutes is a condition', () => {
   assert.deepEqual(idsAt(history, begun(4), 700), [], 'the first is long ago');
 });
 
+test('a monitor that began a short while ago does not know that restarts are over', () => {
+  const history = new ProcessHistory();
+  assert.equal(history.isUnknown('restarts egress', at(0)), true);
+  history.observe([egress(WELL)], at(0));
+  assert.equal(history.isUnknown('restarts egress', at(599)), true);
+  assert.equal(history.isUnknown('restarts egress', at(600)), false);
+  assert.equal(history.isUnknown('process egress', at(0)), false);
+});
+
 test('a queue is a condition once its oldest message waits longer than the limit', () => {
   const waits = (seconds: number) =>
     agedQueues(

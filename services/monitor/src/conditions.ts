@@ -23,9 +23,11 @@ export class ProcessHistory {
   readonly #troubleSince = new Map<MetricServer, number>();
   readonly #startedAt = new Map<MetricServer, number>();
   readonly #restarts = new Map<MetricServer, number[]>();
+  #begunAt: number | null = null;
 
   /** Takes what was found. @returns the processes that began anew since the last time. */
   observe(reports: readonly RoleReport[], now: Date): readonly MetricServer[] {
+    this.#begunAt ??= now.getTime();
     return reports.filter((report) => this.#observe(report, now.getTime())).map(({ role }) => role);
   }
 
@@ -39,6 +41,12 @@ export class ProcessHistory {
     if (before === undefined || before === startedAt) return false;
     this.#restarts.set(role, [...(this.#restarts.get(role) ?? []), now].slice(-MAX_TIMES));
     return true;
+  }
+
+  /** True for restarts that a monitor cannot have seen, because it began a short while ago itself. */
+  isUnknown(id: string, now: Date): boolean {
+    if (!id.startsWith('restarts ')) return false;
+    return this.#begunAt === null || now.getTime() - this.#begunAt < RESTART_WINDOW_MS;
   }
 
   /** What of it people should hear. */
@@ -76,6 +84,9 @@ const MEANING: Readonly<Partial<Record<MetricServer, string>>> = {
   egress: 'Accepted mail waits in outgoing',
   directory: 'Partners do not find our certificates',
   ingress: 'No mail is accepted',
+  'worker-advise': 'No mail is touched; people get no answers of certificates and DNS',
+  console: 'No mail is touched; nobody can look or decide in the browser',
+  shipper: 'No mail is touched; a cut of the audit log would not be found',
 };
 
 /** Queues whose oldest message waits for long. What is held waits for a person, and has its own page. */

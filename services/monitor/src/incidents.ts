@@ -4,6 +4,15 @@ import type { Condition } from './conditions.ts';
 
 /** What stands at once; what comes beyond is told of when others are resolved. */
 const MAX_INCIDENTS = 500;
+/** Notices of one kind that wait to be told; more are counted. A stranger can make many of some kinds. */
+const MAX_OF_KIND = 20;
+/** What is gone is over only after this: what comes and goes is one alert, not one each time. */
+const SETTLE_MS = 5 * 60_000;
+/**
+ * More notices of one kind wait so long. An alert mail that lands in `corrupt` makes the next notice,
+ * and a partner's broken sender one for each message.
+ */
+const NOTICE_REST_MS = 3_600_000;
 const MAX_ID_CHARS = 500;
 const MAX_SENTENCE_CHARS = 2_000;
 
@@ -17,6 +26,10 @@ const incidentSchema = z.strictObject({
   since: z.iso.datetime(),
   /** `over`: it is to be told that it is resolved; `notice`: it is to be told once. */
   state: z.enum(['stands', 'over', 'notice']),
+  /** Since when it is so no more, as long as that may change. */
+  goneSince: z.iso.datetime().optional(),
+  /** How many notices it stands for. */
+  count: z.int().positive().optional(),
   /** When each channel was told last of what stands; absent: not yet. */
   told: z.partialRecord(z.enum(CHANNELS), z.iso.datetime()),
 });
@@ -27,57 +40,98 @@ export const alertStateSchema = z.strictObject({
   version: z.literal(1),
   /** Index of the last notice that became an incident. */
   noticed: z.int().min(-1),
+  /** Leaves of the audit log when it was looked at last. */
+  leaves: z.int().min(0).default(0),
+  /** When each channel was told last of a notice of each kind. */
+  noticesTold: z
+    .partialRecord(z.enum(CHANNELS), z.record(z.string().max(64), z.iso.datetime()))
+    .default({}),
   incidents: z.array(incidentSchema).max(2 * MAX_INCIDENTS),
 });
 export type AlertState = z.infer<typeof alertStateSchema>;
 
-export const NO_ALERTS: AlertState = { version: 1, noticed: -1, incidents: [] };
+export const NO_ALERTS: AlertState = alertStateSchema.parse({
+  version: 1,
+  noticed: -1,
+  incidents: [],
+});
+
+/** What one look found. */
+interface Found {
+  readonly conditions: readonly Condition[];
+  readonly notices: readonly Notice[];
+  /** True for what could not be looked at now: it stays as it was. */
+  readonly isUnknown: (id: string) => boolean;
+  /** Leaves of the audit log; null if the recorder did not say. */
+  readonly leaves: number | null;
+  readonly now: Date;
+}
 
 /** The incidents after a look: new ones, those that go on, those that are over. Pure. */
-export function observe(
-  state: AlertState,
-  found: {
-    readonly conditions: readonly Condition[];
-    readonly notices: readonly Notice[];
-    /** True for what could not be looked at now: it stays as it was. */
-    readonly isUnknown: (id: string) => boolean;
-    readonly now: Date;
-  },
-): AlertState {
-  const { conditions, notices, isUnknown, now } = found;
+export function observe(state: AlertState, found: Found): AlertState {
+  const { conditions, leaves, now } = found;
   const current = new Map(conditions.map((one) => [one.id.slice(0, MAX_ID_CHARS), one]));
-  const kept = state.incidents.flatMap((incident): Incident[] => {
-    if (incident.state === 'notice') return [incident];
-    const condition = current.get(incident.id);
-    current.delete(incident.id);
-    if (condition !== undefined) {
-      // Back before anybody was told that it was over: nobody needs to hear of either.
-      return [{ ...incident, state: 'stands', sentence: cut(condition.sentence) }];
-    }
-    if (isUnknown(incident.id)) return [incident];
-    // Of what nobody heard nobody needs to hear the end.
-    return Object.keys(incident.told).length === 0 ? [] : [{ ...incident, state: 'over' }];
-  });
+  const kept = state.incidents.flatMap((incident) => goOn(incident, found, current));
   const since = now.toISOString();
-  const begun = [...current].map(([id, { kind, sentence }]): Incident => {
-    return { id, kind, sentence: cut(sentence), since, state: 'stands', told: {} };
-  });
-  const noticed = notices.map(({ index, kind, sentence, time }): Incident => {
-    return {
-      id: `notice ${index}`,
-      kind,
-      sentence: cut(sentence),
-      since: time,
-      state: 'notice',
-      told: {},
-    };
-  });
-  const room = Math.max(0, MAX_INCIDENTS - kept.length);
-  const taken = noticed.slice(0, room);
+  const begun = [...current]
+    .filter(([id]) => !kept.some((one) => one.id === id))
+    .map(([id, { kind, sentence }]): Incident => {
+      return { id, kind, sentence: cut(sentence), since, state: 'stands', told: {} };
+    })
+    .slice(0, Math.max(0, MAX_INCIDENTS - kept.length));
+  const isShorter = leaves !== null && leaves < state.leaves;
+  // These were asked for by an index of the longer log.
+  const notices = isShorter ? [] : found.notices;
+  const shorter = isShorter ? [logShorter(leaves, state.leaves, since)] : [];
   return {
-    version: 1,
-    noticed: notices[taken.length - 1]?.index ?? state.noticed,
-    incidents: [...kept, ...taken, ...begun.slice(0, room - taken.length)],
+    ...state,
+    noticed: isShorter ? -1 : (notices.at(-1)?.index ?? state.noticed),
+    leaves: leaves ?? state.leaves,
+    incidents: [...notices.reduce(withNotice, kept), ...shorter, ...begun],
+  };
+}
+
+/** An incident after a look; none if it is forgotten. */
+function goOn(
+  incident: Incident,
+  { isUnknown, now }: Found,
+  current: ReadonlyMap<string, Condition>,
+): readonly Incident[] {
+  if (incident.state === 'notice') return [incident];
+  const { goneSince, ...known } = incident;
+  const condition = current.get(incident.id);
+  if (condition !== undefined) {
+    // Back before anybody was told that it was over: nobody needs to hear of either.
+    return [{ ...known, state: 'stands', sentence: cut(condition.sentence) }];
+  }
+  if (incident.state === 'over' || isUnknown(incident.id)) return [incident];
+  // Of what nobody heard nobody needs to hear the end.
+  if (Object.keys(incident.told).length === 0) return [];
+  const gone = goneSince ?? now.toISOString();
+  const isOver = now.getTime() - Date.parse(gone) >= SETTLE_MS;
+  return [isOver ? { ...known, state: 'over' } : { ...known, goneSince: gone }];
+}
+
+/** The incidents with one notice more: by itself, or counted with others of its kind. */
+function withNotice(incidents: readonly Incident[], notice: Notice): Incident[] {
+  const { index, kind, time } = notice;
+  const of = (id: string, sentence: string): Incident => {
+    return { id, kind, sentence: cut(sentence), since: time, state: 'notice', told: {} };
+  };
+  const waiting = incidents.filter((one) => one.state === 'notice' && one.kind === kind);
+  if (waiting.length < MAX_OF_KIND) return [...incidents, of(`notice ${index}`, notice.sentence)];
+  const id = `notice more ${kind}`;
+  const count = 1 + (waiting.find((one) => one.id === id)?.count ?? 0);
+  const sentence = `${count} more of ${kind} are in the audit log: sallyport audit list --kind ${kind}.`;
+  return [...incidents.filter((one) => one.id !== id), { ...of(id, sentence), count }];
+}
+
+/** Heads only grow: whoever cut the log at one leaves it whole in itself. */
+function logShorter(leaves: number, before: number, since: string): Incident {
+  const sentence = `The audit log has ${leaves} events, and had ${before}: it was cut, restored or begun anew. Compare it with a copy of its heads: sallyport audit verify FOLDER --against CHECKPOINT.`;
+  return {
+    ...{ id: `notice log-shorter ${since}`, kind: 'log-shorter', sentence, since },
+    ...{ state: 'notice', told: {} },
   };
 }
 
@@ -96,18 +150,27 @@ export function forChannels(state: AlertState, channels: readonly Channel[]): Al
   return { ...state, incidents };
 }
 
-/** What a channel is to be told now. */
+/** What a channel is to be told now: conditions first, since only so many go into one message. */
 export function dueFor(
-  { incidents }: AlertState,
+  { incidents, noticesTold }: AlertState,
   channel: Channel,
   of: { readonly now: Date; readonly repeatAfterMs: number },
 ): Incident[] {
-  return incidents.filter(({ state, told }) => {
+  const now = of.now.getTime();
+  const isDue = ({ state, kind, told, goneSince }: Incident): boolean => {
     const last = told[channel];
     if (state === 'over') return last !== undefined;
-    if (last === undefined) return true;
-    return state === 'stands' && of.now.getTime() - Date.parse(last) >= of.repeatAfterMs;
-  });
+    if (state === 'notice') {
+      const lastOfKind = noticesTold[channel]?.[kind];
+      if (last !== undefined) return false;
+      return lastOfKind === undefined || now - Date.parse(lastOfKind) >= NOTICE_REST_MS;
+    }
+    if (goneSince !== undefined) return false;
+    return last === undefined || now - Date.parse(last) >= of.repeatAfterMs;
+  };
+  const due = incidents.filter(isDue);
+  const isNotice = ({ state }: Incident): boolean => state === 'notice';
+  return [...due.filter((one) => !isNotice(one)), ...due.filter(isNotice)];
 }
 
 /** The state once a channel was told. What every channel has heard the end of is forgotten. */
@@ -131,7 +194,13 @@ export function told(
     const isHeard = of.channels.every((channel) => channel in all);
     return incident.state === 'notice' && isHeard ? [] : [{ ...incident, told: all }];
   });
-  return { ...state, incidents };
+  const kinds = of.incidents.filter(({ state: s }) => s === 'notice').map(({ kind }) => kind);
+  const heard = Object.fromEntries(kinds.map((kind) => [kind, of.now.toISOString()]));
+  const noticesTold = {
+    ...state.noticesTold,
+    [of.channel]: { ...state.noticesTold[of.channel], ...heard },
+  };
+  return { ...state, incidents, noticesTold };
 }
 
 function cut(sentence: string): string {

@@ -19,7 +19,7 @@ export class KnownEnds {
   readonly #policy: PolicyReader;
   readonly #byRole = new Map<MetricServer, readonly End[]>();
   #ofPolicy: readonly End[] | null = null;
-  #ofCrl: readonly End[] = [];
+  #ofCrl: readonly End[] | null = null;
 
   constructor(sources: Sources) {
     this.#sources = sources;
@@ -36,21 +36,26 @@ export class KnownEnds {
       this.#ofPolicy = endsOfPolicy((await this.#policy.current()).policy);
     } catch (cause) {
       // Before the first policy there is none; later its readers hold mail back, and say so.
-      if (!(cause instanceof PolicyUnavailable)) throw cause;
-      logger.info('policy.unavailable', { cause });
+      if (cause instanceof PolicyUnavailable) logger.info('policy.unavailable', { cause });
+      else logger.error('policy.unreadable', { cause });
     }
     try {
       this.#ofCrl = await endsOfCrl(crlFile);
     } catch (cause) {
       logger.error('crl.unreadable', { cause });
     }
-    return [...[...this.#byRole.values()].flat(), ...(this.#ofPolicy ?? []), ...this.#ofCrl];
+    return [
+      ...[...this.#byRole.values()].flat(),
+      ...(this.#ofPolicy ?? []),
+      ...(this.#ofCrl ?? []),
+    ];
   }
 
   /** True for what could not be looked at since the monitor began. */
   isUnknown(id: string): boolean {
     const [kind = '', second = ''] = id.split(' ', 2);
     if (OF_POLICY.has(kind)) return this.#ofPolicy === null;
+    if (kind === 'crl') return this.#ofCrl === null;
     return this.#sources.roles.some((role) => role === second && !this.#byRole.has(role));
   }
 }

@@ -11,29 +11,16 @@
  * Limits    whoever reaches its port reads its figures: bind it to inner addresses. Of restarts it
  *           knows those that it saw.
  */
-import { readFile } from 'node:fs/promises';
-import { processClock } from '@sallyport/ipc';
-import { createLogger } from '@sallyport/log';
+import { runProcess } from '@sallyport/ipc';
 import { monitorOptionsSchema } from './options.ts';
 import { startMonitor } from './start.ts';
 
-const [, , optionsFile = '', testClock] = process.argv;
-const clock = processClock(testClock);
-const logger = createLogger({
+await runProcess({
   service: 'monitor',
-  now: () => clock.now(),
-  write: (line) => process.stderr.write(line),
+  options: monitorOptionsSchema,
+  start: async (options, world) => {
+    const monitor = await startMonitor({ options, ...world });
+    world.logger.info('monitor.listening', { ports: monitor.ports });
+    return () => monitor.close();
+  },
 });
-process.on('SIGINT', () => {}); // Ctrl-C reaches the whole group; the supervisor decides
-try {
-  const options = monitorOptionsSchema.parse(JSON.parse(await readFile(optionsFile, 'utf8')));
-  const monitor = await startMonitor({ options, logger, clock });
-  logger.info('monitor.listening', { ports: monitor.ports });
-  const stop = () => void monitor.close().finally(() => process.exit(0));
-  process.once('SIGTERM', stop);
-  process.once('disconnect', stop);
-  process.send?.('ready');
-} catch (cause) {
-  logger.error('monitor.not-started', { cause });
-  process.exit(1);
-}

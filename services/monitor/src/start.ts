@@ -1,5 +1,5 @@
 import { serveHealth, watchProcess } from '@sallyport/ipc';
-import { type Logger, Metrics } from '@sallyport/log';
+import { type Logger, type MetricServer, Metrics } from '@sallyport/log';
 import { type Clock, repeat } from '@sallyport/mail';
 import { alertMail } from './alert-mail.ts';
 import { Alerts } from './alerts.ts';
@@ -12,6 +12,19 @@ import type { AlertChannel } from './message.ts';
 import type { MonitorOptions } from './options.ts';
 import { StateFile } from './state-file.ts';
 import { webhook } from './webhook.ts';
+
+/**
+ * Without each of these some mail waits or is not taken. A console or a copy of the log that is away
+ * takes no host out of service.
+ */
+const MAIL_NEEDS: ReadonlySet<MetricServer> = new Set([
+  'recorder',
+  'keyholder',
+  'worker-outward',
+  'worker-inward',
+  'egress',
+  'ingress',
+]);
 
 /** What the monitor gets from outside. */
 export interface MonitorParts {
@@ -67,7 +80,7 @@ async function openAlerts(
   const { gatewayName, alerts, policyFolder, crlFile } = options;
   const { mail, webhook: hook } = alerts;
   const channels: AlertChannel[] = [
-    ...(mail === null ? [] : [alertMail(mail, { gatewayName, clock })]),
+    ...(mail === null ? [] : [alertMail(mail, { gatewayName, clock, logger })]),
     ...(hook === null ? [] : [webhook(hook)]),
   ];
   const roles = options.roles.map(({ role }) => role);
@@ -90,11 +103,12 @@ function answersOf(of: {
       jsonAnswer(200, { ok: true, processes: (await collector.collect()).map(stateOf) }),
     readyz: async () => {
       const processes = (await collector.collect()).map(stateOf);
-      const reasons = processes
-        .filter(({ ok }) => !ok)
-        .map(({ role, sentence }) => `${role}: ${sentence}`);
+      const wrong = processes.filter(({ ok }) => !ok);
+      const told = (some: typeof wrong) => some.map(({ role, sentence }) => `${role}: ${sentence}`);
+      const reasons = told(wrong.filter(({ role }) => MAIL_NEEDS.has(role)));
+      const impaired = told(wrong.filter(({ role }) => !MAIL_NEEDS.has(role)));
       const isReady = reasons.length === 0;
-      return jsonAnswer(isReady ? 200 : 503, { ready: isReady, reasons, processes });
+      return jsonAnswer(isReady ? 200 : 503, { ready: isReady, reasons, impaired, processes });
     },
     metrics: async () => {
       const reports = await collector.collect();

@@ -1,5 +1,6 @@
-import { open, readFile, rename } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isSystemError, replaceFile } from '@sallyport/disk';
 import type { Logger } from '@sallyport/log';
 import { type AlertState, alertStateSchema, NO_ALERTS } from './incidents.ts';
 
@@ -17,8 +18,7 @@ export class StateFile {
     try {
       return alertStateSchema.parse(JSON.parse(await readFile(this.#path, 'utf8')));
     } catch (cause) {
-      const isNew = cause instanceof Error && 'code' in cause && cause.code === 'ENOENT';
-      if (!isNew) logger.error('alerts.state-unreadable', { cause });
+      if (!isSystemError(cause, 'ENOENT')) logger.error('alerts.state-unreadable', { cause });
       return NO_ALERTS;
     }
   }
@@ -27,14 +27,7 @@ export class StateFile {
   async write(state: AlertState): Promise<void> {
     const text = JSON.stringify(state);
     if (text === this.#written) return;
-    const file = await open(`${this.#path}.new`, 'w', 0o600);
-    try {
-      await file.writeFile(text);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(`${this.#path}.new`, this.#path);
+    await replaceFile(this.#path, text, 0o600);
     this.#written = text;
   }
 }

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import {
   type AuditEvent,
   composeCommit,
+  fitsLine,
   type MerkleTree,
   SEGMENT_LEAVES,
   type SignedHead,
@@ -11,12 +12,18 @@ import {
 import { IpcRefused, NOT_ACCEPTED } from '@sallyport/ipc';
 import type { Logger } from '@sallyport/log';
 import type { Clock } from '@sallyport/mail';
-import { type AcceptedIds, acceptedBy, closesIntent, type OpenIntents } from './known-ids.ts';
+import {
+  type AcceptedIds,
+  acceptedBy,
+  closesIntent,
+  type OpenIntents,
+  unknownInstead,
+} from './known-ids.ts';
 import type { LogCounts } from './log-counts.ts';
 import type { RecoveredLog } from './recover.ts';
 import type { OpenSegment, SegmentFile } from './segment-file.ts';
 
-/** Uses of a key that put a signature under a message of ours. */
+/** Uses of a key that put a signature under a message. */
 const SIGNS: ReadonlySet<string> = new Set(['sign', 'sign-dkim']);
 /** Events that may wait for the disk. */
 const MAX_WAITING = 20_000;
@@ -126,6 +133,7 @@ export class CommitLog {
     if (this.#waiting.length >= MAX_WAITING) {
       throw new IpcRefused('recorder-unavailable', 'too many events wait for the disk');
     }
+    if (!fitsLine(event)) throw new IpcRefused(null, 'invalid-event: it is too long for a line');
     // An unwrap comes before an inward message is accepted; only a signature needs the record.
     if (event.kind === 'key-intent' && SIGNS.has(event.operation) && !this.#isAccepted(event)) {
       throw new IpcRefused(null, NOT_ACCEPTED);
@@ -253,7 +261,10 @@ export class CommitLog {
     this.#parts.counts?.failed();
     this.#broken = true;
     const all = [...taken, ...this.#waiting];
-    this.#waiting = all.filter(({ caller }) => caller === null);
+    this.#waiting = all.flatMap(({ event, caller }) => {
+      const kept = caller === null ? event : unknownInstead(event);
+      return kept === null ? [] : [{ event: kept, caller: null }];
+    });
     this.#noteFailure();
     this.#waitingAccepted.clear();
     for (const { event } of this.#waiting) {

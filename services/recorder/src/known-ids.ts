@@ -56,3 +56,10 @@ export function closesIntent(
     intent.operation === outcome.operation
   );
 }
+
+/** Whoever told an outcome was refused, and gave out nothing: its intent is closed all the same. */
+export function unknownInstead(event: AuditEvent): AuditEvent | null {
+  if (event.kind !== 'key-outcome') return null;
+  const { kind, queueId, keyId, operation, intent } = event;
+  return { kind, queueId, keyId, operation, intent, outcome: 'unknown' };
+}

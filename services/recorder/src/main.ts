@@ -10,28 +10,15 @@
  *
  * Limits    a cut at the end of a head is found only against a checkpoint kept elsewhere.
  */
-import { readFile } from 'node:fs/promises';
-import { processClock } from '@sallyport/ipc';
-import { createLogger } from '@sallyport/log';
+import { runProcess } from '@sallyport/ipc';
 import { recorderOptionsSchema } from './options.ts';
 import { startRecorder } from './recorder.ts';
 
-const [, , optionsFile = '', testClock] = process.argv;
-const clock = processClock(testClock);
-const logger = createLogger({
+await runProcess({
   service: 'recorder',
-  now: () => clock.now(),
-  write: (line) => process.stderr.write(line),
+  options: recorderOptionsSchema,
+  start: async (options, world) => {
+    const recorder = await startRecorder({ options, ...world });
+    return (reason) => recorder.close(reason);
+  },
 });
-process.on('SIGINT', () => {}); // Ctrl-C reaches the whole group; the supervisor decides
-try {
-  const options = recorderOptionsSchema.parse(JSON.parse(await readFile(optionsFile, 'utf8')));
-  const recorder = await startRecorder({ options, logger, clock });
-  const stop = (reason: string) => () => void recorder.close(reason).finally(() => process.exit(0));
-  process.once('SIGTERM', stop('asked to stop'));
-  process.once('disconnect', stop('the supervisor is gone'));
-  process.send?.('ready');
-} catch (cause) {
-  logger.error('recorder.not-started', { cause });
-  process.exit(1);
-}

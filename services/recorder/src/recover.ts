@@ -70,23 +70,39 @@ async function findEnd(
   publicKey: KeyObject,
 ): Promise<LogEnd> {
   const name = names.at(-1);
-  if (name === undefined) {
-    return { tree: new MerkleTree(), lastHead: null, segment: null, cut: null };
-  }
+  if (name === undefined) return EMPTY;
   const path = join(folder, name);
-  const read = await readSegment(path, name, publicKey);
-  const { size: fileBytes } = await stat(path);
-  const cut =
-    read.goodBytes === fileBytes ? null : await cutTail({ path, name, from: read.goodBytes });
-  if (read.lastHead !== null) {
-    const segment = { name, sizeBytes: read.goodBytes };
-    return { tree: read.tree, lastHead: read.lastHead, segment, cut };
+  const { tree, lastHead, goodBytes } = await readSegment(path, name, publicKey);
+  if (lastHead !== null) {
+    const isWhole = goodBytes === (await stat(path)).size;
+    const cut = isWhole ? null : await cutTail({ path, name, from: goodBytes });
+    return { tree, lastHead, segment: { name, sizeBytes: goodBytes }, cut };
   }
+  const before = await wholeEnd(folder, names.at(-2), publicKey);
+  if (before.tree.size !== parseSegmentName(name)) {
+    throw new LogDamaged(`${name} does not follow from the segment before it: verify the log`);
+  }
+  const cut = await cutTail({ path, name, from: 0 });
   await unlink(path);
   await syncFolder(folder);
-  const before = await findEnd(folder, names.slice(0, -1), publicKey);
-  if (before.cut !== null) throw new LogDamaged(`${before.cut.segment} ends without a signed head`);
   return { ...before, cut };
+}
+
+const EMPTY: LogEnd = { tree: new MerkleTree(), lastHead: null, segment: null, cut: null };
+
+/** The end of the segment before a torn one. @throws LogDamaged unless it ends in a signed head. */
+async function wholeEnd(
+  folder: string,
+  name: string | undefined,
+  publicKey: KeyObject,
+): Promise<LogEnd> {
+  if (name === undefined) return EMPTY;
+  const path = join(folder, name);
+  const { tree, lastHead, goodBytes } = await readSegment(path, name, publicKey);
+  if (lastHead === null || goodBytes !== (await stat(path)).size) {
+    throw new LogDamaged(`${name} ends without a signed head: verify the log`);
+  }
+  return { tree, lastHead, segment: { name, sizeBytes: goodBytes }, cut: null };
 }
 
 interface SegmentEnd {
@@ -137,7 +153,10 @@ class SegmentWalk {
   }
 
   #fits(line: LogLine | null, place: LinePlace): boolean {
-    if (line === null || 'subtree' in line) return false;
+    if (line === null) return false;
+    if ('subtree' in line) {
+      throw new LogDamaged(`of ${this.#name} only the root is left: verify the log`);
+    }
     if ('segment' in line) {
       const { first, frontier } = line.segment;
       if (place.number !== 1 || first !== parseSegmentName(this.#name)) return false;

@@ -1,24 +1,16 @@
 import assert from 'node:assert/strict';
-import { fork, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { connect, createServer, type Socket } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { forkService } from '@sallyport/test/forked-service';
+import { freePort } from '@sallyport/test/ports';
 
 const noDig = existsSync('/usr/bin/dig') ? false : 'package bind9-dnsutils is not installed';
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  assert.ok(typeof address === 'object' && address !== null);
-  server.close();
-  await once(server, 'close');
-  return address.port;
-}
 
 const zoneWith = (address: string): string =>
   JSON.stringify({
@@ -46,15 +38,10 @@ async function start() {
     sinks: [{ name: 'sink', host: '127.0.0.1', port: smtpPort, folder: join(folder, 'sink') }],
   };
   await writeFile(join(folder, 'options.json'), JSON.stringify(options));
-  const child = fork(new URL('./main.ts', import.meta.url), [join(folder, 'options.json')], {
-    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-  });
-  const [said] = (await once(child, 'message')) as [unknown];
-  assert.equal(said, 'ready');
+  const main = new URL('./main.ts', import.meta.url);
+  const { child, stop: end } = await forkService(main, join(folder, 'options.json'));
   const stop = async (): Promise<void> => {
-    const ended = once(child, 'exit');
-    child.kill('SIGTERM');
-    assert.deepEqual(await ended, [0, null]);
+    await end();
     await rm(folder, { recursive: true, force: true });
   };
   return { folder, port, smtpPort, zonesFile, child, [Symbol.asyncDispose]: stop };

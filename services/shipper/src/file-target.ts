@@ -13,13 +13,21 @@ const MODE = 0o640;
  * makes neither: where a mount is missing, the copies must not land on the gateway's own disk.
  */
 export function fileTarget({ path }: Extract<TargetOptions, { kind: 'file' }>): Target {
-  return { name: `file ${path}`, ship: (checkpoint) => ship(path, checkpoint) };
+  const appendix: Appendix = { path, mayBeTorn: true };
+  return { name: `file ${path}`, ship: (checkpoint) => ship(appendix, checkpoint) };
 }
 
-async function ship(path: string, checkpoint: Checkpoint): Promise<Shipped> {
+interface Appendix {
+  readonly path: string;
+  /** A crash or a full disk may have left half a line at its end. */
+  mayBeTorn: boolean;
+}
+
+async function ship(appendix: Appendix, checkpoint: Checkpoint): Promise<Shipped> {
+  const { path } = appendix;
   try {
     if ((await stat(path)).isDirectory()) await writeInto(path, checkpoint);
-    else await append(path, checkpoint);
+    else await append(appendix, checkpoint);
     return { kind: 'shipped' };
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
@@ -28,10 +36,13 @@ async function ship(path: string, checkpoint: Checkpoint): Promise<Shipped> {
 }
 
 /** The file may be append-only for everybody (chattr +a): nothing else is asked of it. */
-async function append(path: string, { text }: Checkpoint): Promise<void> {
-  const file = await open(path, constants.O_WRONLY | constants.O_APPEND);
+async function append(to: Appendix, { text }: Checkpoint): Promise<void> {
+  const file = await open(to.path, constants.O_WRONLY | constants.O_APPEND);
   try {
-    await file.write(`${text}\n`);
+    const before = to.mayBeTorn ? '\n' : '';
+    to.mayBeTorn = true;
+    await file.writeFile(`${before}${text}\n`);
+    to.mayBeTorn = false;
     await file.datasync();
   } finally {
     await file.close();

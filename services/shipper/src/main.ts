@@ -9,48 +9,44 @@
  *
  * Limits    what happens between two copies is proven by the next one only.
  */
-import { readFile } from 'node:fs/promises';
-import { processClock, serveHealth } from '@sallyport/ipc';
-import { createLogger, Metrics } from '@sallyport/log';
+import { type Health, runProcess, serveHealth } from '@sallyport/ipc';
+import { Metrics } from '@sallyport/log';
 import { NewestHead } from './newest-head.ts';
 import { shipperOptionsSchema } from './options.ts';
 import { Position } from './position.ts';
 import { Shipment } from './shipment.ts';
 import { createTarget } from './target.ts';
 
-const [, , optionsFile = '', testClock] = process.argv;
-const clock = processClock(testClock);
-const logger = createLogger({
+await runProcess({
   service: 'shipper',
-  now: () => clock.now(),
-  write: (line) => process.stderr.write(line),
+  options: shipperOptionsSchema,
+  start: async (options, { clock, logger }) => {
+    const { gatewayName, everyMs } = options;
+    const heads = new NewestHead(options.auditFolder);
+    const shipments = options.targets.map((one) => {
+      const target = createTarget(one, gatewayName);
+      const position = new Position(options.stateFolder, target.name, JSON.stringify(one));
+      return new Shipment({ gatewayName, heads, target, position, everyMs, clock, logger });
+    });
+    const health = await serveHealth({
+      path: options.healthSocket,
+      logger,
+      metrics: new Metrics('shipper'),
+      check: () => healthOf(shipments),
+    });
+    const ending = new AbortController();
+    const runs = shipments.map((one) => one.run(ending.signal));
+    return () => {
+      ending.abort();
+      // A copy on its way ends within its deadline, or comes again after the next start.
+      return Promise.allSettled([...runs, health.close()]);
+    };
+  },
 });
-process.on('SIGINT', () => {}); // Ctrl-C reaches the whole group; the supervisor decides
-try {
-  const options = shipperOptionsSchema.parse(JSON.parse(await readFile(optionsFile, 'utf8')));
-  const { gatewayName, everyMs } = options;
-  const heads = new NewestHead(options.auditFolder);
-  const health = await serveHealth({
-    path: options.healthSocket,
-    logger,
-    metrics: new Metrics('shipper'),
-  });
-  const ending = new AbortController();
-  const runs = options.targets.map(async (one) => {
-    const target = createTarget(one, gatewayName);
-    const position = new Position(options.stateFolder, target.name, JSON.stringify(one));
-    const parts = { gatewayName, heads, target, position, everyMs, clock, logger };
-    await new Shipment(parts).run(ending.signal);
-  });
-  const stop = (): void => {
-    ending.abort();
-    // A copy on its way ends within its deadline, or comes again after the next start.
-    void Promise.allSettled([...runs, health.close()]).finally(() => process.exit(0));
-  };
-  process.once('SIGTERM', stop);
-  process.once('disconnect', stop);
-  process.send?.('ready');
-} catch (cause) {
-  logger.error('shipper.not-started', { cause });
-  process.exit(1);
+
+function healthOf(shipments: readonly Shipment[]): Health {
+  const away = shipments.filter(({ failures }) => failures > 0).map(({ place }) => place);
+  if (away.length === 0) return { ok: true, sentence: 'every place has the newest head' };
+  const sentence = `no copy of the newest head of the audit log gets to ${away.join(', ')}, so a cut of its end would not be found: see the log of the shipper`;
+  return { ok: false, sentence };
 }

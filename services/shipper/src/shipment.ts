@@ -45,9 +45,10 @@ export class Shipment {
     return this.#failures;
   }
 
-  /** Leaves of the log under the head that it got last. */
-  get shippedSize(): number {
-    return this.#last?.size ?? 0;
+  /** Where it goes, for people: without the path of a URL, which may hold a secret. */
+  get place(): string {
+    const { name } = this.#parts.target;
+    return name.startsWith('https ') ? (name.split('/')[0] ?? name) : name;
   }
 
   /** Ships whenever there is a newer head, until the signal; an outage is waited out. */

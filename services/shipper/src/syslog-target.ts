@@ -1,10 +1,12 @@
 import { isIP } from 'node:net';
 import { connect } from 'node:tls';
-import { anchorsOf } from './anchors.ts';
+import { anchorsOf } from '@sallyport/transport';
 import type { TargetOptions } from './options.ts';
 import type { Checkpoint, Shipped, Target } from './target.ts';
 
 const DEADLINE_MS = 15_000;
+/** So long a server has to end a session that it does not want. */
+const PATIENCE_MS = 500;
 /** Facility 13 (log audit), severity 5 (notice): RFC 5424 section 6.2.1. */
 const PRIORITY = 13 * 8 + 5;
 const MAX_HOSTNAME_CHARS = 255;
@@ -36,18 +38,30 @@ async function ship(
   return await new Promise((resolve) => {
     const name = isIP(host) === 0 ? { servername: host } : {};
     const socket = connect({ host, port, ca, ...name, minVersion: 'TLSv1.2' });
+    let sending: NodeJS.Timeout | undefined;
+    let isSent = false;
     const settle = (result: Shipped): void => {
-      clearTimeout(timer);
+      clearTimeout(deadline);
+      clearTimeout(sending);
       socket.destroy();
       resolve(result);
     };
     const away = (reason: string): void => settle({ kind: 'away', reason });
-    const timer = setTimeout(() => away(`no end within ${DEADLINE_MS / 1_000} s`), DEADLINE_MS);
+    const deadline = setTimeout(() => away(`no end within ${DEADLINE_MS / 1_000} s`), DEADLINE_MS);
     socket.once('error', (error: Error) => away(error.message));
-    // RFC 5425 section 4.4: close_notify. Syslog has no reply; that the server read all of it and
+    // A server that wants none of it ends the session as soon as there is one.
+    socket.once('secureConnect', () => {
+      sending = setTimeout(() => {
+        isSent = true;
+        socket.end(frame);
+      }, PATIENCE_MS);
+    });
+    // RFC 5425 section 4.4: close_notify. Syslog has no reply; that the server took the message and
     // closed in turn is the most that can be known.
-    socket.once('secureConnect', () => socket.end(frame));
-    socket.once('end', () => settle({ kind: 'shipped' }));
+    socket.once('end', () => {
+      if (isSent) settle({ kind: 'shipped' });
+      else away('the server closed the connection before it was sent anything');
+    });
     socket.once('close', () => away('the server closed the connection'));
     socket.resume();
   });

@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { decryptContent, readCms } from '@sallyport/cms';
-import { type OpenOptions, openLayers } from '@sallyport/domsec';
+import { MESSAGE_LIMITS, openLayers } from '@sallyport/domsec';
 import { bufferContent, readContent } from '@sallyport/mail';
-import { LIMITS } from '../../../services/worker/src/shared/limits.ts';
 import { cmsOf, corpusMessages, ORIGINALS } from '../corpus.ts';
-import { OWN, UNWRAPPER } from '../keys.ts';
+import { OPEN_OPTIONS } from '../keys.ts';
 import { mutateBer } from '../mutate-message.ts';
 import type { Target } from '../target.ts';
 
@@ -15,24 +14,16 @@ const HEAD = Buffer.from(
   'Content-Type: application/pkcs7-mime\r\nContent-Transfer-Encoding: binary\r\n\r\n',
 );
 
-const OPTIONS: OpenOptions = {
-  ownRecipients: OWN,
-  unwrapper: UNWRAPPER,
-  mayOpen: () => Promise.resolve(true),
-  knownCertificates: [],
-  limits: LIMITS,
-};
-
 // The wrong keys too: whoever holds another key must get a failure, and never an exception.
 async function checkEnveloped(bytes: Buffer): Promise<string> {
-  const read = await readCms(bufferContent(bytes), LIMITS.cms);
+  const read = await readCms(bufferContent(bytes), MESSAGE_LIMITS.cms);
   if (read.kind !== 'enveloped' && read.kind !== 'auth-enveloped') return read.kind;
   for (const length of [16, 24, 32, 8]) {
     const opened = await decryptContent(read.value, Buffer.alloc(length, length));
     if (opened.kind === 'ok') await readContent(opened.content);
     if (read.kind === 'auth-enveloped') assert.equal(opened.kind, 'failed', 'a wrong key opens');
   }
-  const opened = await openLayers(bufferContent(Buffer.concat([HEAD, bytes])), OPTIONS);
+  const opened = await openLayers(bufferContent(Buffer.concat([HEAD, bytes])), OPEN_OPTIONS);
   if (opened.kind === 'malformed') return 'malformed message';
   const [layer] = opened.message.layers;
   if (layer?.kind !== 'encrypted') return layer?.kind ?? 'no layer';

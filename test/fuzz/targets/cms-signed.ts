@@ -10,10 +10,10 @@ import {
   readCms,
   type SignedDataView,
 } from '@sallyport/cms';
+import { MESSAGE_LIMITS } from '@sallyport/domsec';
 import { type Content, readContent } from '@sallyport/mail';
 import { parseCertificate } from '@sallyport/pki';
 import { readObject } from '../../../packages/cms/src/read.ts';
-import { LIMITS } from '../../../services/worker/src/shared/limits.ts';
 import {
   cmsOf,
   corpusIdentities,
@@ -82,13 +82,13 @@ async function outcomeOf(read: CmsObject): Promise<string> {
 async function checkStreamed(bytes: Buffer, expected: string): Promise<void> {
   if (bytes.length > MAX_STREAMED_BYTES) return;
   const content = chunkedContent(bytes, 1 + (bytes.length % 700));
-  const streamed = await outcomeOf(await readObject(content, LIMITS.cms));
+  const streamed = await outcomeOf(await readObject(content, MESSAGE_LIMITS.cms));
   assert.equal(streamed, expected, 'a stream is read differently');
 }
 
 function makeCheck(detached: readonly Content[]): Target['check'] {
   return async (bytes) => {
-    const read = await readCms(chunkedContent(bytes, 0), LIMITS.cms);
+    const read = await readCms(chunkedContent(bytes, 0), MESSAGE_LIMITS.cms);
     await checkStreamed(bytes, await outcomeOf(read));
     switch (read.kind) {
       case 'malformed':

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import {
-  DerError,
   DerReader,
   elementLength,
+  nullIfMalformed,
   octetStringContent,
   oidContent,
   oidToString,
@@ -16,16 +16,6 @@ import { mutateBer } from '../mutate-message.ts';
 import type { Target } from '../target.ts';
 
 const MAX_WALK = 500;
-
-/** The value, or null where the reader says that the bytes are malformed. */
-function attempt<T>(read: () => T): T | null {
-  try {
-    return read();
-  } catch (error) {
-    if (error instanceof DerError) return null;
-    throw error;
-  }
-}
 
 type ReaderName =
   | 'boolean'
@@ -52,18 +42,18 @@ const READERS: ReadonlyMap<number, ReaderName> = new Map([
 function checkValue(tlv: Tlv): void {
   if (tlv.tagClass !== 'universal') return;
   if (tlv.tag === 6 && !tlv.constructed) {
-    const text = attempt(() => oidToString(tlv.value));
+    const text = nullIfMalformed(() => oidToString(tlv.value));
     if (text !== null) assert.ok(oidContent(text).equals(tlv.value), 'OID does not round-trip');
   }
   if (tlv.tag === 4) {
-    const pieces = attempt(() => octetStringContent(tlv));
+    const pieces = nullIfMalformed(() => octetStringContent(tlv));
     const length = pieces?.reduce((sum, piece) => sum + piece.length, 0) ?? 0;
     assert.ok(length <= tlv.value.length, 'an OCTET STRING grew');
   }
   const read = READERS.get(tlv.tag);
   if (read === undefined) return;
-  attempt(() => new DerReader(tlv.bytes)[read]());
-  attempt(() => new DerReader(tlv.bytes, { strict: true })[read]());
+  nullIfMalformed(() => new DerReader(tlv.bytes)[read]());
+  nullIfMalformed(() => new DerReader(tlv.bytes, { strict: true })[read]());
 }
 
 function walk(tlv: Tlv, left: { count: number }, depth: number): void {
@@ -71,7 +61,7 @@ function walk(tlv: Tlv, left: { count: number }, depth: number): void {
   if (left.count < 0 || depth > 40) return;
   checkValue(tlv);
   if (!tlv.constructed) return;
-  const children = attempt(() => readAll(tlv.value));
+  const children = nullIfMalformed(() => readAll(tlv.value));
   if (children === null) return;
   const joined = Buffer.concat(children.map((child) => child.bytes));
   assert.ok(joined.equals(tlv.value), 'children are not what the element holds');
@@ -79,10 +69,10 @@ function walk(tlv: Tlv, left: { count: number }, depth: number): void {
 }
 
 function checkDer(bytes: Buffer): string {
-  const first = attempt(() => readTlv(bytes));
-  attempt(() => elementLength(bytes));
-  const strict = attempt(() => readOnly(bytes, { strict: true }));
-  attempt(() => readAll(bytes));
+  const first = nullIfMalformed(() => readTlv(bytes));
+  nullIfMalformed(() => elementLength(bytes));
+  const strict = nullIfMalformed(() => readOnly(bytes, { strict: true }));
+  nullIfMalformed(() => readAll(bytes));
   if (first === null) {
     assert.equal(strict, null, 'DER that is no BER');
     return 'malformed';

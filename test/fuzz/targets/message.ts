@@ -10,16 +10,14 @@ import {
   type JudgeOptions,
   judgeLayers,
   type OpenedMessage,
-  type OpenOptions,
   openLayers,
   type Verdict,
 } from '@sallyport/domsec';
 import { readContent } from '@sallyport/mail';
 import { authors, contentType, type Entity, transferEncoding } from '@sallyport/mime';
 import { validatePath } from '@sallyport/pki';
-import { LIMITS } from '../../../services/worker/src/shared/limits.ts';
 import { corpusIdentities, corpusMessages, ORIGINALS, vectorSeeds } from '../corpus.ts';
-import { OWN, UNWRAPPER } from '../keys.ts';
+import { OPEN_OPTIONS } from '../keys.ts';
 import { mutateMessage } from '../mutate-message.ts';
 import { chunkedContent, type Target } from '../target.ts';
 
@@ -32,14 +30,6 @@ const FORMS: readonly DeliverForm[] = ['clear', 'signed', 'as-received'];
 const sha256 = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex');
 const identities = corpusIdentities();
 const anchors = identities.filter(({ name }) => name === 'root').map((one) => one.certificate);
-
-const OPTIONS: OpenOptions = {
-  ownRecipients: OWN,
-  unwrapper: UNWRAPPER,
-  mayOpen: () => Promise.resolve(true),
-  knownCertificates: [],
-  limits: LIMITS,
-};
 
 const judged = new Map<string, ReturnType<JudgeOptions['validate']>>();
 
@@ -155,7 +145,7 @@ async function checkDelivered(
       isFromBound: bindsAuthor(verdict),
     };
     const bytes = await readContent(deliveredMessage(message, options));
-    const again = await openLayers(chunkedContent(bytes, 0), OPTIONS);
+    const again = await openLayers(chunkedContent(bytes, 0), OPEN_OPTIONS);
     assert.equal(again.kind, 'opened', 'what is delivered cannot be read');
     if (again.kind !== 'opened') return;
     const names = again.message.root.header.map(({ name }) => name.toLowerCase());
@@ -176,7 +166,7 @@ export function makeCheck(
 ): Target['check'] {
   return async (bytes) => {
     const chunk = bytes.length % 2 === 0 ? 0 : 1 + (bytes.length % 2_000);
-    const read = await openLayers(chunkedContent(bytes, chunk), OPTIONS);
+    const read = await openLayers(chunkedContent(bytes, chunk), OPEN_OPTIONS);
     if (read.kind === 'malformed') return read.fault;
     const { message } = read;
     await checkLayers(message);
@@ -204,7 +194,7 @@ export function makeCheck(
 export async function acceptedContents(seeds: Target['seeds']): Promise<Set<string>> {
   const keys = new Set<string>();
   for (const { bytes } of seeds) {
-    const read = await openLayers(chunkedContent(bytes, 0), OPTIONS);
+    const read = await openLayers(chunkedContent(bytes, 0), OPEN_OPTIONS);
     const verdict = read.kind === 'opened' ? judge(read.message) : null;
     if (read.kind !== 'opened' || verdict === null || !isAccepted(verdict)) continue;
     keys.add(await contentKey(read.message.content));

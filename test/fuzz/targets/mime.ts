@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { MESSAGE_LIMITS } from '@sallyport/domsec';
 import { type Content, formatMailbox, parseMailbox, readContent } from '@sallyport/mail';
 import {
   authors,
@@ -20,7 +21,6 @@ import {
   transferEncoding,
   utf8Text,
 } from '@sallyport/mime';
-import { LIMITS } from '../../../services/worker/src/shared/limits.ts';
 import { corpusMessages, type Seed, vectorSeeds } from '../corpus.ts';
 import { mutateMessage } from '../mutate-message.ts';
 import { mutateText } from '../mutate-text.ts';
@@ -29,7 +29,7 @@ import { chunkedContent, type Target } from '../target.ts';
 const EMPTY_LINE = Buffer.from('\r\n');
 
 async function checkParts(entity: Entity): Promise<string> {
-  const split = await splitMultipart(entity, LIMITS.mime);
+  const split = await splitMultipart(entity, MESSAGE_LIMITS.mime);
   if (split.kind === 'malformed') return split.fault;
   const body = await readContent(entity.body);
   for (const part of split.parts) {
@@ -64,10 +64,10 @@ async function checkLineEnds(bytes: Buffer): Promise<void> {
 
 async function checkMime(bytes: Buffer): Promise<string> {
   await checkLineEnds(bytes);
-  const read = await readEntity(chunkedContent(bytes, bytes.length % 4_096), LIMITS.mime);
-  const memory = readEntityBytes(bytes, LIMITS.mime);
+  const read = await readEntity(chunkedContent(bytes, bytes.length % 4_096), MESSAGE_LIMITS.mime);
+  const memory = readEntityBytes(bytes, MESSAGE_LIMITS.mime);
   assert.equal(read.kind, memory.kind, 'a stream and the bytes are read differently');
-  readEntityBytes(bytes, LIMITS.mime, { lineEnds: 'any' });
+  readEntityBytes(bytes, MESSAGE_LIMITS.mime, { lineEnds: 'any' });
   if (read.kind === 'malformed') return read.fault;
   const entity = read.value;
   const body = await readContent(entity.body);
@@ -81,14 +81,14 @@ async function checkMime(bytes: Buffer): Promise<string> {
   const type = contentType(entity);
   transferEncoding(entity);
   await sized(await decodeBody(entity));
-  const safe = await toSevenBit(entity.content, LIMITS.mime);
+  const safe = await toSevenBit(entity.content, MESSAGE_LIMITS.mime);
   if (safe !== null) {
     assert.ok(
       (await sized(safe)).every((octet) => octet < 0x80),
       'eight bits are left',
     );
   }
-  const tree = await readTree(entity, LIMITS.mime);
+  const tree = await readTree(entity, MESSAGE_LIMITS.mime);
   const word = type.type === 'multipart' ? await checkParts(entity) : leafWord(type.type);
   return tree.kind === 'malformed' ? `tree ${tree.fault}` : word;
 }
@@ -151,7 +151,7 @@ export function mimeTargets(): Target[] {
   const addressSeeds = [
     ...texts('addresses', ADDRESSES),
     ...messages.flatMap(({ name, bytes }) => {
-      const read = readEntityBytes(bytes, LIMITS.mime);
+      const read = readEntityBytes(bytes, MESSAGE_LIMITS.mime);
       const values = read.kind === 'entity' ? fieldValues(read.value, 'from') : [];
       return texts(name, values);
     }),

@@ -13,6 +13,7 @@ import {
   signedData,
 } from '@sallyport/cms';
 import { OID } from '@sallyport/der';
+import { MESSAGE_LIMITS } from '@sallyport/domsec';
 import { Secret } from '@sallyport/log';
 import { bufferContent, type Content, readContent } from '@sallyport/mail';
 import { type Certificate, parseCertificate } from '@sallyport/pki';
@@ -24,7 +25,6 @@ import { signatureScheme } from '../../../services/keyholder/src/signature-schem
 import { composeSignedAttributes } from '../../../services/keyholder/src/signed-attributes.ts';
 import { unwrapContentKey } from '../../../services/keyholder/src/unwrap.ts';
 import { recipientParams } from '../../../services/worker/src/shared/keyholder-client.ts';
-import { LIMITS } from '../../../services/worker/src/shared/limits.ts';
 import type { Form, Identity } from './peer.ts';
 import type { EncryptionRow, Row, SignatureRow } from './rows.ts';
 
@@ -90,7 +90,7 @@ export const own: Own = {
       : await readContent(signedData(content, [parts], [certificate.der]));
   },
   verify: async (row, signer, cms, content) => {
-    const read = await readCms(bufferContent(cms), LIMITS.cms);
+    const read = await readCms(bufferContent(cms), MESSAGE_LIMITS.cms);
     if (read.kind !== 'signed') throw new Error(`${row.title}: read as ${read.kind}`);
     const [info] = read.value.signerInfos;
     if (info === undefined) throw new Error(`${row.title}: nobody signed`);
@@ -144,7 +144,7 @@ function optionsOf({ key, oaep }: EncryptionRow): RecipientOptions {
 }
 
 async function readEnvelope(cms: Buffer): Promise<EnvelopedDataView> {
-  const read = await readCms(bufferContent(cms), LIMITS.cms);
+  const read = await readCms(bufferContent(cms), MESSAGE_LIMITS.cms);
   if (read.kind !== 'enveloped' && read.kind !== 'auth-enveloped') {
     throw new Error(`read as ${read.kind}`);
   }
@@ -154,7 +154,7 @@ async function readEnvelope(cms: Buffer): Promise<EnvelopedDataView> {
 /** True if the object holds what its row is about: peers choose for themselves what they may not be told. */
 export async function usesRow(row: Row, cms: Buffer): Promise<boolean> {
   if (row.kind === 'signature') {
-    const read = await readCms(bufferContent(cms), LIMITS.cms);
+    const read = await readCms(bufferContent(cms), MESSAGE_LIMITS.cms);
     if (read.kind !== 'signed') return false;
     // Which algorithm it is the signature itself says; the digest is what a peer may choose.
     return read.value.signerInfos.every((info) => info.digestOid === OID[row.digest]);

@@ -39,6 +39,7 @@ async function asked<T>(
 
 test('without a path nothing is served', async () => {
   const server = await serveHealth({ path: undefined, logger, metrics: new Metrics('egress') });
+  assert.ok(!process.getActiveResourcesInfo().includes('PipeServerWrap'));
   await server.close();
 });
 

@@ -90,9 +90,14 @@ export const hintProtocol = defineProtocol({
   list: {
     params: z.strictObject({
       state: queueStateSchema.optional(),
+      /** queue: all that is not held. */
+      place: z.enum(['queue', 'hold']).optional(),
+      /** The order is that of the ids: only what comes after this one. */
+      after: id.optional(),
       limit: z.int().min(1).max(1_000).optional(),
       selection: queueSelectionSchema.optional(),
     }),
+    /** Fewer than the limit where messages have many recipients; `more` tells. */
     result: z.strictObject({ entries: z.array(queueEntrySchema), more: z.boolean() }),
   },
   show: {

@@ -48,6 +48,23 @@ test('both parts are one list, the oldest first, cut at the limit', async () => 
   assert.deepEqual(listed.away, []);
 });
 
+test('a page ends where a part that has more ended, so that nothing is passed over', async () => {
+  const page = (ids: readonly string[], more: boolean) => ({
+    entries: ids.map((id) => ({ ...entry('2026-01-01'), id })),
+    more,
+  });
+  const { clients } = clientsOf({
+    outward: page(['1', '4'], true),
+    egress: page(['2', '3', '5', '6'], false),
+  });
+  const listed = await listQueue(clients, { limit: 10 });
+  assert.deepEqual(
+    listed.entries.map(({ id }) => id),
+    ['1', '2', '3', '4'],
+  );
+  assert.equal(listed.more, true);
+});
+
 test('a part that is away is named, and the other one is listed', async () => {
   const { clients } = clientsOf({ outward: away, egress: listOf(['2026-01-01'], false) });
   const listed = await listQueue(clients, { limit: 3 });

@@ -1,7 +1,8 @@
 import type { IpcClient } from '../client.ts';
 import { IpcUnavailable } from '../errors.ts';
 import type { CallResult } from '../protocol.ts';
-import type { hintProtocol, QueueEntry, QueueSelection } from '../protocols/hint.ts';
+import type { hintProtocol, QueueEntry } from '../protocols/hint.ts';
+import type { QueuePageQuery } from './queue-page.ts';
 
 type QueueClient = Pick<IpcClient<typeof hintProtocol>, 'call'>;
 
@@ -43,21 +44,29 @@ export interface ListedQueue {
 /** What both parts have of what is meant. @throws IpcRefused if one of them refuses. */
 export async function listQueue(
   clients: QueueClients,
-  wanted: {
-    readonly limit: number;
-    readonly selection?: QueueSelection;
-    readonly state?: QueueEntry['state'];
-  },
+  wanted: QueuePageQuery & { readonly limit: number },
 ): Promise<ListedQueue> {
   const { answers, away } = await askParts(
     clients,
-    async (client) => await client.call('list', wanted),
+    async (client) => await client.call('list', { ...wanted }),
   );
-  const found = answers
-    .flatMap(({ entries }) => entries)
-    .sort((a, b) => a.createdAt.localeCompare(b.createdAt));
-  const more = found.length > wanted.limit || answers.some((answer) => answer.more);
-  return { entries: found.slice(0, wanted.limit), more, away };
+  const found = answers.flatMap(({ entries }) => entries).sort(byAge);
+  // What a part has beyond its own page may come before the last one of the other's.
+  const [end] = answers.flatMap(({ entries, more }) => (more ? lastIdOf(entries) : [])).sort();
+  const known = end === undefined ? found : found.filter(({ id }) => id <= end);
+  const entries = known.slice(0, wanted.limit);
+  const more = entries.length < found.length || answers.some((answer) => answer.more);
+  return { entries, more, away };
+}
+
+function lastIdOf(entries: readonly QueueEntry[]): string[] {
+  return entries.slice(-1).map(({ id }) => id);
+}
+
+/** Ids sort by age. */
+function byAge(a: QueueEntry, b: QueueEntry): number {
+  if (a.id !== b.id) return a.id < b.id ? -1 : 1;
+  return a.createdAt.localeCompare(b.createdAt);
 }
 
 export type ShownEntry =

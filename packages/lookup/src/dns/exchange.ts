@@ -63,8 +63,10 @@ function overUdp(options: ExchangeOptions): Promise<UdpResult> {
         if (strays > MAX_STRAY_REPLIES) done({ kind: 'failure', reason: 'malformed' });
       }
     });
-    socket.connect(server.port, server.address, () => {
-      if (!isDone) socket.send(encodeQuery(question, options));
+    // Without a route the callback gets the error, and nothing may be sent on what is not connected.
+    socket.connect(server.port, server.address, (error?: Error) => {
+      if (error) done({ kind: 'failure', reason: 'refused' });
+      else if (!isDone) socket.send(encodeQuery(question, options));
     });
   });
 }

@@ -8,8 +8,8 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseDomain, systemClock } from '@sallyport/mail';
+import { freePort } from '@sallyport/test/ports';
 import { systemRandom } from '../random.ts';
-import { freePort } from '../test-peers.ts';
 import { locateMx } from './mx.ts';
 import { createResolver } from './resolver.ts';
 

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import packet from 'dns-packet';
 import fc from 'fast-check';
 import { TestClock } from '../test-web.ts';
+import { exchange } from './exchange.ts';
 import { a, nameIn, reply, resolverFor, serve } from './test-server.ts';
 import { decodeReply } from './wire.ts';
 
@@ -150,6 +151,18 @@ test('the next server is asked when one fails, and equal questions at once are o
     ['answer', 'answer'],
   );
   assert.equal(good.asked(), 1);
+});
+
+test('a server that cannot even be connected to is a failure and ends no process, whether UDP or TCP comes first', async () => {
+  // The kernel refuses both at connect(2), as it does where there is no route.
+  for (const address of ['255.255.255.255', 'fe80::1']) {
+    const server = { address, port: 53 };
+    for (const type of ['MX', 'SMIMEA'] as const) {
+      const question = { id: 1, name: 'bravo.example', type };
+      const answer = await exchange({ server, question, edns: true, timeoutMs: 200 });
+      assert.deepEqual(answer, { kind: 'failure', reason: 'refused' });
+    }
+  }
 });
 
 test('a name that DNS cannot carry does not exist, and nothing is sent', async () => {

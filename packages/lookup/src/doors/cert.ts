@@ -4,7 +4,7 @@ import { fetchBounded } from '../http/fetch.ts';
 import { certificatesOfCertsOnly } from '../ldap/certs-only.ts';
 import type { Binding, Door, DoorEvent, DoorQuery, LocatePorts } from '../locate-types.ts';
 import { type WantedName, wantedNames } from '../names.ts';
-import { DNS_ABSENCES, DNS_FAILURES, startTelling } from './teller.ts';
+import { startTelling, tellNone } from './teller.ts';
 
 /** RFC 4398 section 2.1. */
 const PKIX = 1;
@@ -48,25 +48,18 @@ async function* askFor(
     return;
   }
   const answer = await ports.resolver.query(asked.name, 'CERT');
-  switch (answer.kind) {
-    case 'failure':
-      yield tell('failed', DNS_FAILURES[answer.reason]);
-      yield { kind: 'unavailable', fault: 'dns-failure' };
-      return;
-    case 'none':
-      yield tell('nothing', DNS_ABSENCES[answer.reason]);
-      return;
-    case 'answer': {
-      const certificates = answer.records.filter(isCertificate).slice(0, MAX_RECORDS);
-      const left = answer.records.length - certificates.length;
-      const others = left > 0 ? `, ${left} of another kind left out` : '';
-      yield tell(
-        certificates.length > 0 ? 'found' : 'nothing',
-        `${certificates.length} record(s) with certificates${others}`,
-      );
-      yield* certificatesOf(asked, certificates, { query, ports });
-    }
+  if (answer.kind !== 'answer') {
+    yield* tellNone(tell, answer);
+    return;
   }
+  const certificates = answer.records.filter(isCertificate).slice(0, MAX_RECORDS);
+  const left = answer.records.length - certificates.length;
+  const others = left > 0 ? `, ${left} of another kind left out` : '';
+  yield tell(
+    certificates.length > 0 ? 'found' : 'nothing',
+    `${certificates.length} record(s) with certificates${others}`,
+  );
+  yield* certificatesOf(asked, certificates, { query, ports });
 }
 
 function isCertificate({ certType, certificate }: CertRecord): boolean {

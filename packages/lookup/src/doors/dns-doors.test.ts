@@ -2,9 +2,10 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
 import { parseMailbox } from '@sallyport/mail';
+import { freePort } from '@sallyport/test/ports';
 import { locateCertificates } from '../locate.ts';
 import type { Candidate, DoorName, LocatePorts, LocateRequest } from '../locate-types.ts';
-import { certsOnly, freePort, makeCertificate } from '../test-peers.ts';
+import { certsOnly, makeCertificate } from '../test-peers.ts';
 import { startWeb, type TestZone, webPorts } from '../test-web.ts';
 import { smimeaName } from './smimea.ts';
 

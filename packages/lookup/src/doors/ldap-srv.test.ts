@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseMailbox } from '@sallyport/mail';
+import { freePort } from '@sallyport/test/ports';
 import { locateCertificates } from '../locate.ts';
 import type { LocatePorts } from '../locate-types.ts';
-import { freePort, startRefusing } from '../test-peers.ts';
+import { startRefusing } from '../test-peers.ts';
 import { startRaw, webPorts } from '../test-web.ts';
 
 const NO_SUCH_OBJECT = 32;

@@ -2,16 +2,10 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { Secret } from '@sallyport/log';
 import { parseMailbox } from '@sallyport/mail';
+import { freePort } from '@sallyport/test/ports';
 import { locateCertificates } from '../locate.ts';
 import type { LdapServerSettings, LocatePorts } from '../locate-types.ts';
-import {
-  freePort,
-  makeCertificate,
-  noSlapd,
-  type Peer,
-  SLAPD_DN,
-  startSlapd,
-} from '../test-peers.ts';
+import { makeCertificate, noSlapd, type Peer, SLAPD_DN, startSlapd } from '../test-peers.ts';
 import { startRaw, webPorts } from '../test-web.ts';
 
 const bob = makeCertificate('Bob', 'bob@bravo.example');

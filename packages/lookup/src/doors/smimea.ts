@@ -3,7 +3,7 @@ import { certificateIn, isUsable, namesEndEntity } from '../associations.ts';
 import type { AssociationRecord, DnsAnswer } from '../dns/records.ts';
 import type { Binding, Door, DoorEvent, DoorQuery, LocatePorts } from '../locate-types.ts';
 import { wantedNames } from '../names.ts';
-import { DNS_ABSENCES, DNS_FAILURES, startTelling } from './teller.ts';
+import { startTelling, tellNone } from './teller.ts';
 
 const DIGEST_OCTETS = 28;
 const MAX_RECORDS = 32;
@@ -40,18 +40,12 @@ interface Asked {
 async function* askFor(asked: Asked, ports: LocatePorts): AsyncGenerator<DoorEvent> {
   const tell = startTelling({ door: 'smimea', query: `SMIMEA ${asked.name} (${asked.binding})` });
   const answer = await ports.resolver.query(asked.name, 'SMIMEA');
-  switch (answer.kind) {
-    case 'failure':
-      yield tell('failed', DNS_FAILURES[answer.reason]);
-      yield { kind: 'unavailable', fault: 'dns-failure' };
-      return;
-    case 'none':
-      yield tell('nothing', DNS_ABSENCES[answer.reason]);
-      return;
-    case 'answer':
-      yield tell('found', sentenceOf(answer));
-      yield* eventsOf(asked, answer);
+  if (answer.kind !== 'answer') {
+    yield* tellNone(tell, answer);
+    return;
   }
+  yield tell('found', sentenceOf(answer));
+  yield* eventsOf(asked, answer);
 }
 
 type Found = Extract<DnsAnswer<AssociationRecord>, { kind: 'answer' }>;

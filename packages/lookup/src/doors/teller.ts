@@ -1,4 +1,4 @@
-import type { DnsFailureReason } from '../dns/records.ts';
+import type { DnsAnswer, DnsFailureReason } from '../dns/records.ts';
 import type { DoorEvent, DoorName, TraceStep } from '../locate-types.ts';
 
 /** Writes steps of one question: what is known of it, and the time since it was put. */
@@ -30,3 +30,16 @@ export const DNS_ABSENCES = {
   nxdomain: 'there is no such name',
   nodata: 'the name has no such record',
 } as const;
+
+/** What a door says where the DNS has no records for it. */
+export function* tellNone(
+  tell: Teller,
+  answer: Exclude<DnsAnswer<never>, { kind: 'answer' }>,
+): Generator<DoorEvent> {
+  if (answer.kind === 'none') {
+    yield tell('nothing', DNS_ABSENCES[answer.reason]);
+  } else {
+    yield tell('failed', DNS_FAILURES[answer.reason]);
+    yield { kind: 'unavailable', fault: 'dns-failure' };
+  }
+}

@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
+import type { Gate } from '@sallyport/mail';
 import {
   type Certificate,
   type Crl,
@@ -13,7 +14,6 @@ import { certificatesInAnswer } from '../http/certificate-store.ts';
 import type { HttpVersion } from '../http/exchange.ts';
 import { fetchBounded, type HttpAnswer, type HttpRequest } from '../http/fetch.ts';
 import type { Fetched } from './fetch-memory.ts';
-import type { Gate } from './gate.ts';
 import { fetchLdapList } from './ldap-list.ts';
 import type { ProofPorts } from './proof-ports.ts';
 

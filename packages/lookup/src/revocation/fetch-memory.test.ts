@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { TestClock } from '../test-web.ts';
 import { type Fetched, FetchMemory } from './fetch-memory.ts';
-import { Gate } from './gate.ts';
 
 const START = Date.UTC(2026, 0, 1);
 
@@ -108,32 +107,5 @@ describe('what is remembered of a place', () => {
     await assert.rejects(memory.recall('p', () => Promise.reject(new Error('a surprise'))));
     const place = placeOf(fetched('a', 3_600_000));
     assert.deepEqual((await memory.recall('p', place.fetch)).values, ['a']);
-  });
-});
-
-describe('a gate', () => {
-  test('lets so many run, so many wait, and refuses the rest', async () => {
-    const gate = new Gate(2, 1);
-    const { promise, resolve } = Promise.withResolvers<string>();
-    let running = 0;
-    let most = 0;
-    const task = async (): Promise<string> => {
-      running += 1;
-      most = Math.max(most, running);
-      const result = await promise;
-      running -= 1;
-      return result;
-    };
-    const runs = [gate.run(task), gate.run(task), gate.run(task), gate.run(task)];
-    resolve('done');
-    assert.deepEqual(await Promise.all(runs), ['done', 'done', 'done', null]);
-    assert.equal(most, 2);
-    assert.equal(await gate.run(task), 'done');
-  });
-
-  test('a task that throws gives its place back', async () => {
-    const gate = new Gate(1, 1);
-    await assert.rejects(gate.run(() => Promise.reject(new Error('x'))));
-    assert.equal(await gate.run(() => Promise.resolve(1)), 1);
   });
 });

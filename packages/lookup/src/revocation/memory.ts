@@ -1,7 +1,6 @@
-import type { Clock } from '@sallyport/mail';
+import { type Clock, Gate } from '@sallyport/mail';
 import type { Crl, OcspFact, UntrustedCertificate } from '@sallyport/pki';
 import { FetchMemory } from './fetch-memory.ts';
-import { Gate } from './gate.ts';
 
 const MAX_PLACES = 2_000;
 const MAX_CRL_BYTES_KEPT = 64 * 1024 * 1024;
@@ -13,8 +12,7 @@ const DEFAULT_REFRESH_MS = 60_000;
 const MAX_LISTS_OF_PLACE = 3;
 const RETRY_MS = 30_000;
 const ISSUERS_REFRESH_MS = 60 * 60_000;
-const MAX_FETCHES_AT_ONCE = 4;
-const MAX_FETCHES_WAITING = 256;
+const FETCHES = { atOnce: 4, maxWaiting: 256 };
 
 export interface RevocationMemoryOptions {
   /** A list or response that was fetched longer ago is fetched anew, milliseconds. */
@@ -31,8 +29,8 @@ export class RevocationMemory {
   readonly responses: FetchMemory<OcspFact>;
   readonly issuers: FetchMemory<readonly UntrustedCertificate[]>;
   /** For lists and responses; where issuers are is a stranger's word, and must not hold these up. */
-  readonly factsGate = new Gate(MAX_FETCHES_AT_ONCE, MAX_FETCHES_WAITING);
-  readonly issuersGate = new Gate(MAX_FETCHES_AT_ONCE, MAX_FETCHES_WAITING);
+  readonly factsGate = new Gate(FETCHES);
+  readonly issuersGate = new Gate(FETCHES);
 
   constructor(clock: Clock, options: RevocationMemoryOptions = {}) {
     const refreshAfterMs = options.refreshAfterMs ?? DEFAULT_REFRESH_MS;

@@ -1,4 +1,5 @@
 import { constants, type KeyObject, type VerifyKeyObjectInput, verify } from 'node:crypto';
+import { parseJson } from '@sallyport/mail';
 import { z } from 'zod';
 
 const MAX_CHAIN = 8;
@@ -85,12 +86,8 @@ function malformed(reason: string): ReadJws {
 }
 
 function parseHeader(part: string): z.infer<typeof headerSchema> | null {
-  try {
-    const json: unknown = JSON.parse(Buffer.from(part, 'base64url').toString('utf8'));
-    return headerSchema.safeParse(json).data ?? null;
-  } catch {
-    return null;
-  }
+  const json = parseJson(Buffer.from(part, 'base64url').toString('utf8'));
+  return headerSchema.safeParse(json).data ?? null;
 }
 
 /** RFC 7515 section 5.2. The algorithm must be one of the key's own kind, so none can be swapped. */

@@ -1,5 +1,6 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { ifGone } from '@sallyport/disk';
 import type { ReportedPolicy } from './report.ts';
 import { parseStoredReport, type StoredTlsReport, storedReportId } from './stored-report.ts';
 
@@ -36,14 +37,6 @@ const MAX_DETAILS = 20;
 /** Names of all files in the folder; none before the first report. */
 export async function reportFiles(folder: string): Promise<string[]> {
   return await readdir(folder).catch(ifGone([]));
-}
-
-/** For what may go in the moment that newer ones come, and is not there before the first. */
-function ifGone<T>(value: T): (error: NodeJS.ErrnoException) => T {
-  return (error) => {
-    if (error.code === 'ENOENT') return value;
-    throw error;
-  };
 }
 
 /** @returns null if the file is no report of ours. */

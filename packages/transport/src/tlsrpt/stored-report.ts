@@ -1,3 +1,4 @@
+import { parseJson } from '@sallyport/mail';
 import { z } from 'zod';
 import { parseTlsReport } from './parse-report.ts';
 import { type TlsReport, tlsReportJson } from './report.ts';
@@ -35,6 +36,7 @@ export function storedReportId(name: string): string | null {
   return NAME.exec(name)?.[1] ?? null;
 }
 
+/** The text of the file of a stored report; `parseStoredReport` reads it back. */
 export function formatStoredReport(stored: StoredTlsReport): string {
   const { report, receivedAt, ...known } = stored;
   return JSON.stringify({
@@ -47,13 +49,7 @@ export function formatStoredReport(stored: StoredTlsReport): string {
 
 /** @returns null if the file is not one of ours. */
 export function parseStoredReport(text: string): StoredTlsReport | null {
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch {
-    return null;
-  }
-  const file = fileSchema.safeParse(json);
+  const file = fileSchema.safeParse(parseJson(text));
   if (!file.success) return null;
   const { domain, submitter, dkimDomain, receivedAt } = file.data;
   const parsed = parseTlsReport(Buffer.from(JSON.stringify(file.data.report) ?? ''));

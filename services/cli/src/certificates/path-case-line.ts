@@ -1,3 +1,4 @@
+import { parseJson } from '@sallyport/mail';
 import { type Certificate, type Crl, parsePemCertificates, parsePemCrls } from '@sallyport/pki';
 import { z } from 'zod';
 import {
@@ -29,14 +30,6 @@ export interface LineAnswer extends Pick<PathAnswer, 'ok' | 'reason' | 'path'> {
 
 function unread(reason: string): LineAnswer {
   return { isRead: false, ok: false, reason, path: [] };
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 /** A certificate that cannot be read is one that no path can use. */

@@ -2,51 +2,54 @@ import type { KeyObject } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { EXPORT_FILES } from '@sallyport/audit-index';
 import {
   type BundleVerdict,
   bundleKey,
-  csvEvent,
-  csvHeader,
-  eventProofSchema,
   formatBundleEvent,
   formatBundleHead,
   isBundleHead,
   MAX_LINE_BYTES,
-  type RecordedEvent,
+  parseEventProof,
+  splitLines,
   verifyBundle,
 } from '@sallyport/audit-log';
-import { fingerprintOf, logKey, printKey, readCheckpoint } from './audit-key.ts';
+import { auditSegments } from '../gateway/audit-folder.ts';
+import { fingerprintOf, logKey, printKey, readCheckpoints, type UsedKey } from './audit-key.ts';
+import { type Difference, ReadableFiles } from './audit-readable.ts';
 import type { AuditVerifyOptions } from './audit-verify.ts';
 import { print, printJson } from './output.ts';
 import { Complaint } from './run.ts';
 
-/** An export or a proof: its lines, and the folder with the readable events if there is one. */
+/** An export or a proof: its lines, null for what is none, and the folder with the readable events if there is one. */
 export interface BundleSource {
-  readonly lines: () => AsyncIterable<string>;
+  readonly lines: () => AsyncIterable<string | null>;
   readonly folder: string | null;
 }
 
 const MAX_PROOF_BYTES = 4 * 1024 * 1024;
+/** A line of a bundle holds a line of a log and its path. */
+const MAX_BUNDLE_LINE_BYTES = 2 * MAX_LINE_BYTES;
 
 /** What lies at a path, if it is an export folder, a bundle or a proof; null if it may be a log. */
 export async function bundleAt(path: string): Promise<BundleSource | null> {
   const found = await stat(path);
   if (found.isDirectory()) {
+    // Whatever else was put there: where a segment lies, the log is what is asked about.
+    if ((await auditSegments(path)).length > 0) return null;
     const file = join(path, EXPORT_FILES.proof);
     const there = await stat(file).catch(() => null);
     return there?.isFile() === true ? { lines: () => linesOf(file), folder: path } : null;
   }
   const first = await firstLine(path);
-  if (isBundleHead(first)) return { lines: () => linesOf(path), folder: null };
+  if (first !== null && isBundleHead(first)) return { lines: () => linesOf(path), folder: null };
   if (found.size <= MAX_PROOF_BYTES) {
-    const proof = eventProofSchema.safeParse(parseJson(await readFile(path, 'utf8'))).data;
-    if (proof !== undefined) {
+    const proof = parseEventProof(await readFile(path, 'utf8'));
+    if (proof !== null) {
       const { head } = proof;
       const selection = `event ${proof.index}`;
       const start = formatBundleHead({ head, publicKey: '', events: 1, selection });
-      const lines = [start, formatBundleEvent(proof)];
+      const lines = [start.trimEnd(), formatBundleEvent(proof).trimEnd()];
       return { lines: () => eachOf(lines), folder: null };
     }
   }
@@ -57,25 +60,14 @@ async function* eachOf(lines: readonly string[]): AsyncGenerator<string> {
   for (const line of lines) yield await Promise.resolve(line);
 }
 
-async function* linesOf(path: string): AsyncGenerator<string> {
-  for await (const line of createInterface({ input: createReadStream(path), crlfDelay: 0 })) {
-    if (line.length > MAX_LINE_BYTES * 2)
-      throw new Complaint(`${path} has a line that is too long.`);
-    yield line;
-  }
+async function* linesOf(path: string): AsyncGenerator<string | null> {
+  const bytes = createReadStream(path);
+  for await (const { text } of splitLines(bytes, MAX_BUNDLE_LINE_BYTES)) yield text;
 }
 
-async function firstLine(path: string): Promise<string> {
+async function firstLine(path: string): Promise<string | null> {
   for await (const line of linesOf(path)) return line;
-  return '';
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return null;
-  }
+  return null;
 }
 
 /** Verifies an export or a proof; exit code 0 only if all of it holds. */
@@ -85,46 +77,44 @@ export async function verifyExport(
 ): Promise<number> {
   const own = options.key === undefined ? await ownKey(source) : null;
   const key = own ?? (await logKey(options.key ?? ''));
-  const checkpoint =
-    options.against === undefined ? undefined : await readCheckpoint(options.against);
-  const readable = source.folder === null ? null : new Readable();
+  const checkpoints =
+    options.against === undefined ? [] : await readCheckpoints(options.against, key);
+  using readable = source.folder === null ? null : new ReadableFiles(source.folder);
   const verdict = await verifyBundle(source.lines(), {
     publicKey: key,
-    ...(checkpoint === undefined ? {} : { checkpoint }),
+    checkpoints,
     ...(readable === null ? {} : { take: (event) => readable.take(event) }),
   });
-  const differing =
-    verdict.kind === 'ok' && readable !== null && source.folder !== null
-      ? await readable.differing(source.folder)
-      : null;
-  report(verdict, differing, { key, isOwn: own !== null, json: options.json === true });
+  const differing = verdict.kind === 'ok' ? (readable?.end() ?? null) : null;
+  const used = {
+    fingerprint: fingerprintOf(key),
+    keyFrom: own === null ? 'file' : 'folder',
+  } as const;
+  if (options.json === true) printAsJson(verdict, differing, used);
+  else printAsText(verdict, differing, { used, compared: readable?.names ?? [] });
   return verdict.kind === 'ok' && differing === null ? 0 : 1;
 }
 
 async function ownKey(source: BundleSource): Promise<KeyObject> {
   for await (const line of source.lines()) {
-    const key = bundleKey(line);
+    const key = line === null ? null : bundleKey(line);
     if (key !== null) return key;
     break;
   }
   throw new Complaint('There is no log key in it: name one with --key.');
 }
 
-function report(
-  verdict: BundleVerdict,
-  differing: { readonly file: string; readonly line: number } | null,
-  of: { readonly key: KeyObject; readonly isOwn: boolean; readonly json: boolean },
-): void {
-  const used = {
-    fingerprint: fingerprintOf(of.key),
-    keyFrom: of.isOwn ? 'folder' : 'file',
-  } as const;
+function printAsJson(verdict: BundleVerdict, differing: Difference | null, used: UsedKey): void {
   const ok = verdict.kind === 'ok' && differing === null;
-  if (of.json) {
-    const { fingerprint: keyFingerprint, keyFrom } = used;
-    printJson({ ok, ...verdict, differing, keyFingerprint, keyFrom });
-    return;
-  }
+  const { fingerprint: keyFingerprint, keyFrom } = used;
+  printJson({ ok, ...verdict, differing, keyFingerprint, keyFrom });
+}
+
+function printAsText(
+  verdict: BundleVerdict,
+  differing: Difference | null,
+  { used, compared }: { readonly used: UsedKey; readonly compared: readonly string[] },
+): void {
   if (verdict.kind === 'damaged') {
     print(`DAMAGED at line ${verdict.line} of the proof: ${verdict.reason}.`);
   } else if (differing !== null) {
@@ -133,6 +123,7 @@ function report(
     print(
       `The proof holds: ${verdict.events} events lie under the signed head of ${verdict.head.time}, which covers ${verdict.head.size} events.`,
     );
+    for (const name of compared) print(`${name} says exactly what is proven.`);
     if (verdict.withheld > 0) print(`${verdict.withheld} personal values are withheld.`);
     print(CHECKPOINT[verdict.checkpoint]);
     print('It does not say that nothing was left out of this selection.');
@@ -146,30 +137,3 @@ const CHECKPOINT = {
   'not-comparable':
     'The checkpoint could not be compared: ask for a proof that begins there, with --from.',
 } as const;
-
-/** The readable files beside a proof, as they must be. */
-class Readable {
-  readonly #csv: string[] = [csvHeader()];
-  readonly #json: string[] = [];
-
-  take({ leaf: _, ...event }: RecordedEvent): void {
-    this.#csv.push(csvEvent({ ...event, leaf: '' }));
-    this.#json.push(`${JSON.stringify(event)}\n`);
-  }
-
-  /** The first line that is not what the proof says; null if all are. */
-  async differing(folder: string): Promise<{ file: string; line: number } | null> {
-    for (const [file, pieces] of [
-      [EXPORT_FILES.csv, this.#csv],
-      [EXPORT_FILES.json, this.#json],
-    ] as const) {
-      const text = await readFile(join(folder, file), 'utf8').catch(() => null);
-      const expected = pieces.join('');
-      if (text === null || text === expected) continue;
-      let at = 0;
-      while (text[at] === expected[at]) at += 1;
-      return { file, line: text.slice(0, at).split('\n').length };
-    }
-    return null;
-  }
-}

@@ -5,7 +5,7 @@ import {
   AUDIT_INDEX_FILE,
   type AuditIndex,
   openAuditIndex,
-  removeIndex,
+  rebuildIndex,
 } from '@sallyport/audit-index';
 import { openGateway } from './gateway-access.ts';
 import { note, print, printJson } from './output.ts';
@@ -81,8 +81,8 @@ export async function runAuditIndex(options: {
 }): Promise<number> {
   const { folder, file } = await locateLog(undefined, options);
   if (file === null) throw new Error('a gateway has a place for its index');
-  if (options.rebuild === true) removeIndex(file);
-  const index = await openAuditIndex({ auditFolder: folder, file });
+  const open = options.rebuild === true ? rebuildIndex : openAuditIndex;
+  const index = await open({ auditFolder: folder, file });
   try {
     const { size, damage } = await index.catchUp();
     if (options.json === true) printJson({ file, size, damage });

@@ -1,8 +1,15 @@
 import { createHash, createPublicKey, type KeyObject } from 'node:crypto';
-import { type SignedHead, signedHeadSchema } from '@sallyport/audit-log';
+import { type SignedHead, signedHeadSchema, verifyHead } from '@sallyport/audit-log';
 import { print } from './output.ts';
 import { readTextFile } from './read-input.ts';
 import { Complaint } from './run.ts';
+
+/** Before anything is proven under it. */
+export const HEAD_NOT_SIGNED = 'The last head is not signed by the log key.';
+
+/** What to do where the index and the log do not agree. */
+export const ASK_VERIFY =
+  'Ask sallyport audit verify what was touched; if that finds nothing, make the index anew: sallyport audit index --rebuild.';
 
 /** The public log key in a file. @throws Complaint if it is none. */
 export async function logKey(path: string): Promise<KeyObject> {
@@ -20,16 +27,26 @@ export async function logKey(path: string): Promise<KeyObject> {
 
 /**
  * A head as `--save-checkpoint` writes it, a head line out of a log, or a file with copies of many
- * heads as the shipper or a syslog server wrote it: the newest of them.
+ * heads as the shipper or a syslog server wrote it, also those of other logs: all that this key
+ * signed, longest first. If it signed none, the longest as it is: to be told of as what it is.
  */
-export async function readCheckpoint(path: string): Promise<SignedHead> {
+export async function readCheckpoints(path: string, key: KeyObject): Promise<SignedHead[]> {
   const text = await readTextFile(path);
-  const heads = [text, ...text.split('\n')].flatMap((line) => headIn(line) ?? []);
-  const [first, ...others] = heads;
-  if (first === undefined) {
+  const lines = new Set([text, ...text.split('\n')]);
+  const heads = [...lines].flatMap((line) => headIn(line) ?? []).sort((a, b) => b.size - a.size);
+  const [longest] = heads;
+  if (longest === undefined) {
     throw new Complaint(`${path} holds no checkpoint: a signed head in JSON is needed.`);
   }
-  return others.reduce((newest, head) => (head.size > newest.size ? head : newest), first);
+  const own = heads.filter((head) => verifyHead(head, key));
+  return own.length === 0 ? [longest] : own;
+}
+
+/** The longest that this key signed. @throws Complaint if it signed none. */
+export async function readCheckpoint(path: string, key: KeyObject): Promise<SignedHead> {
+  const [longest] = await readCheckpoints(path, key);
+  if (longest !== undefined && verifyHead(longest, key)) return longest;
+  throw new Complaint(`No checkpoint in ${path} is signed by this log key: it is of another log.`);
 }
 
 /** Null if the text is none; what a syslog server puts before the JSON is passed over. */

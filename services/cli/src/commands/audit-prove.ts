@@ -10,7 +10,7 @@ import {
   verifyHead,
 } from '@sallyport/audit-log';
 import { type LogChoice, openLogIndex } from './audit-index.ts';
-import { logKey, readCheckpoint } from './audit-key.ts';
+import { ASK_VERIFY, HEAD_NOT_SIGNED, logKey, readCheckpoint } from './audit-key.ts';
 import { note, printText } from './output.ts';
 import { readTextFile } from './read-input.ts';
 import { Complaint } from './run.ts';
@@ -26,14 +26,14 @@ export async function runAuditProve(
   folder: string | undefined,
   options: AuditProveOptions,
 ): Promise<number> {
-  const older = options.from === undefined ? null : await readCheckpoint(options.from);
   await using log = await openLogIndex(folder, options);
   const { index } = log;
   const head = index.head();
   if (head === null) throw new Complaint('The log has no signed head yet.');
   const keyFile = join(log.folder, LOG_KEY_FILE);
   const key = await logKey(keyFile);
-  if (!verifyHead(head, key)) throw new Complaint('The last head is not signed by the log key.');
+  if (!verifyHead(head, key)) throw new Complaint(HEAD_NOT_SIGNED);
+  const older = options.from === undefined ? null : await readCheckpoint(options.from, key);
   const proofs = eventsOf(which, index).map((event) => proofOf(event, index, head));
   const consistency = older === null ? {} : { consistency: consistencyOf(older, index) };
   const publicKey = await readTextFile(keyFile);
@@ -57,10 +57,10 @@ export async function runAuditProve(
 
 function eventsOf(which: string, index: AuditIndex): number[] {
   if (/^\d+$/.test(which)) return [Number(which)];
-  const events =
-    index.message(which)?.events ?? index.search({ queueId: which, limit: 1_000 }).events;
-  if (events.length === 0) throw new Complaint(`The log has nothing under ${which}.`);
-  return events.map((event) => event.index).sort((a, b) => a - b);
+  // By what the index knows, not by what can be read still: an event that was spoilt must be missed.
+  const history = index.message(which);
+  if (history === null) throw new Complaint(`The log has nothing under ${which}.`);
+  return history.indexes;
 }
 
 function proofOf(event: number, index: AuditIndex, head: SignedHead): EventProof {
@@ -75,9 +75,7 @@ function proofOf(event: number, index: AuditIndex, head: SignedHead): EventProof
         `Event ${event} was removed by retention: of its segment only the root is left, so nothing proves any more what it said.`,
       );
     default:
-      throw new Complaint(
-        `Event ${event} does not lie under the signed head. Ask sallyport audit verify what was touched; if that finds nothing, make the index anew: sallyport audit index --rebuild.`,
-      );
+      throw new Complaint(`Event ${event} does not lie under the signed head. ${ASK_VERIFY}`);
   }
 }
 

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { LOG_KEY_FILE, type LogVerdict, type SignedHead, verifyLog } from '@sallyport/audit-log';
 import { auditSegments } from '../gateway/audit-folder.ts';
 import { bundleAt, verifyExport } from './audit-bundle.ts';
-import { fingerprintOf, logKey, printKey, readCheckpoint, type UsedKey } from './audit-key.ts';
+import { fingerprintOf, logKey, printKey, readCheckpoints, type UsedKey } from './audit-key.ts';
 import { print, printJson } from './output.ts';
 import { Complaint } from './run.ts';
 
@@ -19,15 +19,23 @@ export interface AuditVerifyOptions {
 /** Verifies a log folder, an export or a proof offline; exit code 0 only if nothing in it was touched. */
 export async function runAuditVerify(target: string, options: AuditVerifyOptions): Promise<number> {
   const bundle = await bundleAt(target);
-  if (bundle !== null) return await verifyExport(bundle, options);
+  if (bundle !== null) {
+    if (options.saveCheckpoint === undefined) return await verifyExport(bundle, options);
+    throw new Complaint('A checkpoint is saved from a whole log, not from an export or a proof.');
+  }
   return await verifyFolder(target, options);
 }
 
 async function verifyFolder(folder: string, options: AuditVerifyOptions): Promise<number> {
   const key = await logKey(options.key ?? join(folder, LOG_KEY_FILE));
-  const checkpoint =
-    options.against === undefined ? undefined : await readCheckpoint(options.against);
-  const verdict = await verifyLive(folder, key, checkpoint);
+  if ((await auditSegments(folder)).length === 0) {
+    throw new Complaint(
+      `${folder} holds no segment of a log: nothing was begun there, or all was deleted.`,
+    );
+  }
+  const checkpoints =
+    options.against === undefined ? [] : await readCheckpoints(options.against, key);
+  const verdict = await verifyLive(folder, key, checkpoints);
   const fingerprint = fingerprintOf(key);
   const keyFrom = options.key === undefined ? 'folder' : 'file';
   if (options.json === true) {
@@ -47,14 +55,10 @@ const MAX_READS = 5;
 async function verifyLive(
   folder: string,
   key: KeyObject,
-  checkpoint: SignedHead | undefined,
+  checkpoints: readonly SignedHead[],
 ): Promise<LogVerdict> {
   const read = async (): Promise<LogVerdict> =>
-    await verifyLog(
-      await auditSegments(folder),
-      key,
-      checkpoint === undefined ? {} : { checkpoint },
-    );
+    await verifyLog(await auditSegments(folder), key, { checkpoints });
   let verdict = await read();
   for (let reads = 1; reads < MAX_READS && isUnfinished(verdict); reads += 1) {
     await sleep(SETTLE_MS);
@@ -65,9 +69,11 @@ async function verifyLive(
   return verdict;
 }
 
-/** What a reader sees in the midst of a commit: no head yet, or half a line. */
+const UNFINISHED: readonly string[] = ['torn-tail', 'bad-line', 'unrecorded-removal'];
+
+/** What a reader sees in the midst of a commit, or of retention: no head yet, half a line, no record yet. */
 function isUnfinished(verdict: LogVerdict): boolean {
-  return verdict.kind === 'damaged' && ['torn-tail', 'bad-line'].includes(verdict.code);
+  return verdict.kind === 'damaged' && UNFINISHED.includes(verdict.code);
 }
 
 function isSamePlace(a: LogVerdict, b: LogVerdict): boolean {

@@ -1,6 +1,6 @@
-import { adviseProtocol, type CallResult } from '@sallyport/ipc';
+import type { adviseProtocol, CallResult } from '@sallyport/ipc';
 import { formatName, formatPemCertificate, parseCertificate } from '@sallyport/pki';
-import { askProcess, openGateway } from './gateway-access.ts';
+import { askAdvise, openGateway } from './gateway-access.ts';
 import { print, printJson, printText } from './output.ts';
 import { printSteps } from './trace-lines.ts';
 
@@ -11,15 +11,10 @@ export async function runCertLocate(
   address: string,
   options: { readonly config: string; readonly json?: boolean; readonly role?: string },
 ): Promise<number> {
-  const { sockets } = (await openGateway(options.config)).layout;
-  const advise = {
-    name: 'worker advise',
-    path: sockets.advise,
-    protocol: adviseProtocol,
-    deadlineMs: DEADLINE_MS,
-  };
-  const answer = await askProcess(
-    advise,
+  const gateway = await openGateway(options.config);
+  const answer = await askAdvise(
+    gateway,
+    DEADLINE_MS,
     async (client) => await client.call('locate', { address, role: roleOf(options.role) }),
   );
   if (options.json === true) printJson(answer);

@@ -1,6 +1,7 @@
 import type { Report } from '../doctor/check.ts';
 import { examine } from '../doctor/examine.ts';
 import type { Finding } from '../doctor/finding.ts';
+import { leave } from '../doctor/leave.ts';
 import { print, printJson } from './output.ts';
 
 export interface DoctorOptions {
@@ -9,8 +10,11 @@ export interface DoctorOptions {
   readonly offline?: boolean;
 }
 
-/** Looks at everything that the gateway needs; exit code 1 if something keeps it from its work. */
-export async function runDoctor(options: DoctorOptions): Promise<number> {
+/**
+ * Looks at everything that the gateway needs, and ends the process: exit code 1 if something keeps the
+ * gateway from its work.
+ */
+export async function runDoctor(options: DoctorOptions): Promise<never> {
   const reports = await examine({ ...options, now: new Date() });
   const count = (level: Finding['level']): number =>
     reports.flatMap(({ findings }) => findings).filter((one) => one.level === level).length;
@@ -24,7 +28,7 @@ export async function runDoctor(options: DoctorOptions): Promise<number> {
     for (const report of reports) tell(report);
     print(`${plural(faults, 'fault')}, ${plural(count('warning'), 'warning')}.`);
   }
-  return faults === 0 ? 0 : 1;
+  return await leave(faults === 0 ? 0 : 1);
 }
 
 const WORDS: Readonly<Record<Finding['level'], string>> = {

@@ -3,6 +3,7 @@ import { userInfo } from 'node:os';
 import { dirname, resolve } from 'node:path';
 import { type GatewayConfig, type LoadedConfig, loadConfig, parseConfig } from '@sallyport/config';
 import {
+  adviseProtocol,
   connectSocket,
   type IpcClient,
   IpcRefused,
@@ -76,6 +77,19 @@ export async function askProcess<P extends Protocol, R>(
   } finally {
     client.close();
   }
+}
+
+/** Asks worker advise of a running gateway. @throws Complaint if it does not answer or refuses. */
+export async function askAdvise<R>(
+  { layout }: Gateway,
+  deadlineMs: number,
+  ask: (client: IpcClient<typeof adviseProtocol>) => Promise<R>,
+): Promise<R> {
+  const path = layout.sockets.advise;
+  return await askProcess(
+    { name: 'worker advise', path, protocol: adviseProtocol, deadlineMs },
+    ask,
+  );
 }
 
 /** Nobody answers at the process's socket. */

@@ -103,7 +103,7 @@ async function create({ folder, domain, gatewayName, passphrase, options }: Plan
   const runtimeFolder = options.runtimeDir;
   const dataFolder = join(folder, 'data');
   const layout = layoutOf(
-    { name: gatewayName, dataFolder, runtimeFolder: resolve(folder, runtimeFolder) },
+    { dataFolder, runtimeFolder: resolve(folder, runtimeFolder) },
     { seal: { kind: 'credential', credentialFile: join(folder, SEAL_CREDENTIAL) } },
   );
   const ca = createCa(domain, options.keyKind, now);

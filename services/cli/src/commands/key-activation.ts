@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { KeyRecord } from '@sallyport/ipc';
 import { certificateOf, writeKeyRecord } from '../gateway/keys.ts';
 import { planActivation } from '../gateway/keys-change.ts';
+import { unusable } from '../gateway/private-keys.ts';
 import type { KeySession } from './key-session.ts';
 import { reloadKeys } from './keyholder-orders.ts';
 import { Complaint } from './run.ts';
@@ -68,9 +69,16 @@ export async function activateKey(
   keyId: string,
   { beside = false }: { readonly beside?: boolean } = {},
 ): Promise<Activated> {
-  const { now } = session;
-  const plan = planActivation({ records: await session.records(), keyId, now, beside });
-  if (!('fault' in plan)) await untilKnown(session, plan.changes[0].record);
+  const { now, gateway } = session;
+  const records = await session.records();
+  const plan = planActivation({ records, keyId, now, beside });
+  if (!('fault' in plan)) {
+    const { record } = plan.changes[0];
+    // The keyholder looks at no signing key before it is in use, and the former one would be out of it.
+    const reason = await unusable(gateway.layout, record, records);
+    if (reason !== null) throw new Complaint(reason);
+    await untilKnown(session, record);
+  }
   const [active, ...former] = await session.carryOut(plan);
   return { record: active.record, former: former.map(({ record }) => record) };
 }

@@ -1,4 +1,3 @@
-import { createPublicKey, type KeyObject } from 'node:crypto';
 import { checkAuthorityName } from '@sallyport/domsec';
 import type { KeyRecord } from '@sallyport/ipc';
 import type { Domain } from '@sallyport/mail';
@@ -6,7 +5,7 @@ import { type Certificate, formatPemCertificate, validatePath } from '@sallyport
 import { type AuthorityClass, certificateOf } from '../gateway/keys.ts';
 import { readOwnCa } from '../gateway/keys-ca.ts';
 import { planCertification } from '../gateway/keys-change.ts';
-import { readPrivateKey } from '../gateway/private-keys.ts';
+import { readPrivateKey, spkiOf } from '../gateway/private-keys.ts';
 import type { Gateway } from './gateway-access.ts';
 import type { KeySession } from './key-session.ts';
 import { tokenKey } from './keyholder-orders.ts';
@@ -24,7 +23,7 @@ export function authorityOf(
     throw new Complaint(`${file} is no certificate of a domain authority: ${signing.reason}.`);
   }
   const keyClass = signing.kind === 'ok' ? 'domain-signing' : 'domain-confidentiality';
-  const ours = config.domains.map((domain) => domain.name as Domain);
+  const ours = config.domains.map(({ name }) => name);
   const [domain] = leaf.mailboxes.flatMap(
     (mailbox) => ours.find((own) => own === mailbox.domain) ?? [],
   );
@@ -81,9 +80,4 @@ export async function publicKeyOf(gateway: Gateway, record: KeyRecord): Promise<
     return Buffer.from((await tokenKey(gateway, record.token)).spki, 'base64');
   }
   return spkiOf(await readPrivateKey(gateway.layout, record));
-}
-
-/** DER of the public half. */
-export function spkiOf(key: KeyObject): Buffer {
-  return createPublicKey(key).export({ format: 'der', type: 'spki' });
 }

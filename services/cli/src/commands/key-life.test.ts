@@ -197,6 +197,32 @@ describe('the life of a key, while no mail flows', () => {
     await order(make(DSA, issuer));
   });
 
+  test('a key whose private half cannot be opened takes over neither at once nor as planned', async () => {
+    const { layout, config: facts } = await openGateway(config);
+    const inUse = await inState('active', DSA);
+    const broken = await inState('pending', DSA);
+    const file = join(layout.keys, `${broken.keyId}.key.sealed`);
+    const sealed = await readFile(file);
+    await writeFile(file, '{}');
+    await refused(/cannot be used: [^/]+$/, (session) => activate(session, broken.keyId));
+    const activateAt = new Date(Date.now() - 1_000).toISOString();
+    await writeKeyRecord(layout.keys, { ...broken, activateAt });
+    const ending = new AbortController();
+    const told: string[] = [];
+    const write = (line: string): void => {
+      told.push(line);
+      if (line.includes('key.not-activated')) ending.abort();
+    };
+    const logger = createLogger({ service: 'test', now: () => new Date(), write });
+    const turns = new OneAtATime();
+    const parts = { logger, clock: systemClock, turns, reload: () => ending.abort() };
+    await activateDueKeys(facts, { ...parts, signal: ending.signal });
+    assert.ok(told.some((line) => line.includes('cannot be used')));
+    assert.equal((await inState('active', DSA)).keyId, inUse.keyId);
+    await writeFile(file, sealed);
+    await writeKeyRecord(layout.keys, broken);
+  });
+
   test('TM-4: the next and the last signing certificate are published beside the one in use, for encryption that one alone', async () => {
     const former = await inState('active', DSA);
     const { keyId } = await inState('pending', DSA);

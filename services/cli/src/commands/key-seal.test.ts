@@ -14,7 +14,6 @@ import { sallyport } from '../testing.ts';
 const root = mkdtempSync(join(tmpdir(), 'key-seal-'));
 const configFile = join(root, 'gateway.yaml');
 const layout = layoutOf({
-  name: 'gw.acme.example',
   dataFolder: join(root, 'data'),
   runtimeFolder: join(root, 'run'),
 });

@@ -141,7 +141,7 @@ export function keyFacts(record: KeyRecord) {
 
 /** The domain that a key is for: the one named, or the only one there is. */
 export function keyDomain(gateway: Gateway, named: string | undefined): Domain {
-  const domains = gateway.config.domains.map((domain) => domain.name as Domain);
+  const domains = gateway.config.domains.map(({ name }) => name);
   const [only, ...others] = domains;
   if (named === undefined && only !== undefined && others.length === 0) return only;
   const found = domains.find((domain) => domain === named?.toLowerCase());

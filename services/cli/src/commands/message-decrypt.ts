@@ -1,6 +1,5 @@
-import { deliveredMessage, openLayers } from '@sallyport/domsec';
+import { deliveredMessage, MESSAGE_LIMITS, openLayers } from '@sallyport/domsec';
 import { readCertificates, readKeyPairs } from '../message/key-file.ts';
-import { LIMITS } from '../message/limits.ts';
 import { messageSource } from '../message/source.ts';
 import { offlineKeyring } from '../message/unwrapper.ts';
 import { writeOut } from './message-seal.ts';
@@ -33,7 +32,7 @@ export async function runMessageDecrypt(options: MessageDecryptOptions): Promise
     mayOpen: async () => true,
     knownCertificates: others,
     legacy: options.legacy === true,
-    limits: LIMITS,
+    limits: MESSAGE_LIMITS,
   });
   if (read.kind === 'malformed')
     throw new Complaint(`Standard input is no message: ${read.reason}.`);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { hasOpenssl, openssl, sallyport, scratch } from '../testing.ts';
+import { hasOpenssl, openssl, opensslCertificate, sallyport, scratch } from '../testing.ts';
 
 const BODY = 'Content-Type: text/plain\r\n\r\nTen o clock.\r\n';
 const skip = hasOpenssl() ? false : 'openssl is not installed';
@@ -13,14 +13,10 @@ describe('message inspect', { skip }, () => {
   const at = (name: string): string => join(folder, name);
 
   function makeCertificate(name: string): void {
-    const extensions = [
+    opensslCertificate(folder, name, [
       `subjectAltName=email:${name}`,
       'keyUsage=critical,digitalSignature',
-      'basicConstraints=critical,CA:FALSE',
-    ].flatMap((extension) => ['-addext', extension]);
-    const key = ['-newkey', 'rsa:2048', '-nodes', '-keyout', at(`${name}.key`)];
-    const out = ['-out', at(`${name}.pem`), '-days', '30', '-subj', `/CN=${name}`];
-    openssl(['req', '-x509', ...key, ...out, ...extensions]);
+    ]);
   }
 
   const signed = async (name: string, from: string): Promise<string> => {

@@ -16,6 +16,7 @@ import {
   checkAuthorityName,
   type DomainSigner,
   type HeaderConfidentiality,
+  MESSAGE_LIMITS,
   outerHeader,
   type SignatureTypeName,
   signedPayload,
@@ -26,7 +27,6 @@ import { type Entity, pkcs7MimeEntity, readEntity } from '@sallyport/mime';
 import { type Certificate, validatePath } from '@sallyport/pki';
 import { readCertificates, readKeyPairs } from '../message/key-file.ts';
 import { labelAttributes } from '../message/labels.ts';
-import { LIMITS } from '../message/limits.ts';
 import { offlineSigner } from '../message/signer.ts';
 import { messageSource } from '../message/source.ts';
 import { note } from './output.ts';
@@ -83,7 +83,7 @@ export async function runMessageSign(options: MessageSignOptions): Promise<numbe
   const entity = await signMessage(message, [first, ...others], {
     profile,
     ...headers,
-    limits: LIMITS.mime,
+    limits: MESSAGE_LIMITS.mime,
     types: isPlain ? [] : [type],
     attributes,
   });
@@ -191,7 +191,7 @@ async function recipientOf(file: string, time: Date): Promise<Certificate> {
 
 async function readMessage(): Promise<Entity> {
   const source = await messageSource(await openInput('-'));
-  const read = await readEntity(source.content, LIMITS.mime);
+  const read = await readEntity(source.content, MESSAGE_LIMITS.mime);
   if (read.kind === 'entity') return read.value;
   throw new Complaint(`Standard input is no message: ${read.reason}.`);
 }

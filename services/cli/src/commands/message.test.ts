@@ -4,7 +4,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { hasOpenssl, openssl, sallyport, scratch } from '../testing.ts';
+import { hasOpenssl, openssl, opensslCertificate, sallyport, scratch } from '../testing.ts';
 
 const DSA = 'domain-signing-authority';
 const DCA = 'domain-confidentiality-authority';
@@ -31,15 +31,11 @@ describe('message commands with OpenSSL as peer', { skip }, () => {
   const at = (name: string): string => join(folder, name);
 
   function makeCertificate(name: string, usage: string): void {
-    const extensions = [
+    opensslCertificate(folder, name, [
       `subjectAltName=email:${name}@acme.example`,
       `keyUsage=critical,${usage}`,
       'extendedKeyUsage=emailProtection',
-      'basicConstraints=critical,CA:FALSE',
-    ].flatMap((extension) => ['-addext', extension]);
-    const key = ['-newkey', 'rsa:2048', '-nodes', '-keyout', at(`${name}.key`)];
-    const out = ['-out', at(`${name}.pem`), '-days', '30', '-subj', `/CN=${name}`];
-    openssl(['req', '-x509', ...key, ...out, ...extensions]);
+    ]);
   }
 
   const sign = async (...more: string[]): Promise<Buffer> => {

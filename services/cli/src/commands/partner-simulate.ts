@@ -1,7 +1,7 @@
-import { adviseProtocol, MAX_DRAFT_CHARS, MAX_SIMULATED_BYTES } from '@sallyport/ipc';
+import { MAX_DRAFT_CHARS, MAX_SIMULATED_BYTES } from '@sallyport/ipc';
 import { parseMailbox } from '@sallyport/mail';
-import { extractFor, type PolicyDocument, tlsPolicyFor } from '@sallyport/policy';
-import { askProcess, type Gateway, openGateway } from './gateway-access.ts';
+import { extractFor, type PolicyDocument, tlsDecider, tlsPolicyFor } from '@sallyport/policy';
+import { askAdvise, type Gateway, openGateway } from './gateway-access.ts';
 import { print, printJson } from './output.ts';
 import { activePolicy, type Draft, openDraft, type WithConfig } from './policy-order.ts';
 import { readBytes } from './read-input.ts';
@@ -30,13 +30,11 @@ export async function runPartnerSimulate(options: SimulateOptions): Promise<numb
     ...(message === null ? {} : { message }),
     ...(draft === null ? {} : { policy: draftFor(to, draft) }),
   };
-  const advise = {
-    name: 'worker advise',
-    path: gateway.layout.sockets.advise,
-    protocol: adviseProtocol,
-    deadlineMs: SIMULATE_DEADLINE_MS,
-  };
-  const answer = await askProcess(advise, async (client) => await client.call('simulate', asked));
+  const answer = await askAdvise(
+    gateway,
+    SIMULATE_DEADLINE_MS,
+    async (client) => await client.call('simulate', asked),
+  );
   const transport = transportOf(to, { gateway, policy });
   if (options.json === true) {
     printJson({ ...answer, transport });
@@ -113,12 +111,15 @@ function transportOf(
     route === undefined
       ? 'by MX'
       : `by the route to ${route.nextHops.map((hop) => `${hop.host}:${hop.port}`).join(', ')}`;
-  const level = route === undefined ? tls.level : route.tls.level;
-  const from = route === undefined ? `rule ${rule}` : 'that route';
+  const isOwn = gateway.config.domains.some(({ name }) => name === domain);
+  const decides = tlsDecider(tls.level, { route: route ?? null, isOwn });
+  const ofRoute = route === undefined ? '' : `tls.level ${route.tls.level} of that route`;
+  const ofRule = `tls.level ${tls.level} of rule ${rule}`;
+  const demands = { policy: ofRule, route: ofRoute, both: `${ofRule} and ${ofRoute}` } as const;
   return {
-    level,
+    level: decides === 'route' && route !== undefined ? route.tls.level : tls.level,
     rule,
     route: route?.domain ?? null,
-    sentence: `${way}, tls.level ${level} of ${from}.`,
+    sentence: `${way}, ${demands[decides]}.`,
   };
 }

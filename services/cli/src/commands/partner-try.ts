@@ -1,5 +1,4 @@
-import { adviseProtocol } from '@sallyport/ipc';
-import { askProcess, openGateway } from './gateway-access.ts';
+import { askAdvise, openGateway } from './gateway-access.ts';
 import { print, printJson, printTable } from './output.ts';
 import type { WithConfig } from './policy-order.ts';
 
@@ -7,14 +6,12 @@ const DEADLINE_MS = 90_000;
 
 /** Connects to the mail servers of a domain as the running gateway would; sends nothing. */
 export async function runPartnerTry(domain: string, options: WithConfig): Promise<number> {
-  const { sockets } = (await openGateway(options.config)).layout;
-  const advise = {
-    name: 'worker advise',
-    path: sockets.advise,
-    protocol: adviseProtocol,
-    deadlineMs: DEADLINE_MS,
-  };
-  const found = await askProcess(advise, async (client) => await client.call('probe', { domain }));
+  const gateway = await openGateway(options.config);
+  const found = await askAdvise(
+    gateway,
+    DEADLINE_MS,
+    async (client) => await client.call('probe', { domain }),
+  );
   if (options.json === true) {
     printJson(found);
     return 0;

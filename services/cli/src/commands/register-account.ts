@@ -3,9 +3,8 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { RoleOptions } from './account.ts';
 import type { AccountOptions } from './account-session.ts';
 import type { TokenCreateOptions } from './account-token.ts';
+import { type Add, onGateway } from './command-group.ts';
 import { run } from './run.ts';
-
-type Add = (name: string, description: string) => Command;
 
 /** `account add|list|link|roles|disable|enable` and `account token create|list|revoke`. */
 export function registerAccount(program: Command): void {
@@ -47,12 +46,9 @@ export function registerAccount(program: Command): void {
 }
 
 function reading(parent: Command): Add {
+  const add = onGateway(parent);
   return (name, description) =>
-    parent
-      .command(name)
-      .description(description)
-      .requiredOption('--config <file>', 'the gateway config')
-      .option('--json', 'print as JSON, one object a line');
+    add(name, description).option('--json', 'print as JSON, one object a line');
 }
 
 function changing(read: Add): Add {

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { onGateway } from './command-group.ts';
 import type { DirectoryOptions } from './directory.ts';
 import { run } from './run.ts';
 
@@ -7,11 +8,7 @@ export function registerDirectory(program: Command): void {
   const directory = program
     .command('directory')
     .description("Users' certificates that the gateway publishes.");
-  const add = (name: string, description: string): Command =>
-    directory
-      .command(name)
-      .description(description)
-      .requiredOption('--config <file>', 'the gateway config');
+  const add = onGateway(directory);
 
   add(
     'import',

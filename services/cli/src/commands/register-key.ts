@@ -1,6 +1,7 @@
 import type { KeyClass } from '@sallyport/ipc';
 import { OWN_REVOCATION_REASONS } from '@sallyport/pki';
 import { type Command, Option } from 'commander';
+import { type Add, onGateway } from './command-group.ts';
 import type { OrganizationOptions } from './key.ts';
 import type { KeyGenerateOptions } from './key-generate.ts';
 import type { KeyImportOptions } from './key-import.ts';
@@ -29,20 +30,14 @@ const OFFLINE =
   'go on though no recorder answers and none can be started; the step is then not in the audit log';
 const KINDS = 'kind of key; ed25519 and ml-dsa only sign, x25519 and ml-kem only receive';
 
-/** Makes a subcommand of `key`. */
-type Add = (name: string, description: string) => Command;
-
 /** `key list|seal|generate|import|csr|activate|retire|reopen|destroy|rollover|revoke|crl`. */
 export function registerKey(program: Command): void {
   const key = program
     .command('key')
     .description('The life of the domain keys, each step recorded.');
+  const onKey = onGateway(key);
   const add: Add = (name, description) =>
-    key
-      .command(name)
-      .description(description)
-      .requiredOption('--config <file>', 'the gateway config')
-      .option('--json', 'print as JSON, one object a line');
+    onKey(name, description).option('--json', 'print as JSON, one object a line');
   const change: Add = (name, description) =>
     add(name, description)
       .option('--offline', OFFLINE)

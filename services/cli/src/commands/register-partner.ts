@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander';
 import type { CertVerifyOptions } from './cert-verify.ts';
+import { type Add, onGateway } from './command-group.ts';
 import { run, several } from './run.ts';
 
 interface Options {
@@ -12,12 +13,9 @@ export function registerPartner(program: Command): void {
   const partner = program
     .command('partner')
     .description('Partner policy: numbered versions, one in force.');
-  const add = (name: string, description: string): Command =>
-    partner
-      .command(name)
-      .description(description)
-      .requiredOption('--config <file>', 'the gateway config')
-      .option('--json', 'print as JSON');
+  const onPartner = onGateway(partner);
+  const add: Add = (name, description) =>
+    onPartner(name, description).option('--json', 'print as JSON');
 
   add('list', 'Every partner and the heart of its rules.').action(async (options: Options) => {
     await run(async () => await (await import('./partner.ts')).runPartnerList(options));
@@ -44,8 +42,6 @@ export function registerPartner(program: Command): void {
   registerSimulation(add);
   registerSteps(add);
 }
-
-type Add = (name: string, description: string) => Command;
 
 interface SimulateOptions extends Options {
   readonly from: string;

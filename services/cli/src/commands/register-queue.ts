@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander';
+import { onGateway } from './command-group.ts';
 import type { QueueOptions } from './queue.ts';
 import { run } from './run.ts';
 
@@ -9,11 +10,7 @@ const STATES = ['waiting', 'active', 'held', 'paused', 'corrupt'];
 /** `queue list|show|release|retry|drop|pause|resume`. */
 export function registerQueue(program: Command): void {
   const queue = program.command('queue').description('What waits or is held, and why.');
-  const add = (name: string, description: string): Command =>
-    queue
-      .command(name)
-      .description(description)
-      .requiredOption('--config <file>', 'the gateway config');
+  const add = onGateway(queue);
 
   add('list', 'Every message that waits, is being worked on, is held or cannot be read.')
     .addOption(new Option('--state <state>', 'only these').choices(STATES))

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { onGateway } from './command-group.ts';
 import { run } from './run.ts';
 import type { TlsReportOptions } from './tls-report.ts';
 
@@ -7,11 +8,7 @@ export function registerTlsReport(program: Command): void {
   const reports = program
     .command('tls-report')
     .description('What others report of their TLS towards us (RFC 8460).');
-  const add = (name: string, description: string): Command =>
-    reports
-      .command(name)
-      .description(description)
-      .requiredOption('--config <file>', 'the gateway config');
+  const add = onGateway(reports);
 
   add('list', 'The reports that were received, the newest last.')
     .option('--failures', 'only those with failed sessions')

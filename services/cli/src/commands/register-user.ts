@@ -1,15 +1,12 @@
 import type { Command } from 'commander';
+import { onGateway } from './command-group.ts';
 import { run } from './run.ts';
 import type { UserOptions } from './user.ts';
 
 /** `user add|remove|list`. */
 export function registerUser(program: Command): void {
   const user = program.command('user').description('Who may log in to submission.');
-  const add = (name: string, description: string): Command =>
-    user
-      .command(name)
-      .description(description)
-      .requiredOption('--config <file>', 'the gateway config');
+  const add = onGateway(user);
 
   add('add', 'Lets somebody log in; the password is asked for and kept as an argon2id hash.')
     .argument('<login>', 'the name to log in with')

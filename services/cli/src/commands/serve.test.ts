@@ -21,7 +21,6 @@ test('serve refuses a secret that others may read, or that is missing, with path
   t.after(() => rm(folder, { recursive: true, force: true }));
   const at = (name: string): string => join(folder, name);
   const layout = layoutOf({
-    name: 'gw.acme.example',
     dataFolder: at('data'),
     runtimeFolder: at('run'),
   });

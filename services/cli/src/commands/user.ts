@@ -1,15 +1,12 @@
-import { argon2, randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import { isSystemError } from '@sallyport/disk';
+import { formatPasswordHash, hashPassword, RECOMMENDED_COST } from '@sallyport/password';
 import { writeWhole } from '../gateway/files.ts';
 import { readSecret } from './ask-secret.ts';
 import { openGatewayConfig } from './gateway-access.ts';
 import { print, printJson } from './output.ts';
 import { Complaint } from './run.ts';
 
-/** RFC 9106 section 4, the second recommended option; ingress reads what it finds in each line. */
-const COST = { memory: 65_536, passes: 3, parallelism: 4 } as const;
-const SALT_BYTES = 16;
-const TAG_BYTES = 32;
 const MAX_LOGIN_BYTES = 255;
 
 export interface UserOptions {
@@ -38,7 +35,7 @@ async function readLines(file: string): Promise<string[]> {
     const lines = (await readFile(file, 'utf8')).split(/\r?\n/);
     return lines.at(-1) === '' ? lines.slice(0, -1) : lines;
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
+    if (isSystemError(error, 'ENOENT')) return [];
     throw error;
   }
 }
@@ -58,7 +55,7 @@ export async function runUserAdd(login: string, options: UserOptions): Promise<n
   }
   const what = `Password of ${login}`;
   const source = { file: options.passwordFile, option: '--password-file', what, isNew: true };
-  const hash = await hashPassword(await readSecret(source));
+  const hash = formatPasswordHash(await hashPassword(await readSecret(source), RECOMMENDED_COST));
   const uses = options.mayUse === undefined ? '' : `:${checkUses(options.mayUse)}`;
   const others = (await readLines(file)).filter((line) => loginOf(line) !== login);
   await writeLines(file, [...others, `${login}:${hash}${uses}`]);
@@ -94,17 +91,4 @@ export async function runUserList(options: UserOptions): Promise<number> {
     else print(mayUse === null ? login : `${login}  ${mayUse.join(', ')}`);
   }
   return 0;
-}
-
-/** The PHC form that ingress reads: `$argon2id$v=19$m=…,t=…,p=…$salt$tag`. */
-async function hashPassword(password: string): Promise<string> {
-  const nonce = randomBytes(SALT_BYTES);
-  const message = Buffer.from(password, 'utf8');
-  const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
-  argon2('argon2id', { ...COST, message, nonce, tagLength: TAG_BYTES }, (error, tag) =>
-    error === null ? resolve(tag) : reject(error),
-  );
-  const text = (bytes: Buffer): string => bytes.toString('base64').replace(/=+$/, '');
-  const { memory, passes, parallelism } = COST;
-  return `$argon2id$v=19$m=${memory},t=${passes},p=${parallelism}$${text(nonce)}$${text(await promise)}`;
 }

@@ -1,4 +1,4 @@
-import { AUTHORITY_LOCAL_PARTS } from '@sallyport/mail';
+import { isReservedLocalPart } from '@sallyport/mail';
 import { type Certificate, PKIX, parseCertificate } from '@sallyport/pki';
 import {
   foldAddress,
@@ -73,7 +73,7 @@ function faultOf(certificate: Certificate, now: Date): Admission | null {
     ...certificate.commonNames,
     ...certificate.mailboxes.map(({ localPart }) => localPart),
   ];
-  const reserved = names.find((name) => AUTHORITY_LOCAL_PARTS.has(name.toLowerCase()));
+  const reserved = names.find((name) => isReservedLocalPart(name));
   if (reserved === undefined) return null;
   return refused('reserved-name', `${reserved} is a name of the domain's own authority`);
 }

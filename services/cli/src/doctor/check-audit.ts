@@ -7,7 +7,7 @@ import { auditSegments } from '../gateway/audit-folder.ts';
 import type { Check, Patient } from './check.ts';
 import { type Finding, fault, ok, reasonOf, warning } from './finding.ts';
 
-/** So much is verified in a few seconds; of a longer log the newest segments. */
+/** So much is verified in a few seconds. */
 const MAX_BYTES = 128 * 1024 * 1024;
 const SETTLE_MS = 300;
 const READS = 4;
@@ -19,22 +19,29 @@ export const auditCheck: Check = {
   look: async (patient) => {
     const { layout } = patient;
     const key = await publicKey(layout.audit);
-    if (key === null) {
-      return [
-        warning(
-          'audit-none',
-          'There is no audit log yet.',
-          'It begins with the first start of the gateway.',
-        ),
-      ];
-    }
+    if ('code' in key) return [key];
     return [...(await keyFindings(key, patient)), ...(await logFindings(key, patient))];
   },
 };
 
-async function publicKey(folder: string): Promise<KeyObject | null> {
-  const pem = await readFile(join(folder, LOG_KEY_FILE)).catch(() => null);
-  return pem === null ? null : createPublicKey(pem);
+/** The key that the log is verified with, or what stands in the way. */
+async function publicKey(folder: string): Promise<KeyObject | Finding> {
+  const path = join(folder, LOG_KEY_FILE);
+  try {
+    return createPublicKey(await readFile(path));
+  } catch (error) {
+    const reason = reasonOf(error);
+    if (reason === 'ENOENT') {
+      const advice = 'It begins with the first start of the gateway.';
+      return warning('audit-none', 'There is no audit log yet.', advice);
+    }
+    if (reason === 'EACCES') {
+      const sentence = 'This account may not look at the audit log, so how it is is not known.';
+      return warning('audit-not-seen', sentence, 'Run doctor as root.');
+    }
+    const sentence = `${path} holds no key (${reason}), so nobody can verify the log.`;
+    return fault('audit-unreadable', sentence, 'Restore it from the backup.');
+  }
 }
 
 async function keyFindings(key: KeyObject, { layout }: Patient): Promise<readonly Finding[]> {

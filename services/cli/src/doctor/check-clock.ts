@@ -1,5 +1,6 @@
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { get } from 'node:https';
+import { anchorsOf } from '@sallyport/transport';
 import type { Check } from './check.ts';
 import { type Finding, fault, ok, reasonOf, warning } from './finding.ts';
 
@@ -62,15 +63,15 @@ export const farClockCheck: Check = {
 
 async function dateOf(url: string, anchorsFile: string | undefined): Promise<Date | string> {
   try {
-    const ca = anchorsFile === undefined ? {} : { ca: await readFile(anchorsFile) };
+    const ca = await anchorsOf(anchorsFile ?? null);
     const date = await new Promise<string>((resolve, reject) => {
       const signal = AbortSignal.timeout(TIMEOUT_MS);
       // Any answer has a Date; nothing is posted.
-      const call = get(url, { ...ca, agent: false, signal }, (response) => {
+      const call = get(url, { ca, agent: false, signal }, (response) => {
         response.destroy();
         resolve(response.headers.date ?? '');
       });
-      call.once('error', reject);
+      call.on('error', reject);
     });
     const time = Date.parse(date);
     return Number.isNaN(time) ? 'it tells no time' : new Date(time);

@@ -2,7 +2,7 @@ import type { StatsFs } from 'node:fs';
 import { readdir, stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SPOOL_FOLDERS } from '@sallyport/spool';
-import { checkSecrets } from '../gateway/check-secrets.ts';
+import { checkSecrets, isCredential, secretFilesOf } from '../gateway/check-secrets.ts';
 import type { Check, Patient } from './check.ts';
 import { type Finding, fault, ok, reasonOf, warning } from './finding.ts';
 
@@ -19,17 +19,32 @@ export const secretsCheck: Check = {
   area: 'secrets',
   asksOthers: false,
   look: async ({ layout }) => {
+    const hidden = await notSeen('secrets', await secretFilesOf(layout));
     const faults = await checkSecrets(layout);
-    if (faults.length === 0) return [ok('secrets', 'All secrets belong to their owners alone.')];
-    return faults.map(({ path, reason }) =>
+    if (faults.length + hidden.length === 0) {
+      return [ok('secrets', 'All secrets belong to their owners alone.')];
+    }
+    const found = faults.map(({ path, reason }) =>
       fault(
         reason.startsWith('may be') ? 'secret-open' : 'secret-missing',
         `${path} ${reason}.`,
         reason.startsWith('may be') ? `chmod 600 ${path}` : 'Restore it from the backup.',
       ),
     );
+    return [...hidden, ...found];
   },
 };
+
+/** What this account may not look at: one finding for all, so that nobody takes it for sound. */
+async function notSeen(area: string, paths: readonly string[]): Promise<readonly Finding[]> {
+  const reasons = await Promise.all(
+    paths.filter((path) => !isCredential(path)).map((path) => stat(path).then(() => '', reasonOf)),
+  );
+  const count = reasons.filter((reason) => reason === 'EACCES').length;
+  if (count === 0) return [];
+  const sentence = `This account may not look at ${count} of ${paths.length} ${area}, so how they are is not known.`;
+  return [warning(`${area}-not-seen`, sentence, 'Run doctor as root.')];
+}
 
 /** Folders, their modes, and the room on their disk. */
 export const foldersCheck: Check = {
@@ -44,6 +59,7 @@ export const foldersCheck: Check = {
       layout.keys,
     ];
     const found = [
+      ...(await notSeen('folders', folders)),
       ...(await Promise.all(folders.map(checkFolder))).flat(),
       ...(await checkDisk(patient)),
       ...(await checkRefuse(patient)),
@@ -64,6 +80,7 @@ async function checkFolder(folder: string): Promise<readonly Finding[]> {
     const sentence = `${folder} is open to every account of this host.`;
     return [fault('folder-open', sentence, `chmod o-rwx ${folder}`)];
   } catch (error) {
+    if (reasonOf(error) === 'EACCES') return []; // told for all at once
     const sentence = `${folder} cannot be used (${reasonOf(error)}).`;
     return [
       fault('folder-missing', sentence, 'Restore the data folder, or make it: sallyport init.'),

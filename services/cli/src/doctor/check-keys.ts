@@ -40,11 +40,16 @@ export const keysCheck: Check = {
     for (const { name } of config.domains) findings.push(...missingKeys(name, active));
     for (const record of active) findings.push(...endOfKey(record, now));
     findings.push(...(await crlFindings(patient)));
-    return findings.length > 0
-      ? findings
-      : [ok('keys', `${active.length} keys are in use; all open.`)];
+    return findings.length > 0 ? findings : [ok('keys', soundSentence(active))];
   },
 };
+
+/** A key on a token is used by the keyholder alone: a PIN that is tried twice may lock it. */
+function soundSentence(active: readonly KeyRecord[]): string {
+  const onToken = active.filter(({ token }) => token !== undefined).length;
+  if (onToken === 0) return `${active.length} keys are in use; all open.`;
+  return `${active.length} keys are in use; those in files open, and ${onToken} on a token were not tried.`;
+}
 
 const SEAL_AWAY = warning(
   'key-seal-away',
@@ -163,9 +168,19 @@ async function tlsFindings(
     ];
   }
   const findings: Finding[] = [];
-  const key = await readFile(of.keyFile).catch(() => null);
+  const key = await readFile(of.keyFile).catch(reasonOf);
+  if (typeof key === 'string' && (isCredential(of.keyFile) || key === 'EACCES')) {
+    findings.push(
+      warning(
+        'tls-key-away',
+        `Whether the key of ${of.of} fits is not known: ${of.keyFile} cannot be read here (${key}).`,
+        'Look again as root, while its unit runs: systemd hands it over only then.',
+      ),
+    );
+  }
   try {
-    if (key !== null && !certificate.checkPrivateKey(createPrivateKey(key))) {
+    // One that is missing without such a reason is told with the config.
+    if (typeof key !== 'string' && !certificate.checkPrivateKey(createPrivateKey(key))) {
       findings.push(
         fault(
           'tls-mismatch',
@@ -188,7 +203,9 @@ async function tlsFindings(
       warning(
         'tls-name',
         `${what} is not for the name ${of.name}.`,
-        'Get one for the name that MX records point to.',
+        of.of === 'console'
+          ? 'Get one for the name in console.publicUrl.'
+          : 'Get one for the name that MX records point to.',
       ),
     );
   }

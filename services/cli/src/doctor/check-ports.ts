@@ -1,18 +1,9 @@
 import { createServer } from 'node:net';
-import {
-  connectSocket,
-  healthProtocol,
-  IpcRefused,
-  IpcUnavailable,
-  recorderProtocol,
-} from '@sallyport/ipc';
-import { ROLES } from '../gateway/roles.ts';
-import { healthSocketOf } from '../gateway/specs/monitor.ts';
+import { isPublicAddress } from '@sallyport/lookup';
 import type { Check, Patient } from './check.ts';
+import { askSockets, type Running, runningOf } from './check-processes.ts';
 import { dial, isWholeReply } from './dial.ts';
 import { type Finding, fault, ok, reasonOf, warning } from './finding.ts';
-
-const CALL_MS = 3_000;
 
 interface Listener {
   readonly of: string;
@@ -27,11 +18,11 @@ export const portsCheck: Check = {
   area: 'ports',
   asksOthers: false,
   look: async (patient) => {
-    const isRunning = await recorderAnswers(patient);
+    const running = runningOf(await askSockets(patient));
     const found = await Promise.all(
-      listenersOf(patient).map((one) => checkListener(one, patient, isRunning)),
+      listenersOf(patient).map((one) => checkListener(one, patient, running)),
     );
-    const findings = found.flat();
+    const findings = [...found.flat(), ...openFindings(patient)];
     return findings.length > 0
       ? findings
       : [ok('ports', 'All addresses to listen on are free or our own.')];
@@ -62,13 +53,13 @@ function listenersOf({ config }: Patient): readonly Listener[] {
 async function checkListener(
   listener: Listener,
   { config }: Patient,
-  isRunning: boolean,
+  running: Running,
 ): Promise<readonly Finding[]> {
   const { of, host, port, greets } = listener;
   const where = `${host}:${port} (${of})`;
   const code = await whyNotFree(host, port);
   if (code === null) {
-    if (!isRunning) return [];
+    if (running !== 'yes') return [];
     return [
       fault(
         'port-silent',
@@ -104,27 +95,63 @@ async function checkListener(
       ),
     ];
   }
-  const taken = fault(
-    'port-taken',
-    `${where} is taken by another program.`,
-    `Find it with: ss -ltnp 'sport = :${port}'`,
-  );
-  if (!isRunning) return [taken];
-  if (!greets) return [];
+  return greets
+    ? await whoGreets(where, { host, port, name: config.gateway.name, running })
+    : ownOrTaken(where, port, running);
+}
+
+function taken(where: string, port: number): Finding {
+  const advice = `Find it with: ss -ltnp 'sport = :${port}'`;
+  return fault('port-taken', `${where} is taken by another program.`, advice);
+}
+
+/** A port that says nothing of itself is ours if the gateway runs. */
+function ownOrTaken(where: string, port: number, running: Running): readonly Finding[] {
+  if (running === 'yes') return [];
+  if (running === 'no') return [taken(where, port)];
+  const sentence = `${where} is in use; whether by the gateway this account cannot see.`;
+  return [warning('port-not-known', sentence, 'Run doctor as root.')];
+}
+
+/** Who greets says its name, whatever else of the gateway is away. */
+async function whoGreets(
+  where: string,
+  of: {
+    readonly host: string;
+    readonly port: number;
+    readonly name: string;
+    readonly running: Running;
+  },
+): Promise<readonly Finding[]> {
+  const { host, port, name, running } = of;
   const greeting = await dial({ host: local(host), port }, { isEnough: isWholeReply });
-  if (greeting.kind === 'silent') {
-    return [
-      fault(
-        'port-silent',
-        `${where} is listened on, and does not greet: ${greeting.reason}.`,
-        'Look at the log of ingress.',
-      ),
-    ];
+  if (greeting.kind === 'answered') {
+    // A gateway that is full or stopping greets with 4xx.
+    const isOwn = greeting.text.includes(name) || (running !== 'no' && /^4/.test(greeting.text));
+    return isOwn ? [] : [taken(where, port)];
   }
-  // A gateway that is full or stopping greets with 4xx.
-  return greeting.text.includes(config.gateway.name) || greeting.text.startsWith('4')
-    ? []
-    : [taken];
+  if (running !== 'yes') return ownOrTaken(where, port, running);
+  return [
+    fault(
+      'port-silent',
+      `${where} is listened on, and does not greet: ${greeting.reason}.`,
+      'Look at the log of ingress.',
+    ),
+  ];
+}
+
+/** The monitor answers everybody who reaches it, in clear. */
+function openFindings({ config }: Patient): readonly Finding[] {
+  const open = (config.monitor?.listen ?? []).filter(
+    ({ host }) => host === '0.0.0.0' || host === '::' || isPublicAddress(host),
+  );
+  return open.map(({ host, port }) =>
+    warning(
+      'monitor-open',
+      `Whoever reaches ${host}:${port} (monitor) reads the figures and the state of the gateway.`,
+      'Name an inner address under monitor.listen, or see that a firewall keeps others out.',
+    ),
+  );
 }
 
 /** Where everybody is listened for, ourselves are reached by loopback. */
@@ -140,84 +167,4 @@ async function whyNotFree(host: string, port: number): Promise<string | null> {
     server.once('error', (error) => resolve(reasonOf(error)));
     server.listen({ host, port, exclusive: true }, () => server.close(() => resolve(null)));
   });
-}
-
-async function recorderAnswers({ layout }: Patient): Promise<boolean> {
-  const path = layout.sockets.recorder;
-  const client = connectSocket({ path, protocol: recorderProtocol, deadlineMs: CALL_MS });
-  try {
-    await client.call('head', {});
-    return true;
-  } catch {
-    return false;
-  } finally {
-    client.close();
-  }
-}
-
-/** Sockets between the processes: all answer, or none does. */
-export const processesCheck: Check = {
-  area: 'processes',
-  asksOthers: false,
-  look: async (patient) => {
-    const { sockets } = patient.layout;
-    const wanted = [
-      ['recorder', sockets.recorder],
-      ['keyholder', sockets.keyholderOperator],
-      ['worker-outward', sockets.outward],
-      ...(patient.config.ingress.partner === undefined
-        ? []
-        : [['worker-inward', sockets.inward] as const]),
-      ['worker-advise', sockets.advise],
-      ['egress', sockets.egress],
-    ] as const;
-    const answers = await Promise.all(
-      wanted.map(async ([name, path]) => ({ name, answer: await dial({ path }) })),
-    );
-    const silent = answers.flatMap(({ name, answer }) =>
-      answer.kind === 'silent' ? [{ name, reason: answer.reason }] : [],
-    );
-    if (silent.length === wanted.length) {
-      return [
-        warning(
-          'not-running',
-          'The gateway does not run.',
-          'Start it: systemctl start sallyport.target, or sallyport serve.',
-        ),
-      ];
-    }
-    const ill = await illProcesses(patient);
-    if (silent.length === 0 && ill.length === 0) {
-      return [ok('processes', 'All processes answer, and are well.')];
-    }
-    const mute = silent.map(({ name, reason }) =>
-      fault(
-        'process-silent',
-        `${name} does not answer (${reason}), and others do.`,
-        `Look at its log: journalctl -u sallyport-${name}`,
-      ),
-    );
-    return [...mute, ...ill];
-  },
-};
-
-/** Processes that answer, and say of themselves that they cannot do their work. */
-async function illProcesses({ layout }: Patient): Promise<readonly Finding[]> {
-  const asked = ROLES.map(async (role): Promise<readonly Finding[]> => {
-    const path = healthSocketOf(layout, role);
-    const client = connectSocket({ path, protocol: healthProtocol, deadlineMs: CALL_MS });
-    try {
-      const { ok: isWell, sentence } = await client.call('health', {});
-      if (isWell) return [];
-      const told = `${role} says: ${sentence.replace(/\.$/, '')}.`;
-      return [fault('process-ill', told, `Look at its log: journalctl -u sallyport-${role}`)];
-    } catch (error) {
-      // One that is not there is told by its own socket, or is not part of this gateway.
-      if (error instanceof IpcUnavailable || error instanceof IpcRefused) return [];
-      throw error;
-    } finally {
-      client.close();
-    }
-  });
-  return (await Promise.all(asked)).flat();
 }

@@ -5,6 +5,7 @@ import { type Dialled, dial, type Place } from './dial.ts';
 import { type Finding, fault, ok, reasonOf, warning } from './finding.ts';
 
 const MAX_HOPS = 50;
+const MAX_REPLY_CHARS = 100;
 const NEEDS_TLS = new Set(['encrypt', 'fingerprint', 'verify', 'secure', 'dane-only']);
 
 /** Everything else that the gateway needs to reach, asked as the gateway would ask it. */
@@ -18,6 +19,8 @@ export const reachCheck: Check = {
       ldapFindings(patient),
       routeFindings(patient),
       shipFindings(patient),
+      alertFindings(patient),
+      oidcFindings(patient),
     ]);
     const findings = found.flat();
     return findings.length > 0 ? findings : [ok('reach', 'All that the config names answers.')];
@@ -112,10 +115,17 @@ async function routeFindings({ config }: Patient): Promise<readonly Finding[]> {
       route.nextHops.map(async (hop) => ({ hop, answer: await greet(hop, config.gateway.name) })),
     );
     const bad = hops.flatMap(({ hop, answer }) => hopFinding(route, hop, answer));
-    const isDown = hops.every(({ answer }) => answer.kind === 'silent');
+    const isDown = hops.every(({ answer }) => refusalOf(answer) !== null);
     // One that answers is enough for mail to flow.
     return isDown ? bad.map((one) => ({ ...one, level: 'fault' })) : bad;
   });
+  const left = config.routes.length - MAX_HOPS;
+  if (left > 0) {
+    const sentence = `The next hops of ${left} routes were not asked: ${MAX_HOPS} are asked at the most.`;
+    found.push(
+      Promise.resolve([warning('hops-left', sentence, 'Look at their queue: queue list.')]),
+    );
+  }
   return (await Promise.all(found)).flat();
 }
 
@@ -132,6 +142,11 @@ function hopFinding({ domain, tls }: Route, hop: Place, answer: Dialled): readon
       ),
     ];
   }
+  const refusal = refusalOf(answer);
+  if (refusal !== null) {
+    const advice = 'See to it that this server takes mail of this host.';
+    return [warning('hop-refuses', `${where} does not take us: ${refusal}.`, advice)];
+  }
   if (!NEEDS_TLS.has(tls.level) || /^250[- ]STARTTLS/im.test(answer.text)) return [];
   return [
     fault(
@@ -142,9 +157,22 @@ function hopFinding({ domain, tls }: Route, hop: Place, answer: Dialled): readon
   ];
 }
 
+/** Why no mail goes there; null if it may. */
+function refusalOf(answer: Dialled): string | null {
+  if (answer.kind === 'silent') return answer.reason;
+  const { text } = answer;
+  if (text.startsWith('2') && /^250[- \r]/m.test(text)) return null;
+  const [line = ''] = text.split('\r\n').filter((one) => !one.startsWith('220'));
+  return line
+    .replace(/[^ -~]/g, '?')
+    .replace(/\.$/, '')
+    .slice(0, MAX_REPLY_CHARS);
+}
+
 async function greet(hop: Place, name: string): Promise<Dialled> {
   return await dial(hop, {
     say: `EHLO ${name}\r\n`,
+    isGreeted: true, // a server may hold it against us if we speak first
     // The greeting, then the reply to EHLO.
     isEnough: (heard) =>
       (heard.match(/^\d{3}(?: [^\r\n]*)?\r?\n/gm) ?? []).length >= 2 || /^[45]/.test(heard),
@@ -170,7 +198,7 @@ async function shipFindings({ config }: Patient): Promise<readonly Finding[]> {
       target.kind === 'syslog'
         ? { host: target.host, port: target.port }
         : { host: url?.hostname ?? '', port: Number(url?.port || '443') };
-    const answer = await dial(place, { tls: { anchorsFile: target.anchorsFile } });
+    const answer = await dial(place, { tls: { anchorsFile: target.anchorsFile, isSystem: true } });
     if (answer.kind === 'answered') return [];
     return [
       fault(
@@ -181,4 +209,44 @@ async function shipFindings({ config }: Patient): Promise<readonly Finding[]> {
     ];
   });
   return (await Promise.all(found)).flat();
+}
+
+/** Where alerts go: who is not told of trouble learns of it from others. */
+async function alertFindings({ config }: Patient): Promise<readonly Finding[]> {
+  const { mail, webhook } = config.monitor?.alerts ?? {};
+  const silent = (what: string, reason: string): Finding =>
+    warning(
+      'alerts-silent',
+      `${what} cannot be reached: ${reason}.`,
+      'See to it, or name another under monitor.alerts: until then nobody hears of trouble this way.',
+    );
+  const findings: Finding[] = [];
+  if (mail !== undefined) {
+    const refusal = refusalOf(await greet(mail.via, config.gateway.name));
+    if (refusal !== null) {
+      findings.push(silent(`${placeText(mail.via)}, which takes the alerts by mail,`, refusal));
+    }
+  }
+  if (webhook !== undefined) {
+    const why = await whyNoTls(webhook.url, webhook.anchorsFile);
+    if (why !== null) findings.push(silent(`The webhook at ${new URL(webhook.url).host}`, why));
+  }
+  return findings;
+}
+
+async function oidcFindings({ config }: Patient): Promise<readonly Finding[]> {
+  const oidc = config.console?.oidc;
+  if (oidc === undefined) return [];
+  const why = await whyNoTls(oidc.issuer, oidc.anchorsFile);
+  if (why === null) return [];
+  const sentence = `The OpenID provider at ${new URL(oidc.issuer).host} cannot be reached: ${why}.`;
+  return [warning('oidc-silent', sentence, 'See to it; local accounts sign in meanwhile.')];
+}
+
+/** Why no trusted TLS connection comes about; null if it does. */
+async function whyNoTls(url: string, anchorsFile: string | undefined): Promise<string | null> {
+  const { hostname, port } = new URL(url);
+  const place = { host: hostname, port: Number(port || '443') };
+  const answer = await dial(place, { tls: { anchorsFile, isSystem: true } });
+  return answer.kind === 'answered' ? null : answer.reason;
 }

@@ -33,7 +33,7 @@ export async function runChecks(
     checks.map(async ({ area, look }) => {
       const findings = await within(deadlineMs, look(patient)).catch((error: unknown) => [
         warning(
-          `${area}-not-known`,
+          `${area.replaceAll(' ', '-')}-not-known`,
           `This could not be looked at: ${reasonOf(error)}.`,
           'See to what the other findings say, then look again.',
         ),

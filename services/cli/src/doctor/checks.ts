@@ -5,7 +5,8 @@ import { dnsCheck } from './check-dns.ts';
 import { foldersCheck, secretsCheck } from './check-files.ts';
 import { keysCheck, tlsCheck } from './check-keys.ts';
 import { policyCheck } from './check-policy.ts';
-import { portsCheck, processesCheck } from './check-ports.ts';
+import { portsCheck } from './check-ports.ts';
+import { processesCheck } from './check-processes.ts';
 import { reachCheck } from './check-reach.ts';
 
 /** Everything that doctor looks at beside the config file itself, in the order of its report. */

@@ -7,6 +7,7 @@ import { applyChanges, type KeyChange, planActivation } from './keys-change.ts';
 import { keyEvent } from './keys-event.ts';
 import { type GatewayLayout, layoutOf } from './layout.ts';
 import type { OneAtATime } from './one-at-a-time.ts';
+import { unusable } from './private-keys.ts';
 import { publishAuthorities } from './published-certificates.ts';
 import { warnOfEnds } from './warn-of-ends.ts';
 
@@ -72,6 +73,11 @@ async function activateDue({ layout, logger, clock, reload }: Due): Promise<void
     const plan = planActivation({ records, keyId, now, beside: false });
     if ('fault' in plan) {
       logger.error('key.not-activated', { keyId, fault: plan.fault, reason: plan.sentence });
+      continue;
+    }
+    const reason = await unusable(layout, plan.changes[0].record, records);
+    if (reason !== null) {
+      logger.error('key.not-activated', { keyId, reason });
       continue;
     }
     await recordAll(layout, plan.changes);

@@ -12,6 +12,12 @@ export function isCredential(path: string): boolean {
 
 /** Looks at the gateway's own secrets: each must be there and belong to its owner alone. */
 export async function checkSecrets(layout: GatewayLayout): Promise<ConfigFault[]> {
+  const faults = await Promise.all((await secretFilesOf(layout)).map(checkSecret));
+  return faults.filter((fault) => fault !== null);
+}
+
+/** The gateway's own secrets, as far as this account can see which there are. */
+export async function secretFilesOf(layout: GatewayLayout): Promise<readonly string[]> {
   const { logKey, spoolKeys, keys, seal } = layout;
   const names = await readdir(keys).catch(() => []);
   const files = [
@@ -24,8 +30,7 @@ export async function checkSecrets(layout: GatewayLayout): Promise<ConfigFault[]
   if (names.some((name) => name.endsWith('.sealed'))) {
     files.push(seal.kind === 'credential' ? seal.credentialFile : seal.passphraseFile);
   }
-  const faults = await Promise.all(files.map(checkSecret));
-  return faults.filter((fault) => fault !== null);
+  return files;
 }
 
 async function checkSecret(path: string): Promise<ConfigFault | null> {

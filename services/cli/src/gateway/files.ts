@@ -1,5 +1,6 @@
 import { chmod, mkdir, open, rename, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { syncFolder } from '@sallyport/disk';
 
 /** Makes a folder that its owner alone can enter. */
 export async function makePrivateFolder(folder: string): Promise<void> {
@@ -26,10 +27,5 @@ export async function writeWhole(path: string, text: string | Buffer, mode: numb
     await file.close();
   }
   await rename(temporary, path);
-  const folder = await open(dirname(path), 'r');
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
-  }
+  await syncFolder(dirname(path));
 }

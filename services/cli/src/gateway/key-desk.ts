@@ -1,5 +1,6 @@
 import { mkdir } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { basename, dirname } from 'node:path';
+import { isSystemError } from '@sallyport/disk';
 import {
   type CallResult,
   type Handlers,
@@ -23,7 +24,7 @@ import { authorityOf, certifyKey, chainOf, publicKeyOf } from '../commands/key-c
 import { checkKind, makeKey } from '../commands/key-generate.ts';
 import { makeDkimKey } from '../commands/key-generate-dkim.ts';
 import { type KeySession, keyDomain, keyRecord, keySession } from '../commands/key-session.ts';
-import { Complaint, sentenceOf } from '../commands/run.ts';
+import { Complaint } from '../commands/run.ts';
 import { linesOfKey } from './key-lines.ts';
 import { planRetirement } from './keys-change.ts';
 import type { OneAtATime } from './one-at-a-time.ts';
@@ -93,14 +94,14 @@ function questionsOf({ gateway, clock }: KeyDeskParts): Pick<Desk, Exclude<keyof
   const { config } = gateway;
   return {
     zone: ({ domain: named }) =>
-      refusing(async () => {
+      refusing(gateway, async () => {
         const domains = config.domains.map(({ name }) => name);
         const domain = keyDomain(gateway, named ?? domains[0]);
         const { records, files } = await publicationOf(gateway, { domain, now: clock.now() });
         return { domain, domains, records: [...records], files: [...files] };
       }),
     linesOf: ({ keyId }) =>
-      refusing(async () => ({
+      refusing(gateway, async () => ({
         records: [...linesOfKey(await keyRecord(gateway, keyId), config)],
       })),
   };
@@ -113,6 +114,7 @@ async function inTurn(
   work: (session: KeySession) => Promise<Step>,
 ): Promise<Step> {
   return await refusing(
+    gateway,
     async () =>
       await turns.run(
         async () => await work(keySession(gateway, { by, offline: false, now: clock.now() })),
@@ -120,21 +122,27 @@ async function inTurn(
   );
 }
 
-/** What a command would complain of is a refusal here, in the same words. */
-async function refusing<T>(work: () => Promise<T>): Promise<T> {
+/** What a command would complain of is a refusal here; folders of the host are nobody's business there. */
+async function refusing<T>({ layout }: Gateway, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
     if (error instanceof Complaint) throw new IpcRefused(null, error.message);
-    if (error instanceof KeyFileFault) throw new IpcRefused(null, `${error.message}.`);
+    if (error instanceof KeyFileFault) {
+      throw new IpcRefused(null, `${error.message.replaceAll(`${layout.keys}/`, '')}.`);
+    }
     // Accounts of their own (systemd): a file of another process may be closed to this one.
-    if (isClosed(error)) throw new IpcRefused(null, sentenceOf(error));
+    const closed = closedFile(error);
+    if (closed !== null)
+      throw new IpcRefused(null, `The file ${closed} is closed to this process.`);
     throw error;
   }
 }
 
-function isClosed(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'EACCES';
+function closedFile(error: unknown): string | null {
+  if (!isSystemError(error, 'EACCES') && !isSystemError(error, 'EPERM')) return null;
+  const { path = '' } = error as NodeJS.ErrnoException;
+  return basename(path);
 }
 
 async function generate(

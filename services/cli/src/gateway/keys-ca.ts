@@ -1,6 +1,7 @@
 import { createPrivateKey, type KeyObject } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isSystemError } from '@sallyport/disk';
 import type { Domain } from '@sallyport/mail';
 import {
   type Certificate,
@@ -30,7 +31,7 @@ export async function readOwnCa(layout: GatewayLayout): Promise<Certificate | nu
     const [parsed] = parsePemCertificates(await readFile(join(layout.ca, 'ca.pem'), 'utf8'));
     return parsed?.kind === 'certificate' ? parsed.value : null;
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null;
+    if (isSystemError(error, 'ENOENT')) return null;
     throw error;
   }
 }

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { open, rm } from 'node:fs/promises';
+import { ifGone } from '@sallyport/disk';
 import {
   type KeyClass,
   type KeyLifeFault,
@@ -196,11 +197,8 @@ async function destroy(layout: GatewayLayout, record: KeyRecord): Promise<KeyRec
 
 // Disks that copy on write keep the old blocks: the seal's secret is what makes them useless.
 async function overwriteAndRemove(path: string): Promise<void> {
-  const file = await open(path, 'r+').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return null; // an earlier order got this far
-    throw error;
-  });
-  if (file === null) return;
+  const file = await open(path, 'r+').catch(ifGone(null));
+  if (file === null) return; // an earlier order got this far
   try {
     const { size } = await file.stat();
     await file.write(randomBytes(size), 0, size, 0);

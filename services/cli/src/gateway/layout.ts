@@ -63,7 +63,7 @@ export interface GatewayLayout {
 }
 
 export function layoutOf(
-  gateway: GatewayConfig['gateway'],
+  gateway: Pick<GatewayConfig['gateway'], 'dataFolder' | 'runtimeFolder'>,
   keys: Partial<GatewayConfig['keys']> = {},
 ): GatewayLayout {
   const data = gateway.dataFolder;

@@ -10,17 +10,11 @@ import {
   type OwnCapability,
   readCapabilities,
 } from '@sallyport/cms';
-import { openLayers } from '@sallyport/domsec';
+import { MESSAGE_LIMITS, openLayers } from '@sallyport/domsec';
 import { bufferContent, type Content, type Domain, readContent } from '@sallyport/mail';
 import { pkcs7MimeEntity } from '@sallyport/mime';
-import {
-  type Certificate,
-  generateKeyPairPem,
-  issueCertificate,
-  makeRoot,
-  parseCertificate,
-} from '@sallyport/pki';
-import { LIMITS } from '../message/limits.ts';
+import { type Certificate, generateKeyPairPem, issueCertificate, makeRoot } from '@sallyport/pki';
+import { certificateOf } from '@sallyport/test/certificates';
 import { offlineKeyring } from '../message/unwrapper.ts';
 import { ownCapabilities } from './own-capabilities.ts';
 import { fixedAttributes } from './signed-attributes.ts';
@@ -40,13 +34,7 @@ interface Own {
   readonly privateKey: KeyObject;
 }
 
-function parsed(bytes: Buffer): Certificate {
-  const certificate = parseCertificate(bytes);
-  assert.ok(certificate.kind === 'certificate', 'reason' in certificate ? certificate.reason : '');
-  return certificate.value;
-}
-
-const root = parsed(rootDer);
+const root = certificateOf(rootDer);
 
 function own({ privateKey, publicKey }: { privateKey: KeyObject; publicKey: KeyObject }): Own {
   const bytes = issueCertificate({
@@ -56,7 +44,7 @@ function own({ privateKey, publicKey }: { privateKey: KeyObject; publicKey: KeyO
     spki: publicKey.export({ format: 'der', type: 'spki' }),
     issuer: { certificate: root, privateKey: ca.privateKeyPem },
   });
-  return { certificate: parsed(bytes), privateKey };
+  return { certificate: certificateOf(bytes), privateKey };
 }
 
 const OWN: Readonly<Record<string, Own>> = {
@@ -103,7 +91,7 @@ async function isRead(message: Content, { certificate, privateKey }: Own): Promi
     unwrapper,
     mayOpen: () => Promise.resolve(true),
     knownCertificates: [],
-    limits: LIMITS,
+    limits: MESSAGE_LIMITS,
   });
   assert.ok(read.kind === 'opened');
   const [layer] = read.message.layers;

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { GatewayConfig } from '@sallyport/config';
+import { isSystemError } from '@sallyport/disk';
 import {
   type Certificate,
   composeCrl,
@@ -45,7 +46,7 @@ export async function readRevocations(layout: GatewayLayout): Promise<Revocation
   try {
     return revocationsSchema.parse(JSON.parse(await readFile(revocationsFile(layout), 'utf8')));
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null;
+    if (isSystemError(error, 'ENOENT')) return null;
     throw error;
   }
 }

@@ -1,9 +1,16 @@
-import type { KeyObject } from 'node:crypto';
+import { createPublicKey, type KeyObject } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { type KeyAlgorithm, type KeyClass, KeyFileFault, type KeyRecord } from '@sallyport/ipc';
+import {
+  type KeyAlgorithm,
+  type KeyClass,
+  KeyFileFault,
+  type KeyFiles,
+  type KeyRecord,
+} from '@sallyport/ipc';
 import type { Domain } from '@sallyport/mail';
 import { type Certificate, formatPemCertificate } from '@sallyport/pki';
+import { certificateOf } from './keys.ts';
 import type { GatewayLayout } from './layout.ts';
 import { keyFilesOf, writePrivateKey } from './seal-keys.ts';
 
@@ -79,4 +86,56 @@ export async function readPrivateKey(
   record: KeyRecord,
 ): Promise<KeyObject> {
   return (await keyFilesOf(layout).open(record)).privateKey;
+}
+
+/** DER of the public half. */
+export function spkiOf(key: KeyObject): Buffer {
+  return createPublicKey(key).export({ format: 'der', type: 'spki' });
+}
+
+/**
+ * Why a key must not come into use: its private half does not open, or is another's than the public
+ * one. Null where that cannot be told: on a token, or without what the files are sealed under.
+ */
+export async function unusable(
+  layout: Pick<GatewayLayout, 'keys' | 'seal'>,
+  record: KeyRecord,
+  records: readonly KeyRecord[],
+): Promise<string | null> {
+  if (record.token !== undefined) return null;
+  const files = keyFilesOf(layout);
+  const reason = await faultOf(files, record);
+  if (reason === null || !(await opensAnother(files, record, records))) return null;
+  const [why = ''] = reason.replaceAll(`${layout.keys}/`, '').split('\n');
+  return `The key ${record.keyId} cannot be used: ${why}.`;
+}
+
+async function faultOf(files: KeyFiles, record: KeyRecord): Promise<string | null> {
+  try {
+    const { privateKey } = await files.open(record);
+    const known = publicHalfOf(record);
+    const isOwn = known === null || spkiOf(privateKey).equals(known);
+    return isOwn ? null : 'its private half is of another key';
+  } catch (error) {
+    if (error instanceof KeyFileFault) return error.message;
+    throw error;
+  }
+}
+
+function publicHalfOf(record: KeyRecord): Buffer | null {
+  const { dkimPublicKey } = record;
+  if (dkimPublicKey !== undefined) return Buffer.from(dkimPublicKey, 'base64');
+  return certificateOf(record)?.spki ?? null;
+}
+
+async function opensAnother(
+  files: KeyFiles,
+  { keyId }: KeyRecord,
+  records: readonly KeyRecord[],
+): Promise<boolean> {
+  for (const one of records) {
+    if (one.keyId === keyId || files.pathOf(one) === null) continue;
+    if ((await faultOf(files, one)) === null) return true;
+  }
+  return false;
 }

@@ -18,7 +18,6 @@ const privateKeyPem = String(privateKey.export({ format: 'pem', type: 'pkcs8' })
 
 async function gatewayOf(name: string) {
   const layout = layoutOf({
-    name: 'gw.acme.example',
     dataFolder: join(root, name),
     runtimeFolder: join(root, 'run'),
   });

@@ -25,7 +25,8 @@ export interface ProcessSpec {
 const FIRST_BACKOFF_MS = 200;
 const LONGEST_BACKOFF_MS = 30_000;
 const STEADY_MS = 60_000;
-const READY_TIMEOUT_MS = 30_000;
+/** As long as systemd waits by default: a busy machine that starts a dozen processes needs it. */
+const READY_TIMEOUT_MS = 90_000;
 const STOP_TIMEOUT_MS = 45_000;
 
 /** Everything below the project root that a process needs to be loaded at all: code, no data. */

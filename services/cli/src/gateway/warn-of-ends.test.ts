@@ -17,7 +17,7 @@ let layout: GatewayLayout;
 before(async () => {
   const { folder, remove } = await scratch();
   stack.defer(remove);
-  layout = layoutOf({ name: 'gw', dataFolder: folder, runtimeFolder: join(folder, 'r') });
+  layout = layoutOf({ dataFolder: folder, runtimeFolder: join(folder, 'r') });
   const domain = 'acme.example' as Domain;
   const ca = createCa(domain, 'ec-p256', NOW);
   await createAuthorities({ layout, ca, domain, kind: 'ec-p256', now: NOW });

@@ -1,4 +1,9 @@
-import type { JudgeOptions, MessageLabels, Verdict } from '@sallyport/domsec';
+import {
+  type JudgeOptions,
+  type MessageLabels,
+  namingOptions,
+  type Verdict,
+} from '@sallyport/domsec';
 import type { Domain, Mailbox } from '@sallyport/mail';
 import { type Certificate, type Crl, parsePemCertificates, validatePath } from '@sallyport/pki';
 import {
@@ -93,7 +98,10 @@ function policyRule(
       const [first = { kind: 'valid' } as const] = results;
       return results.find((result) => result.kind === 'invalid') ?? first;
     },
-    naming: ({ domain }) => namingOf(ruleOf([domain]), time),
+    naming: ({ domain }) => {
+      const { trusts, partnerDomains } = ruleOf([domain]);
+      return namingOptions(trusts, partnerDomains, time);
+    },
     legacy: rule.inbound.legacyAlgorithms,
     decide: (verdict, labels) => {
       const facts = {
@@ -110,15 +118,6 @@ function policyRule(
       const decision = decideInward(facts, rule);
       return { rule: rule.rule, decision: decision.kind, sentence: decision.sentence };
     },
-  };
-}
-
-function namingOf({ trusts, partnerDomains }: InwardRule, time: Date) {
-  const domains = partnerDomains.map((pattern) => pattern.replace(/^\*\./, '') as Domain);
-  return {
-    exceptions: trusts.flatMap((trust) => trust.exceptions),
-    ...(domains.length > 0 ? { partnerDomains: domains } : {}),
-    time,
   };
 }
 

@@ -2,6 +2,7 @@ import {
   claimedOriginators,
   judgeLayers,
   labelsOf,
+  MESSAGE_LIMITS,
   type OpenedMessage,
   openLayers,
   readReceipt,
@@ -12,7 +13,6 @@ import { describeLabels, describeProtection, describeReceipt } from './header-re
 import type { InspectTrust } from './inspect-trust.ts';
 import type { KeyPair } from './key-file.ts';
 import { algorithmsOf, describeLayers, mismatchesOf } from './layer-report.ts';
-import { LIMITS } from './limits.ts';
 import { messageSource } from './source.ts';
 import { offlineKeyring } from './unwrapper.ts';
 
@@ -62,7 +62,7 @@ export async function inspectMessage(file: Content, options: InspectOptions): Pr
     knownCertificates: options.trust.known,
     contentForm: source.contentForm,
     legacy: options.legacy || options.trust.mayAcceptLegacy,
-    limits: LIMITS,
+    limits: MESSAGE_LIMITS,
   });
   if (read.kind === 'malformed') {
     return notInspected(`It is no message: ${read.reason.replace(/\.$/, '')}.`, read.fault);
@@ -86,7 +86,10 @@ async function report(
     legacy: legacy ? 'accept' : rule.legacy,
   });
   const layers = await describeLayers(message, verdict);
-  const receipt = await readReceipt(message, { limits: LIMITS, knownCertificates: trust.known });
+  const receipt = await readReceipt(message, {
+    limits: MESSAGE_LIMITS,
+    knownCertificates: trust.known,
+  });
   return {
     ...wordsOf(verdict),
     fault: verdict.fault,

@@ -5,10 +5,10 @@ import {
   readCms,
 } from '@sallyport/cms';
 import type { Layer, LayerReport, OpenedMessage, Verdict } from '@sallyport/domsec';
+import { MESSAGE_LIMITS } from '@sallyport/domsec';
 import { never } from '@sallyport/mail';
 import { decodeBody, type Entity } from '@sallyport/mime';
 import { type Certificate, formatName } from '@sallyport/pki';
-import { LIMITS } from './limits.ts';
 
 /** Each layer of the verdict, from the outside, with the certificates and recipients behind it. */
 export async function describeLayers(
@@ -88,7 +88,7 @@ function describe(certificate: Certificate): object {
 
 /** Whom the envelope is for, as far as it says. */
 async function recipientsOf(entity: Entity): Promise<RecipientReport[]> {
-  const cms = await readCms(await decodeBody(entity), LIMITS.cms);
+  const cms = await readCms(await decodeBody(entity), MESSAGE_LIMITS.cms);
   if (cms.kind !== 'enveloped' && cms.kind !== 'auth-enveloped') return [];
   return cms.value.recipients.flatMap(describeRecipient);
 }

@@ -47,7 +47,6 @@ export async function createOrganisation(plan: OrganisationPlan, now: Date): Pro
   const configFile = join(plan.folder, 'gateway.yaml');
   await writeWhole(configFile, stringify(configOf(plan)), 0o644);
   const layout = layoutOf({
-    name: gatewayName(plan),
     dataFolder: join(plan.folder, 'data'),
     runtimeFolder: plan.runtime,
   });
@@ -123,7 +122,26 @@ function configOf(plan: OrganisationPlan): object {
   };
 }
 
-/** Gives `own` a partner record for `partner`: everything required, both ways. */
+/** A partner that publishes nothing: what is written to it stays, and the console says why. */
+export const SILENT_PARTNER = { name: 'Charlie', domain: 'charlie.example' } as const;
+
+/** DNS of the partner that publishes nothing. */
+export function silentZone(): object {
+  const { domain } = SILENT_PARTNER;
+  const exchange = `mx.${domain}`;
+  return {
+    name: domain,
+    records: [
+      { type: 'MX', name: domain, preference: 10, exchange },
+      { type: 'A', name: exchange, address: '127.0.0.4' },
+    ],
+  };
+}
+
+/**
+ * Gives `own` a partner record for `partner`: everything required, both ways; and one for the
+ * partner that publishes nothing.
+ */
 export async function agreeWith(
   own: Organisation,
   partner: Organisation,
@@ -157,6 +175,17 @@ export async function agreeWith(
         },
         tls: { level: 'secure', match: [`.${domain}`], anchors: [anchor] },
         trust: { anchors: [anchor], revocation: 'off' },
+      },
+      {
+        name: SILENT_PARTNER.name,
+        domains: [SILENT_PARTNER.domain],
+        outbound: {
+          sign: 'domain',
+          profile: 'domsec',
+          encrypt: 'required',
+          discovery: ['ldap-srv'],
+          otherwise: 'hold',
+        },
       },
     ],
   };

@@ -1,28 +1,29 @@
-import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { appendFileSync } from 'node:fs';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { createLogger } from '@sallyport/log';
 import { type Domain, systemClock } from '@sallyport/mail';
+import { print } from '../commands/output.ts';
 import { attendGateway } from '../gateway/attend.ts';
 import { writeWhole } from '../gateway/files.ts';
 import { processSpecs, ROLES } from '../gateway/roles.ts';
 import { Supervisor } from '../gateway/supervisor.ts';
 import { createConsoleAccounts, type SandboxLogin } from './console-accounts.ts';
+import { exchangeMail } from './exchange.ts';
 import {
   agreeWith,
   consoleUrl,
   createOrganisation,
   type Organisation,
   type OrganisationPlan,
+  SILENT_PARTNER,
+  silentZone,
   zoneOf,
 } from './organisation.ts';
 import { commonPort, freePorts } from './ports.ts';
-import { submitMessage } from './submit.ts';
-import { traceOf, verdictField } from './trace.ts';
+import { sandboxSpec } from './sandbox-spec.ts';
 
-const DELIVERY_TIMEOUT_MS = 20_000;
-const POLL_MS = 50;
 const ADDRESSES = ['127.0.0.2', '127.0.0.3'] as const;
 
 /** Runs two organisations on loopback. @returns the exit code. */
@@ -42,7 +43,7 @@ export async function runSandbox(options: {
   const world = new World(folder, runtime);
   try {
     await world.start();
-    const worked = await world.exchange();
+    const worked = await exchangeMail(world.pair());
     if (!options.once && !abort.signal.aborted) {
       world.explain();
       await new Promise<void>((end) => abort.signal.addEventListener('abort', () => end()));
@@ -59,10 +60,6 @@ export async function runSandbox(options: {
     if (options.keep === null) await rm(folder, { recursive: true, force: true });
     else print(`All data is in ${folder}.`);
   }
-}
-
-function print(line: string): void {
-  process.stdout.write(`${line}\n`);
 }
 
 class World {
@@ -86,7 +83,7 @@ class World {
     const plans = await this.#plan();
     print('Two organisations are set up: keys, certificates, DNS, directory, policy …');
     for (const plan of plans) this.#organisations.push(await createOrganisation(plan, now));
-    const [acme, bravo] = this.#pair();
+    const [acme, bravo] = this.pair();
     await agreeWith(acme, bravo, now);
     await agreeWith(bravo, acme, now);
     await this.#startSandboxServices(plans);
@@ -95,7 +92,8 @@ class World {
       this.#logins.set(one, await createConsoleAccounts(one.layout, now));
     }
     const seconds = ((performance.now() - started) / 1_000).toFixed(1);
-    print(`Both gateways are ready after ${seconds} s, each as nine processes of its own.\n`);
+    print(`Both gateways are ready after ${seconds} s, each as nine processes of its own.`);
+    print('');
   }
 
   async #plan(): Promise<OrganisationPlan[]> {
@@ -121,7 +119,7 @@ class World {
     });
   }
 
-  #pair(): [Organisation, Organisation] {
+  pair(): [Organisation, Organisation] {
     const [acme, bravo] = this.#organisations;
     if (acme === undefined || bravo === undefined) throw new Error('two organisations are needed');
     return [acme, bravo];
@@ -129,7 +127,11 @@ class World {
 
   async #startSandboxServices(plans: readonly OrganisationPlan[]): Promise<void> {
     const zonesFile = join(this.#folder, 'zones.json');
-    await writeWhole(zonesFile, JSON.stringify({ zones: plans.map(zoneOf) }), 0o644);
+    await writeWhole(
+      zonesFile,
+      JSON.stringify({ zones: [...plans.map(zoneOf), silentZone()] }),
+      0o644,
+    );
     const sinks = plans.map((plan) => ({
       name: `inner MTA of ${plan.domain}`,
       host: '127.0.0.1',
@@ -137,15 +139,7 @@ class World {
       folder: join(plan.folder, 'mailboxes'),
     }));
     const { supervisor } = this.#supervisor(join(this.#runtime, 'sandbox'), 'sandbox');
-    await supervisor.start([
-      {
-        name: 'sandbox',
-        module: '@sallyport/sandbox',
-        options: { dns: { host: '127.0.0.1', port: this.#dnsPort, zonesFile }, sinks },
-        readable: [zonesFile],
-        writable: sinks.map((sink) => sink.folder),
-      },
-    ]);
+    await supervisor.start([sandboxSpec({ dnsPort: this.#dnsPort, zonesFile, sinks })]);
   }
 
   async #startGateway(organisation: Organisation): Promise<void> {
@@ -158,92 +152,30 @@ class World {
   }
 
   #supervisor(runtime: string, name: string) {
+    const logFile = join(this.#folder, `${name}.log`);
     const logger = createLogger({
       service: `supervisor ${name}`,
       now: () => systemClock.now(),
-      write: (line) => process.stderr.write(line),
+      write: (line) => {
+        appendFileSync(logFile, line, { mode: 0o600 });
+        // What goes well is told in words; trouble is told as it is.
+        if (!line.includes('"level":"info"')) process.stderr.write(line);
+      },
     });
-    const supervisor = new Supervisor({
-      runtime,
-      logger,
-      logFile: join(this.#folder, `${name}.log`),
-    });
+    const supervisor = new Supervisor({ runtime, logger, logFile });
     this.#supervisors.push(supervisor);
     return { supervisor, logger };
   }
 
-  /** One message each way. @returns whether both arrived with the verdict that they must have. */
-  async exchange(): Promise<boolean> {
-    const [acme, bravo] = this.#pair();
-    const outward = await this.#send(acme, 'alice', bravo, 'bob');
-    const back = await this.#send(bravo, 'bob', acme, 'alice');
-    print(
-      outward && back
-        ? 'Both messages arrived as they should.'
-        : 'Something did not work, see above.',
-    );
-    return outward && back;
-  }
-
-  async #send(
-    from: Organisation,
-    author: string,
-    to: Organisation,
-    reader: string,
-  ): Promise<boolean> {
-    const since = systemClock.now();
-    const sender = `${author}@${from.plan.domain}`;
-    const recipient = `${reader}@${to.plan.domain}`;
-    print(`── ${sender} writes to ${recipient}`);
-    const reply = await submitMessage({
-      host: '127.0.0.1',
-      port: from.plan.relayPort,
-      helo: `mail.${from.plan.domain}`,
-      from: sender,
-      to: recipient,
-      message: sampleMessage(sender, recipient, since),
-    });
-    print(`   The inner MTA of ${from.plan.title} hands the message to its gateway: ${reply}`);
-    const file = await this.#waitForMessage(to);
-    const lines = [...(await traceOf(from, since)), ...(await traceOf(to, since))];
-    for (const [index, line] of lines.entries()) {
-      print(`   ${String(index + 1).padStart(2)}. ${line.ok ? '' : 'PROBLEM: '}${line.text}`);
-    }
-    if (file === null) {
-      print(`   PROBLEM: nothing arrived within ${DELIVERY_TIMEOUT_MS / 1_000} s.\n`);
-      return false;
-    }
-    const verdict = await verdictField(file);
-    print(
-      `   The inner MTA of ${to.plan.title} has the message, in clear, with this field on top:`,
-    );
-    print(`   X-Sallyport-Verdict: ${verdict ?? 'missing'}\n`);
-    const good = /signature=valid; signatureType=domain;.*mapping=ok; encryption=domain/.test(
-      verdict ?? '',
-    );
-    const body = await readFile(file, 'latin1');
-    return good && body.includes(SAMPLE_TEXT) && lines.every((line) => line.ok);
-  }
-
-  async #waitForMessage(to: Organisation): Promise<string | null> {
-    const file = join(to.plan.folder, 'mailboxes', '000001.eml');
-    const deadline = performance.now() + DELIVERY_TIMEOUT_MS;
-    while (performance.now() < deadline) {
-      const found = await readFile(file).catch(() => null);
-      // What egress learns from the reply is recorded a moment after the message is there.
-      if (found !== null) return await sleep(SETTLE_MS, file);
-      await sleep(POLL_MS);
-    }
-    return null;
-  }
-
   /** What a newcomer may try now. */
   explain(): void {
-    print('\nBoth organisations stay up. Press Ctrl-C to end; nothing is left behind.');
+    print('');
+    print('Both organisations stay up. Press Ctrl-C to end; nothing is left behind.');
     for (const organisation of this.#organisations) {
       const { plan, configFile } = organisation;
       const login = this.#logins.get(organisation);
-      print(`\n${plan.title} (${plan.domain})`);
+      print('');
+      print(`${plan.title} (${plan.domain})`);
       print(`  console                     ${consoleUrl(plan)}`);
       print(`    sign in as                ${login?.names.join(', ')}`);
       print(`    with the password         ${login?.password}`);
@@ -254,10 +186,13 @@ class World {
       print(`  config                      ${configFile}`);
       print(`  log                         ${join(this.#folder, `${plan.domain}.log`)}`);
     }
-    print(`\nDNS for both: 127.0.0.1:${this.#dnsPort}`);
+    print('');
+    print(`DNS for both: 127.0.0.1:${this.#dnsPort}`);
     print('The consoles show certificates of the own CAs: the browser asks before it goes on.');
-    const [acme] = this.#pair();
-    print('\nTry, in another terminal:');
+    const [acme] = this.pair();
+    print(`In the one of Acme, Hold has the message to ${SILENT_PARTNER.domain}, and says why.`);
+    print('');
+    print('Try, in another terminal:');
     print(
       `  swaks --server 127.0.0.1:${acme.plan.relayPort} --from alice@acme.example --to bob@bravo.example`,
     );
@@ -273,22 +208,4 @@ class World {
     await this.#own.disposeAsync();
     for (const supervisor of this.#supervisors.toReversed()) await supervisor.stop();
   }
-}
-
-const SETTLE_MS = 400;
-const SAMPLE_TEXT = 'The results of the second series are in.';
-
-function sampleMessage(from: string, to: string, now: Date): string {
-  return [
-    `From: ${from}`,
-    `To: ${to}`,
-    'Subject: second series',
-    `Date: ${now.toUTCString().replace('GMT', '+0000')}`,
-    `Message-ID: <${now.getTime()}.${from}>`,
-    'MIME-Version: 1.0',
-    'Content-Type: text/plain; charset=utf-8',
-    '',
-    SAMPLE_TEXT,
-    'Please keep them among us until Friday.',
-  ].join('\r\n');
 }

@@ -5,11 +5,13 @@ import type { Organisation } from './organisation.ts';
 
 /** One step of a message's way, in plain words. */
 export interface TraceLine {
+  /** Of the event. */
+  readonly kind: string;
   readonly ok: boolean;
   readonly text: string;
 }
 
-type Write = (event: RecordedEvent, who: string) => TraceLine | null;
+type Write = (event: RecordedEvent, who: string) => Omit<TraceLine, 'kind'>;
 
 function text(event: RecordedEvent, name: string): string {
   const value = event.facts[name];
@@ -68,7 +70,7 @@ const SENTENCES: Readonly<Record<string, Write>> = {
     text: `${who} waits: ${text(event, 'fault')} ${text(event, 'sentence')}`,
   }),
   failed: (event, who) => ({ ok: false, text: `${who} fails: ${text(event, 'fault')}` }),
-  held: (event, who) => ({ ok: false, text: `${who} holds it: ${text(event, 'sentence')}` }),
+  held: (_event, who) => ({ ok: false, text: `${who} keeps it until somebody decides.` }),
 };
 
 /** What an organisation's audit log says of what happened since `since`. */
@@ -76,8 +78,8 @@ export async function traceOf(organisation: Organisation, since: Date): Promise<
   const { layout, plan } = organisation;
   const lines: TraceLine[] = [];
   for await (const event of readEvents(await auditSegments(layout.audit), { since })) {
-    const line = SENTENCES[event.kind]?.(event, plan.title) ?? null;
-    if (line !== null) lines.push(line);
+    const line = SENTENCES[event.kind]?.(event, plan.title);
+    if (line !== undefined) lines.push({ kind: event.kind, ...line });
   }
   return lines;
 }

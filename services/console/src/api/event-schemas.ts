@@ -7,6 +7,14 @@ export const idParams = z.strictObject({ id: z.string().max(64) });
 /** A time of a query: RFC 3339. */
 export const timeQuery = z.iso.datetime({ offset: true }).optional();
 
+/** Something that ends. */
+export const endingSchema = z.strictObject({
+  what: z.enum(['own-certificate', 'pinned', 'anchor', 'agreement', 'exception']),
+  whose: z.string(),
+  name: z.string(),
+  until: z.iso.datetime(),
+});
+
 /** One event of the log, as it was recorded. */
 export const eventSchema = z.strictObject({
   index: z.int().nonnegative(),

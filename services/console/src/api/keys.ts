@@ -8,6 +8,7 @@ import {
 import { z } from 'zod';
 import { rolloverOf } from '../desk/key-life.ts';
 import type { StepAnswer } from '../desk/keys.ts';
+import { orRefused } from '../desk/refused.ts';
 import { type ApiAnswer, type ApiRoute, route } from './route.ts';
 
 const time = z.iso.datetime();
@@ -158,7 +159,12 @@ export const keyRoutes: readonly ApiRoute[] = [
       if ((await desk.keys.find(keyId)) === null) {
         return { kind: 'problem', problem: { id: 'not-found' } };
       }
-      return { kind: 'ok', value: { lines: [...(await desk.keys.lines(keyId))] } };
+      const found = await orRefused(async () => ({
+        kind: 'lines' as const,
+        lines: await desk.keys.lines(keyId),
+      }));
+      if (found.kind === 'lines') return { kind: 'ok', value: { lines: found.lines } };
+      return { kind: 'problem', problem: { id: 'refused', detail: found.sentence } };
     },
   }),
   route({

@@ -6,6 +6,11 @@ import { type ApiRoute, pageOf, pageQuery, route } from './route.ts';
 
 const count = z.int().nonnegative();
 
+const FAULTS = {
+  'unknown-partner': 'The policy in force has no such partner.',
+  'many-domains': 'The partner has too many domains: ask for one of them.',
+} as const;
+
 const summarySchema = z.strictObject({
   index: count,
   queueId: z.string(),
@@ -40,26 +45,31 @@ export const messagesRoutes: readonly ApiRoute[] = [
     method: 'GET',
     path: '/messages',
     permission: 'message.read',
-    summary: 'Messages, newest first, by id, address, domain, time or outcome.',
+    summary: 'Messages, newest first, by id, address, partner, domain, time or outcome.',
     query: z.strictObject({
       ...pageQuery,
       queueId: z.string().max(64).optional(),
       address: z.string().max(320).optional(),
       domain: z.string().max(255).optional(),
+      partner: z.string().max(320).optional(),
       since: timeQuery,
       until: timeQuery,
       outcome: z.enum(MESSAGE_OUTCOMES).optional(),
     }),
     result: pageOf(summarySchema),
     handle: async ({ desk, query: { since, until, limit, ...rest } }) => {
-      const { messages, before } = await desk.messages.search({
+      const found = await desk.messages.search({
         ...given(rest),
         ...(since === undefined ? {} : { since: new Date(since) }),
         ...(until === undefined ? {} : { until: new Date(until) }),
         limit,
       });
-      const items = messages.map((one) => ({ ...one, recipients: { ...one.recipients } }));
-      return { kind: 'ok', value: { items, before } };
+      if (found.kind === 'page') {
+        const items = found.messages.map((one) => ({ ...one, recipients: { ...one.recipients } }));
+        return { kind: 'ok', value: { items, before: found.before } };
+      }
+      const errors = [{ pointer: 'partner', detail: FAULTS[found.kind] }];
+      return { kind: 'problem', problem: { id: 'invalid-fields', errors } };
     },
   }),
   route({

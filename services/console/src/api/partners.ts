@@ -4,7 +4,13 @@ import type { PartnerRow, Trouble } from '../desk/partner-facts.ts';
 import { sheetText } from '../pages/partner-sheet.ts';
 import { en } from '../texts/en.ts';
 import { given } from './event-schemas.ts';
-import { changeOf, changeSchema, draftAnswer, draftedSchema, reasonField } from './policy.ts';
+import {
+  changeOf,
+  changeSchema,
+  draftAnswer,
+  draftedSchema,
+  reasonField,
+} from './policy-schemas.ts';
 import { type ApiAnswer, type ApiRoute, route } from './route.ts';
 
 const MAX_LIST = 200;
@@ -39,13 +45,15 @@ const rowSchema = z.strictObject({
 });
 
 const { describe, probe, survey, trust } = adviseProtocol;
+const described = z.array(describe.result.shape.certificates.element);
 
 const viewSchema = z.strictObject({
   /** The policy version that it is from. */
   version: z.int(),
   record: recordSchema,
   values: z.array(z.strictObject({ field: z.string(), value: z.unknown(), source: z.string() })),
-  certificates: describe.result.shape.certificates,
+  /** Null while nobody can read them. */
+  certificates: described.nullable(),
   history: z.array(
     z.strictObject({
       version: z.int(),
@@ -138,8 +146,9 @@ const lookRoutes: readonly ApiRoute[] = [
     }),
     result: describe.result,
     handle: async ({ desk, body }) => {
-      const certificates = [...(await desk.look.describe(body.certificates))];
-      return { kind: 'ok', value: { certificates } };
+      const found = await desk.look.describe(body.certificates);
+      if (found === null) return { kind: 'problem', problem: { id: 'part-unavailable' } };
+      return { kind: 'ok', value: { certificates: found.certificates } };
     },
   }),
 ];
@@ -176,8 +185,11 @@ export const partnerRoutes: readonly ApiRoute[] = [
     body: z.strictObject({ record: recordSchema, reason: reasonField }),
     result: draftedSchema,
     etag: async ({ desk }) => await desk.policy.tag(),
-    handle: async ({ desk, actor, body }) =>
-      draftAnswer(await desk.partners.edit(actor, { name: null, ...body }), '/record'),
+    handle: async ({ desk, actor, body, seen }) =>
+      draftAnswer(
+        await desk.partners.edit(actor, { name: null, ...body, ...given({ seen }) }),
+        '/record',
+      ),
   }),
   route({
     method: 'GET',
@@ -186,7 +198,7 @@ export const partnerRoutes: readonly ApiRoute[] = [
     summary: 'One partner: record, values with their sources, certificates, history.',
     params,
     result: viewSchema,
-    etag: async ({ desk, params: { name } }) => (await desk.partners.show(name))?.tag ?? null,
+    etag: async ({ desk, params: { name } }) => await desk.partners.tag(name),
     handle: async ({ desk, params: { name } }) => {
       const view = await desk.partners.show(name);
       if (view === null) return { kind: 'problem', problem: { id: 'not-found' } };
@@ -197,7 +209,7 @@ export const partnerRoutes: readonly ApiRoute[] = [
           version,
           record: { ...record },
           values: values.map((one) => ({ ...one })),
-          certificates: [...certificates],
+          certificates: certificates?.certificates ?? null,
           history: history.map((one) => ({ ...one, changes: one.changes.map(changeOf) })),
         },
       };
@@ -225,9 +237,12 @@ export const partnerRoutes: readonly ApiRoute[] = [
     params,
     body: z.strictObject({ record: recordSchema, reason: reasonField }),
     result: draftedSchema,
-    etag: async ({ desk, params: { name } }) => (await desk.partners.show(name))?.tag ?? null,
-    handle: async ({ desk, actor, params: { name }, body }) =>
-      draftAnswer(await desk.partners.edit(actor, { name, ...body }), '/record'),
+    etag: async ({ desk, params: { name } }) => await desk.partners.tag(name),
+    handle: async ({ desk, actor, params: { name }, body, seen }) =>
+      draftAnswer(
+        await desk.partners.edit(actor, { name, ...body, ...given({ seen }) }),
+        '/record',
+      ),
   }),
   route({
     method: 'DELETE',
@@ -237,9 +252,11 @@ export const partnerRoutes: readonly ApiRoute[] = [
     params,
     query: z.strictObject({ reason: reasonField }),
     result: draftedSchema,
-    etag: async ({ desk, params: { name } }) => (await desk.partners.show(name))?.tag ?? null,
-    handle: async ({ desk, actor, params: { name }, query: { reason } }) =>
-      draftAnswer(await desk.partners.edit(actor, { name, record: null, reason }), '/record'),
+    etag: async ({ desk, params: { name } }) => await desk.partners.tag(name),
+    handle: async ({ desk, actor, params: { name }, query: { reason }, seen }) => {
+      const edit = { name, record: null, reason, ...given({ seen }) };
+      return draftAnswer(await desk.partners.edit(actor, edit), '/record');
+    },
   }),
   route({
     method: 'GET',

@@ -3,15 +3,25 @@ import { z } from 'zod';
 import type { OrderDone, QueueDesk } from '../desk/queue.ts';
 import { given, idParams } from './event-schemas.ts';
 import type { Problem } from './problem.ts';
-import { type ApiAnswer, type ApiRoute, route } from './route.ts';
+import { type ApiAnswer, type ApiRoute, type Given, route } from './route.ts';
 
 const partner = z.string().max(320).optional();
 const recipient = z.string().min(1).max(320).optional();
 
+/** What both lists are asked by, and a page of them. */
+const listQuery = {
+  partner,
+  recipient,
+  limit: z.coerce.number().int().min(1).max(500).default(100),
+  after: queueEntrySchema.shape.id.optional(),
+};
+
 const viewSchema = z.strictObject({
   items: z.array(queueEntrySchema),
-  /** There are more: ask for a state, a partner or a recipient. */
+  /** There are more: ask for what comes after the cursor. */
   more: z.boolean(),
+  /** Cursor of the next page; null at the end. */
+  after: z.string().nullable(),
   /** Parts that do not answer: what they have is missing. */
   away: z.array(z.enum(['outward', 'egress'])),
 });
@@ -19,13 +29,13 @@ const done = z.strictObject({ done: z.literal(true) });
 
 type Listed = Awaited<ReturnType<QueueDesk['waiting']>>;
 
-function viewAnswer(view: Listed): ApiAnswer<z.infer<typeof viewSchema>> {
+function viewAnswer(view: Listed): ApiAnswer<Given<z.infer<typeof viewSchema>>> {
   if (view.kind === 'unknown-partner') {
     const errors = [{ pointer: 'partner', detail: 'The policy in force has no such partner.' }];
     return { kind: 'problem', problem: { id: 'invalid-fields', errors } };
   }
-  const { entries, more, away } = view;
-  return { kind: 'ok', value: { items: [...entries], more, away: [...away] } };
+  const { entries, after, away } = view;
+  return { kind: 'ok', value: { items: entries, more: after !== null, after, away } };
 }
 
 /** Why an order was not done, or a message not shown. */
@@ -58,9 +68,10 @@ const holdRoutes: readonly ApiRoute[] = [
     path: '/hold',
     permission: 'hold.read',
     summary: 'Held messages, oldest first.',
-    query: z.strictObject({ partner, recipient }),
+    query: z.strictObject(listQuery),
     result: viewSchema,
-    handle: async ({ desk, query }) => viewAnswer(await desk.queue.held(given(query))),
+    handle: async ({ desk, query: { limit, after, ...filter } }) =>
+      viewAnswer(await desk.queue.held(given(filter), { limit, ...given({ after }) })),
   }),
   route({
     method: 'GET',
@@ -127,12 +138,12 @@ export const queueRoutes: readonly ApiRoute[] = [
     permission: 'queue.read',
     summary: 'What waits or is worked on, oldest first; nothing that is held.',
     query: z.strictObject({
+      ...listQuery,
       state: queueStateSchema.exclude(['held']).optional(),
-      partner,
-      recipient,
     }),
     result: viewSchema,
-    handle: async ({ desk, query }) => viewAnswer(await desk.queue.waiting(given(query))),
+    handle: async ({ desk, query: { limit, after, ...filter } }) =>
+      viewAnswer(await desk.queue.waiting(given(filter), { limit, ...given({ after }) })),
   }),
   route({
     method: 'GET',

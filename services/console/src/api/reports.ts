@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { endingSchema } from './event-schemas.ts';
 import { type ApiRoute, route } from './route.ts';
 
 const text = z.string();
@@ -76,7 +77,7 @@ export const reportRoutes: readonly ApiRoute[] = [
     permission: 'report.read',
     summary: 'Certificates, agreements and exceptions with their ends, the first to end first.',
     result: z.object({
-      endings: z.array(z.object({ what: text, whose: text, name: text, until: time })),
+      endings: z.array(endingSchema),
       missing: z.array(text),
     }),
     handle: async ({ desk }) => {

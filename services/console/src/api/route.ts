@@ -12,6 +12,8 @@ interface Call<P, Q, B> {
   readonly body: B;
   readonly desk: Desk;
   readonly now: Date;
+  /** The ETag that a change was found to be meant for; null for what has none, and while it is asked. */
+  readonly seen: string | null;
 }
 
 export type ApiAnswer<R> =
@@ -26,7 +28,7 @@ export type ApiAnswer<R> =
   | { readonly kind: 'problem'; readonly problem: Problem };
 
 /** What a handler gives may be read-only: it is parsed before it is sent. */
-type Given<T> = T extends readonly (infer E)[]
+export type Given<T> = T extends readonly (infer E)[]
   ? readonly Given<E>[]
   : T extends object
     ? { readonly [K in keyof T]: Given<T[K]> }
@@ -70,7 +72,8 @@ type Prepared =
       readonly kind: 'ready';
       /** Null where the route has none, or the thing does not exist. */
       etag(): Promise<string | null>;
-      handle(): Promise<ApiAnswer<unknown>>;
+      /** @param seen that ETag, so that what happens in between is noticed where the change is made. */
+      handle(seen: string | null): Promise<ApiAnswer<unknown>>;
     };
 
 /** A route with its types closed over: what the server and the OpenAPI document are made of. */
@@ -128,6 +131,7 @@ export function route<
         actor,
         desk,
         now,
+        seen: null,
         params: parsed.params.data as z.infer<P>,
         query: parsed.query.data as z.infer<Q>,
         body: parsed.body?.data as z.infer<B>,
@@ -135,8 +139,8 @@ export function route<
       return {
         kind: 'ready',
         etag: async () => (etag === undefined ? null : await etag(call)),
-        handle: async () => {
-          const answer = await definition.handle(call);
+        handle: async (seen) => {
+          const answer = await definition.handle({ ...call, seen });
           if (answer.kind === 'problem' || answer.kind === 'file') return answer;
           return { ...answer, value: result.parse(answer.value) };
         },

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import type { Socket } from 'node:net';
 import { after, before, beforeEach, describe, test } from 'node:test';
 import { type FastifyInstance, fastify } from 'fastify';
 import { z } from 'zod';
@@ -90,10 +91,12 @@ interface Call {
 describe('the API', () => {
   let world: TestConsole;
   let app: FastifyInstance;
+  const connections = new Set<Socket>();
   before(async () => {
     world = await testConsole();
     app = fastify({ bodyLimit: 10_000 });
     await serveApi(app, { routes, desk: world.desk, signIn });
+    app.server.on('connection', (socket) => connections.add(socket));
   });
   beforeEach(() => {
     Object.assign(state, FIRST);
@@ -257,6 +260,30 @@ describe('the API', () => {
     assertProblem(await call(change), 409, 'key-in-use');
     resolve();
     assert.equal((await first).statusCode, 201);
+    assert.equal((await call(change)).statusCode, 201);
+    assert.equal(state.done, 1);
+  });
+
+  test('what was done for a client that is gone is not done again under its key', async () => {
+    const headers = { 'idempotency-key': 'gone' };
+    const { promise, resolve } = Promise.withResolvers<void>();
+    state.gate = promise;
+    const address = await app.listen({ port: 0, host: '127.0.0.1' });
+    const leaving = new AbortController();
+    const sent = fetch(`${address}${API_ROOT}/things/a`, {
+      method: 'POST',
+      headers: { ...headers, 'x-who': 'ann', 'x-csrf': 'c', 'content-type': 'application/json' },
+      body: JSON.stringify({ value: 'x' }),
+      signal: leaving.signal,
+    });
+    while (state.done === 0) await new Promise(setImmediate);
+    const closed = Promise.withResolvers<void>();
+    for (const socket of connections) socket.once('close', () => closed.resolve());
+    leaving.abort();
+    await assert.rejects(sent);
+    await closed.promise;
+    resolve();
+    const change = { method: 'POST', url: '/things/a', body: { value: 'x' }, headers } as const;
     assert.equal((await call(change)).statusCode, 201);
     assert.equal(state.done, 1);
   });

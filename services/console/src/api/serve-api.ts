@@ -120,12 +120,14 @@ async function answerOnce(one: ApiRoute, asked: Asked): Promise<unknown> {
   });
   if (begun.kind === 'problem') return await sendProblem(reply, { id: begun.id });
   if (begun.kind === 'again') return await sendAgain(reply, begun.answer);
-  let sent: SentAnswer | null = null;
   try {
-    reply.raw.once('close', () => begun.finish(sent));
+    // Kept as soon as it is done, whoever still waits for it: the key is there for answers that get lost.
     const value = await answer(one, asked);
     const isKept = typeof value === 'string' && reply.statusCode < 500; // not what failed for want of a part
-    if (isKept) sent = { status: reply.statusCode, headers: headersOf(reply), body: value };
+    if (isKept) {
+      begun.finish({ status: reply.statusCode, headers: headersOf(reply), body: value });
+    } else if (reply.raw.closed) begun.finish(null);
+    else reply.raw.once('close', () => begun.finish(null));
     return value;
   } catch (error) {
     begun.finish(null);
@@ -152,14 +154,16 @@ async function answer(one: ApiRoute, { actor, request, reply, ports }: Asked): P
   const now = desk.ports.clock.now();
   const prepared = one.prepare({ actor, params, query, body, desk, now });
   if (prepared.kind === 'problem') return await problemText(reply, prepared.problem);
+  let seen: string | null = null;
   if (one.hasEtag) {
     const etag = await prepared.etag();
+    seen = etag;
     const ended = etag === null ? { id: 'not-found' as const } : checkCondition(request, etag);
     if (ended !== null) return await problemText(reply, ended);
     if (one.method === 'GET') reply.header('etag', etag);
     if (isUnchanged(request, etag)) return await reply.status(304).send();
   }
-  return await sendAnswer(reply, await prepared.handle());
+  return await sendAnswer(reply, await prepared.handle(seen));
 }
 
 /** A change says which state it is meant for, so that nobody undoes what they have not seen. */
@@ -190,20 +194,26 @@ async function sendAnswer(reply: FastifyReply, given: ApiAnswer<unknown>): Promi
   }
   if (given.kind === 'created')
     reply.status(201).header('location', `${API_ROOT}${given.location}`);
-  const before = nextCursor(given.value);
-  if (before !== null) {
+  const cursor = nextCursor(given.value);
+  if (cursor !== null) {
     const next = new URL(reply.request.url, 'https://console.invalid');
-    next.searchParams.set('before', String(before));
+    next.searchParams.set(cursor.name, cursor.value);
     reply.header('link', `<${next.pathname}${next.search}>; rel="next"`);
   }
   reply.type('application/json; charset=utf-8');
   return JSON.stringify(given.value);
 }
 
-function nextCursor(value: unknown): number | null {
-  const isPage =
-    typeof value === 'object' && value !== null && 'items' in value && 'before' in value;
-  return isPage && typeof value.before === 'number' ? value.before : null;
+/** Of a page of a list: `after` where the oldest stands first. */
+function nextCursor(value: unknown): { readonly name: string; readonly value: string } | null {
+  if (typeof value !== 'object' || value === null || !('items' in value)) return null;
+  if ('before' in value && typeof value.before === 'number') {
+    return { name: 'before', value: String(value.before) };
+  }
+  if ('after' in value && typeof value.after === 'string') {
+    return { name: 'after', value: value.after };
+  }
+  return null;
 }
 
 async function problemText(reply: FastifyReply, problem: Problem): Promise<string> {

@@ -25,6 +25,7 @@ export const simulateRoutes: readonly ApiRoute[] = [
         rule: z.string(),
         level: z.string(),
         route: z.string().nullable(),
+        decides: z.enum(['policy', 'route', 'both']),
       }),
     }),
     handle: async ({ desk, body: { from, to, message, version } }) => {

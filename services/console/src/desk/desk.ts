@@ -79,15 +79,16 @@ export function createDesk(ports: DeskPorts): Desk {
   const look = createLookDesk(ports.sockets.advise);
   const partners = createPartnersDesk(ports, { policy, look });
   const dns = createDnsDesk(ports, keys);
+  const reports = createReportsDesk(ports, keys);
   return {
     ports,
-    now: createNow(ports, { queue, keys, policy }),
+    now: createNow(ports, { queue, reports, policy }),
     messages: createMessages(ports, queue),
     queue,
     audit: createAudit(ports),
     keys,
     dns,
-    reports: createReportsDesk(ports, keys),
+    reports,
     policy,
     partners,
     look,

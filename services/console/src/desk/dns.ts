@@ -1,11 +1,17 @@
-import type { adviseProtocol, CallResult, PublishedRecord } from '@sallyport/ipc';
+import {
+  type adviseProtocol,
+  type CallResult,
+  MAX_CHECKED_RECORDS,
+  type PublishedRecord,
+} from '@sallyport/ipc';
 import type { DeskPorts } from './desk.ts';
 import type { KeysDesk } from './keys.ts';
 import { orAway, orRefused, type Refused } from './refused.ts';
 
 /** A row that the DNS worker takes has so many characters at the most. */
 const MAX_ROW_CHARS = 16_384;
-const MAX_ROWS = 500;
+/** All of them, twice over, are the answer, which is a frame of a megabyte. */
+const MAX_ASKED_CHARS = 300_000;
 
 /** A line to publish; `keyId` where it is there for a key that is planned to take over. */
 export interface ZoneLine extends PublishedRecord {
@@ -27,7 +33,7 @@ export type DnsCheck =
   | {
       readonly kind: 'checked';
       readonly checks: readonly RecordCheck[];
-      /** Lines too long to be asked for here. */
+      /** Lines too long, or too many, to be asked for here. */
       readonly unchecked: readonly PublishedRecord[];
     }
   /** It takes longer than anybody waits, as where no name server answers; or nobody is there to ask. */
@@ -55,14 +61,27 @@ export function createDnsDesk({ sockets }: DeskPorts, keys: KeysDesk): DnsDesk {
         return { kind: 'zone', domain: zone.domain, domains, files, lines: all } as const;
       }),
     check: async (lines) => {
-      const rows = lines.map(({ name, type, data }) => ({ name, type, data }));
-      const short = rows.filter(({ data }) => data.length <= MAX_ROW_CHARS).slice(0, MAX_ROWS);
-      const unchecked = lines.filter((line) => !short.some((row) => isSame(row, line)));
-      const answer = await orAway(async () => await advise.call('dnsCheck', { rows: short }));
+      const { asked, unchecked } = askedOf(lines);
+      const rows = asked.map(({ name, type, data }) => ({ name, type, data }));
+      const answer = await orAway(async () => await advise.call('dnsCheck', { rows }));
       if (answer === null) return { kind: 'unanswered' };
       return { kind: 'checked', checks: answer.checks, unchecked };
     },
   };
+}
+
+/** What one call can ask for. */
+function askedOf(lines: readonly PublishedRecord[]) {
+  const [asked, unchecked]: [PublishedRecord[], PublishedRecord[]] = [[], []];
+  let chars = 0;
+  for (const line of lines) {
+    const { length } = line.data;
+    const isRoom = chars + length <= MAX_ASKED_CHARS && asked.length < MAX_CHECKED_RECORDS;
+    const isAsked = length <= MAX_ROW_CHARS && isRoom;
+    (isAsked ? asked : unchecked).push(line);
+    if (isAsked) chars += length;
+  }
+  return { asked, unchecked };
 }
 
 function isSame(

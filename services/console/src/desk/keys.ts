@@ -35,7 +35,7 @@ export interface KeysDesk {
   find(keyId: string): Promise<KeyView | null>;
   /** Every field of its certificate; null without one, or while nobody can read it. */
   describe(key: KeyView): Promise<DescribedCertificate | null>;
-  /** The zone lines that the key adds. */
+  /** The zone lines that the key adds. @throws IpcRefused if they cannot be read. */
   lines(keyId: string): Promise<readonly PublishedRecord[]>;
   /** A signed request for its certificate (RFC 2986); on record before the key is used. */
   request(actor: Actor, keyId: string): Promise<RequestAnswer>;
@@ -53,9 +53,18 @@ export function createKeysDesk({ sockets, record }: DeskPorts): KeysDesk {
     return await orRefused(async () => ({ kind: 'done', step: await order() }) as const);
   };
   const list = async (): Promise<KeyList> => await listKeys(sockets);
+  const find = async (keyId: string): Promise<KeyView | null> =>
+    (await list()).keys.find((one) => one.keyId === keyId) ?? null;
+  /** The keyholder leaves such a key out: the former one would go out of use, and none come into it. */
+  const unlessBroken = async (keyId: string, order: () => Promise<StepAnswer>) => {
+    const reason = (await find(keyId))?.quarantined ?? null;
+    if (reason === null) return await order();
+    const sentence = `The files of the key ${keyId} are broken, so it cannot be used: ${reason}.`;
+    return { kind: 'refused', sentence } as const;
+  };
   return {
     list,
-    find: async (keyId) => (await list()).keys.find((one) => one.keyId === keyId) ?? null,
+    find,
     describe: async ({ certificate }) => {
       if (certificate === null) return null;
       return await described(advise, certificate.der);
@@ -78,11 +87,13 @@ export function createKeysDesk({ sockets, record }: DeskPorts): KeysDesk {
     takeCertificate: async ({ name }, given) =>
       await step(() => keyDesk.call('takeCertificate', { ...given, by: name })),
     schedule: async ({ name }, keyId, at) =>
-      await step(() => keyDesk.call('schedule', { keyId, at: at.toISOString(), by: name })),
+      await unlessBroken(keyId, () =>
+        step(() => keyDesk.call('schedule', { keyId, at: at.toISOString(), by: name })),
+      ),
     cancel: async ({ name }, keyId) =>
       await step(() => keyDesk.call('cancel', { keyId, by: name })),
     activate: async ({ name }, keyId) =>
-      await step(() => keyDesk.call('activate', { keyId, by: name })),
+      await unlessBroken(keyId, () => step(() => keyDesk.call('activate', { keyId, by: name }))),
     retire: async ({ name }, keyId) =>
       await step(() => keyDesk.call('retire', { keyId, by: name })),
   };

@@ -1,21 +1,22 @@
 import type { CountedStep, Latencies } from '@sallyport/audit-index';
 import type { QueueEntry, QueuePart } from '@sallyport/ipc';
-import { agreementState, type PolicyDocument } from '@sallyport/policy';
 import type { VersionState } from '@sallyport/policy-store/read';
 import type { Actor } from '../actor.ts';
 import type { DeskPorts } from './desk.ts';
-import type { KeysDesk } from './keys.ts';
+import { daysUntil, SOON_DAYS } from './key-life.ts';
 import { askParts, type PartState } from './parts-state.ts';
 import type { PolicyDesk } from './policy.ts';
-import type { QueueDesk } from './queue.ts';
-import { orAway } from './refused.ts';
+import type { QueueDesk, QueueView } from './queue.ts';
+import type { Ending, Endings, ReportsDesk } from './reports.ts';
 import { upToDate } from './up-to-date.ts';
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
+const RATE_STEP_MS = 300_000;
 const CHART_HOURS = 24;
 const CHARTS_KEPT_MS = 10_000;
-const WARNING_DAYS = 30;
+/** Each hour's latencies are sorted as a whole, and those of a past hour hardly change. */
+const LATENCIES_KEPT_MS = 300_000;
 const KEY_CHANGE_DAYS = 30;
 const MAX_KEY_CHANGES = 100;
 const MAX_SHOWN = 10;
@@ -28,13 +29,16 @@ export interface WaitingCount {
   readonly count: number;
 }
 
-/** Something that ends, or has ended. */
-export interface Ending {
-  readonly what: 'key' | 'agreement';
-  readonly name: string;
-  readonly at: string;
+/** Something that ends soon, or has ended. */
+export interface EndingSoon extends Ending {
   /** Below zero: that long ago. */
   readonly daysLeft: number;
+}
+
+/** How long messages took that were accepted in one step. */
+export interface LatencyStep {
+  readonly at: string;
+  readonly latencies: Latencies | null;
 }
 
 /** A partner shows another certificate than the pinned one; mail to it waits. */
@@ -50,17 +54,21 @@ export interface NowView {
   readonly flow: {
     /**
      * flows: something was relayed in the last hour; quiet: nothing was accepted either; stuck: it was,
-     * and nothing went on; trouble: a process that mail passes through does not work.
+     * and nothing went on; ended: it was, and none of it had to go on; trouble: a process that mail
+     * passes through does not work.
      */
-    readonly state: 'flows' | 'quiet' | 'stuck' | 'trouble';
+    readonly state: 'flows' | 'quiet' | 'stuck' | 'ended' | 'trouble';
     readonly lastAccepted: string | null;
     readonly lastRelayed: string | null;
     readonly acceptedLastHour: number;
     readonly relayedLastHour: number;
+    /** Accepted and relayed, the last hour by five minutes. */
+    readonly rate: readonly CountedStep[];
     /** By hour, the last 24. */
     readonly outcomes: readonly CountedStep[];
     readonly tls: readonly CountedStep[];
-    /** Of the last hour. */
+    readonly latencySteps: readonly LatencyStep[];
+    /** Of what was accepted in the last hour. */
     readonly latencies: Latencies | null;
   };
   readonly queue: {
@@ -77,10 +85,10 @@ export interface NowView {
     readonly more: boolean;
     readonly entries: readonly QueueEntry[];
   };
-  /** The nearest first. */
-  readonly endings: readonly Ending[];
-  /** False: the keyholder does not answer, so the ends of keys are not known. */
-  readonly keysKnown: boolean;
+  /** What ends in the next thirty days or has ended, the first to end first. */
+  readonly endings: readonly EndingSoon[];
+  /** Whose ends are not known at the moment. */
+  readonly endingsMissing: Endings['missing'];
   readonly proposed: readonly { readonly version: number; readonly state: VersionState }[];
   readonly keyChanges: readonly KeyChange[];
   readonly parts: readonly PartState[];
@@ -93,13 +101,13 @@ export interface NowDesk {
 
 interface Others {
   readonly queue: QueueDesk;
-  readonly keys: Pick<KeysDesk, 'list'>;
-  readonly policy: Pick<PolicyDesk, 'list' | 'inForce'>;
+  readonly reports: Pick<ReportsDesk, 'endings'>;
+  readonly policy: Pick<PolicyDesk, 'list'>;
 }
 
 export function createNow(ports: DeskPorts, others: Others): NowDesk {
   let running: Promise<NowView> | null = null;
-  const charts = chartsEvery(CHARTS_KEPT_MS, ports);
+  const charts = chartsOf(ports);
   return {
     now: async (actor) => {
       // Those who ask at the same time get one answer.
@@ -123,38 +131,28 @@ function allowed(view: NowView, { permissions }: Actor): NowView {
 
 async function gather(
   ports: DeskPorts,
-  { queue, keys, policy }: Others,
+  { queue, reports, policy }: Others,
   charts: (now: Date) => Charts,
 ): Promise<NowView> {
   const now = ports.clock.now();
   await upToDate(ports.index);
-  const [inQueue, stopped, known, versions, inForce, parts] = await Promise.all([
+  const [{ waiting, held }, stopped, { endings, missing }, versions, parts] = await Promise.all([
     queue.everything(),
     queue.stopped(),
-    orAway(async () => await keys.list()),
+    reports.endings(),
     policy.list({ limit: MAX_VERSIONS }),
-    policy.inForce(),
     askParts(ports.options),
   ]);
-  const held = inQueue.entries.filter(({ state }) => state === 'held');
-  const waiting = inQueue.entries.filter(({ state }) => state !== 'held');
-  const endings = [
-    ...(known?.keys ?? []).flatMap((key) => keyEnding(key, now)),
-    ...(inForce === null ? [] : agreementEndings(inForce.policy, now)),
-  ].sort((a, b) => a.at.localeCompare(b.at));
   return {
     flow: { ...flowOf(ports, now, parts), ...charts(now) },
-    queue: {
-      counts: countsOf(waiting),
-      total: waiting.length,
-      oldest: waiting.find(({ state }) => state !== 'corrupt') ?? null,
-      more: inQueue.more,
-      away: inQueue.away,
-      stopped,
+    queue: { ...waitingOf(waiting), stopped },
+    held: {
+      total: held.entries.length,
+      more: held.after !== null,
+      entries: held.entries.slice(0, MAX_SHOWN),
     },
-    held: { total: held.length, more: inQueue.more, entries: held.slice(0, MAX_SHOWN) },
-    endings,
-    keysKnown: known !== null,
+    endings: endings.flatMap((one) => endingSoon(one, now)),
+    endingsMissing: missing,
     proposed: versions.versions
       .filter(({ state }) => state === 'proposed' || state === 'approved')
       .map(({ version, state }) => ({ version, state })),
@@ -163,25 +161,52 @@ async function gather(
   };
 }
 
-type Charts = Pick<NowView['flow'], 'outcomes' | 'tls' | 'latencies'>;
+function waitingOf({ entries, after, away }: QueueView): Omit<NowView['queue'], 'stopped'> {
+  return {
+    counts: countsOf(entries),
+    total: entries.length,
+    oldest: entries.find(({ state }) => state !== 'corrupt') ?? null,
+    more: after !== null,
+    away,
+  };
+}
+
+type Charts = Pick<NowView['flow'], 'outcomes' | 'tls' | 'latencies' | 'latencySteps'>;
 
 /** Counting a day of a busy gateway takes a while: the charts are made anew every so often. */
-function chartsEvery(keptMs: number, { index }: DeskPorts): (now: Date) => Charts {
-  let made: { readonly at: number; readonly charts: Charts } | null = null;
-  return (now) => {
-    const at = performance.now();
-    if (made !== null && at - made.at < keptMs) return made.charts;
-    // Whole hours: the steps stay where they are while the page is looked at.
-    const until = new Date(Math.ceil((now.getTime() + 1) / HOUR_MS) * HOUR_MS);
-    const since = new Date(until.getTime() - CHART_HOURS * HOUR_MS);
-    const chart = { since, until, stepMs: HOUR_MS };
-    const charts = {
+function chartsOf({ index }: DeskPorts): (now: Date) => Charts {
+  const day = kept(CHARTS_KEPT_MS, (now) => {
+    const chart = { ...lastDay(now), stepMs: HOUR_MS };
+    const lastHour = { since: new Date(now.getTime() - HOUR_MS), until: chart.until };
+    return {
       outcomes: index.counts({ ...chart, by: 'outcome' }),
       tls: index.counts({ ...chart, by: 'tls' }),
-      latencies: index.latencies({ since: new Date(now.getTime() - HOUR_MS), until }),
+      latencies: index.latencies(lastHour),
     };
-    made = { at, charts };
-    return charts;
+  });
+  const hours = kept(LATENCIES_KEPT_MS, (now) => {
+    const { since } = lastDay(now);
+    return Array.from({ length: CHART_HOURS }, (_, hour): LatencyStep => {
+      const at = new Date(since.getTime() + hour * HOUR_MS);
+      const until = new Date(at.getTime() + HOUR_MS);
+      return { at: at.toISOString(), latencies: index.latencies({ since: at, until }) };
+    });
+  });
+  return (now) => ({ ...day(now), latencySteps: hours(now) });
+}
+
+/** Whole hours: the steps stay where they are while the page is looked at. */
+function lastDay(now: Date): { readonly since: Date; readonly until: Date } {
+  const until = Math.ceil((now.getTime() + 1) / HOUR_MS) * HOUR_MS;
+  return { since: new Date(until - CHART_HOURS * HOUR_MS), until: new Date(until) };
+}
+
+function kept<T>(keptMs: number, make: (now: Date) => T): (now: Date) => T {
+  let made: { readonly at: number; readonly value: T } | null = null;
+  return (now) => {
+    const at = performance.now();
+    if (made === null || at - made.at >= keptMs) made = { at, value: make(now) };
+    return made.value;
   };
 }
 
@@ -193,24 +218,48 @@ function flowOf(
   now: Date,
   parts: readonly PartState[],
 ): Omit<NowView['flow'], keyof Charts> {
-  const [lastHour] = index.counts({
-    since: new Date(now.getTime() - HOUR_MS),
-    until: new Date(now.getTime() + 1),
-    stepMs: 2 * HOUR_MS,
-    by: 'kind',
-  });
+  const until = new Date(now.getTime() + 1);
+  const lastHour = { since: new Date(until.getTime() - HOUR_MS), until };
+  const rate = index
+    .counts({ ...lastHour, stepMs: RATE_STEP_MS, by: 'kind' })
+    .map(({ at, counts: { accepted = 0, relayed = 0 } }) => ({
+      at,
+      counts: { accepted, relayed },
+    }));
+  const sumOf = (kind: 'accepted' | 'relayed'): number =>
+    rate.reduce((sum, { counts }) => sum + counts[kind], 0);
   const lastOf = (kind: string): string | null =>
     index.search({ kinds: [kind], limit: 1 }).events[0]?.time ?? null;
-  const { accepted = 0, relayed = 0 } = lastHour?.counts ?? {};
-  const hasTrouble = parts.some(({ role, state }) => state !== 'works' && !ASIDE.includes(role));
-  const present = relayed > 0 ? 'flows' : accepted > 0 ? 'stuck' : 'quiet';
+  const [outcomes] = index.counts({ ...lastHour, stepMs: HOUR_MS, by: 'outcome' });
+  const flow = { accepted: sumOf('accepted'), relayed: sumOf('relayed') };
   return {
-    state: hasTrouble ? 'trouble' : present,
+    state: parts.some(isTrouble)
+      ? 'trouble'
+      : stateOf({ ...flow, outcomes: outcomes?.counts ?? {} }),
     lastAccepted: lastOf('accepted'),
     lastRelayed: lastOf('relayed'),
-    acceptedLastHour: accepted,
-    relayedLastHour: relayed,
+    acceptedLastHour: flow.accepted,
+    relayedLastHour: flow.relayed,
+    rate,
   };
+}
+
+function isTrouble({ role, state }: PartState): boolean {
+  return state !== 'works' && !ASIDE.includes(role);
+}
+
+/** Came to its end here: nothing of it had to go on. */
+const ENDED: readonly string[] = ['refused', 'dropped', 'kept', 'abandoned'];
+
+function stateOf(of: {
+  readonly accepted: number;
+  readonly relayed: number;
+  /** Of what was accepted. */
+  readonly outcomes: Readonly<Record<string, number>>;
+}): NowView['flow']['state'] {
+  if (of.relayed > 0) return 'flows';
+  if (of.accepted === 0) return 'quiet';
+  return Object.keys(of.outcomes).every((outcome) => ENDED.includes(outcome)) ? 'ended' : 'stuck';
 }
 
 function countsOf(entries: readonly QueueEntry[]): WaitingCount[] {
@@ -223,22 +272,12 @@ function countsOf(entries: readonly QueueEntry[]): WaitingCount[] {
   return [...counts.values()].sort((a, b) => b.count - a.count).slice(0, MAX_SHOWN);
 }
 
-type Key = Awaited<ReturnType<KeysDesk['list']>>['keys'][number];
-
-function keyEnding({ keyId, state, certificate }: Key, now: Date): Ending[] {
-  if (certificate === null || (state !== 'active' && state !== 'pending')) return [];
-  const daysLeft = Math.floor((Date.parse(certificate.notAfter) - now.getTime()) / DAY_MS);
-  if (daysLeft > WARNING_DAYS) return [];
-  return [{ what: 'key', name: keyId, at: certificate.notAfter, daysLeft }];
-}
-
-function agreementEndings({ partners }: PolicyDocument, now: Date): Ending[] {
-  return partners.flatMap(({ name, agreement }) => {
-    if (agreement === undefined || agreementState(agreement, now).kind === 'current') return [];
-    const at = `${agreement.validUntil}T23:59:59.999Z`;
-    const daysLeft = Math.floor((Date.parse(at) - now.getTime()) / DAY_MS);
-    return [{ what: 'agreement' as const, name, at, daysLeft }];
-  });
+/** What is long over keeps no mail: the page Reports has it still. */
+function endingSoon(one: Ending, now: Date): EndingSoon[] {
+  const daysLeft = daysUntil(one.until, now);
+  const counts = one.what === 'own-certificate' || one.what === 'agreement';
+  if (daysLeft >= SOON_DAYS || (daysLeft < -SOON_DAYS && !counts)) return [];
+  return [{ ...one, daysLeft }];
 }
 
 /** Those since the policy last changed: it may have settled the others, and what it did not comes again. */

@@ -1,15 +1,28 @@
 import type { MessageSummary } from '@sallyport/audit-index';
 import type { RecordedEvent } from '@sallyport/audit-log';
-import { type AgreementState, agreementState, type PolicyDocument } from '@sallyport/policy';
+import {
+  type AgreementState,
+  agreementState,
+  anchorsFor,
+  type PolicyDocument,
+} from '@sallyport/policy';
 import type { DeskPorts } from './desk.ts';
-import type { Described } from './look.ts';
+import { askedDomains, names } from './partner-domains.ts';
 import { pemsOf } from './partner-record.ts';
 
 export type Partner = PolicyDocument['partners'][number];
 
 /** What an admin should see to. */
 export type Trouble =
-  | { readonly kind: 'agreement-ended' | 'agreement-missing' | 'nothing-trusted' | 'unsigned' }
+  | {
+      readonly kind:
+        | 'agreement-ended'
+        | 'agreement-missing'
+        | 'nothing-trusted'
+        | 'no-signer-trusted'
+        | 'unsigned'
+        | 'certificates-unread';
+    }
   | { readonly kind: 'agreement-ending'; readonly days: number }
   | { readonly kind: 'held' | 'waiting'; readonly count: number }
   | { readonly kind: 'certificate-ends'; readonly days: number }
@@ -42,19 +55,18 @@ export interface Session {
 export interface RowPorts {
   readonly index: DeskPorts['index'];
   readonly now: Date;
+  /** When certificates end, by their text; null while nobody can read them. */
+  readonly ends: ReadonlyMap<string, string> | null;
+  /** `dns.trusted` of the config: without it DNSSEC proves nothing. */
+  readonly trustsDnssec: boolean;
 }
 
-const MAX_COUNTED = 50;
-const MAX_DOMAINS_ASKED = 5;
-
-/** Without the star: the index takes what is below a domain with it. */
-export function askedDomains({ domains }: Pick<Partner, 'domains'>): string[] {
-  const bare = domains.map((pattern) => pattern.replace(/^\*\./, ''));
-  return [...new Set(bare)].slice(0, MAX_DOMAINS_ASKED);
-}
+/** Beyond it nobody counts. */
+export const MAX_COUNTED = 50;
 
 /** The partner at a glance; the index has caught up. */
-export function rowOf(partner: Partner, { index, now }: RowPorts): PartnerRow {
+export function rowOf(partner: Partner, ports: RowPorts): PartnerRow {
+  const { index, now } = ports;
   const { name, domains, outbound, inbound, tls, agreement } = partner;
   const asked = askedDomains(partner);
   const last = asked
@@ -86,20 +98,26 @@ export function rowOf(partner: Partner, { index, now }: RowPorts): PartnerRow {
         : { validUntil: agreement.validUntil, state: agreementState(agreement, now) },
     certificates: pemsOf(partner).length,
     lastMail,
-    trouble: [...counted, ...troubleIn(partner, now)],
+    trouble: [...counted, ...troubleIn(partner, ports), ...endTrouble(partner, ports)],
   };
 }
 
-function troubleIn(partner: Partner, now: Date): Trouble[] {
-  const { agreement, outbound, trust } = partner;
+function troubleIn(partner: Partner, { now, trustsDnssec }: RowPorts): Trouble[] {
+  const { agreement, outbound, inbound, trust } = partner;
   const trouble: Trouble[] = [];
   const state = agreement === undefined ? null : agreementState(agreement, now);
   if (state === null) trouble.push({ kind: 'agreement-missing' });
   if (state?.kind === 'ended') trouble.push({ kind: 'agreement-ended' });
   if (state?.kind === 'ending') trouble.push({ kind: 'agreement-ending', days: state.daysLeft });
-  const isDnssecProof = trust.smimea === 'accept' && outbound.discovery.includes('smimea');
-  if (outbound.encrypt === 'required' && pemsOf(partner).length === 0 && !isDnssecProof) {
+  const isDnssecProof =
+    trustsDnssec && trust.smimea === 'accept' && outbound.discovery.includes('smimea');
+  const trusts = (direction: 'encrypt' | 'sign'): boolean =>
+    trust.pinned.length > 0 || anchorsFor(trust, direction).length > 0;
+  if (outbound.encrypt === 'required' && !trusts('encrypt') && !isDnssecProof) {
     trouble.push({ kind: 'nothing-trusted' });
+  }
+  if (inbound.signature !== 'when-present' && !trusts('sign') && !isDnssecProof) {
+    trouble.push({ kind: 'no-signer-trusted' });
   }
   if (outbound.encrypt !== 'none' && outbound.sign === 'none') trouble.push({ kind: 'unsigned' });
   const isOver = ({ until }: { readonly until: string }): boolean =>
@@ -112,14 +130,16 @@ const DAY_MS = 86_400_000;
 const SOON_DAYS = 30;
 
 /** Trouble that its certificates make soon. */
-export function endOf(certificates: readonly Described[], now: Date): Trouble[] {
-  const days = certificates.flatMap((one) =>
-    one.kind === 'certificate'
-      ? [Math.floor((Date.parse(one.value.notAfter) - now.getTime()) / DAY_MS)]
-      : [],
-  );
+function endTrouble(partner: Partner, { ends, now }: RowPorts): Trouble[] {
+  const pems = pemsOf(partner);
+  if (pems.length === 0) return [];
+  const known = pems.flatMap((pem) => ends?.get(pem) ?? []);
+  const days = known.map((end) => Math.floor((Date.parse(end) - now.getTime()) / DAY_MS));
   const least = Math.min(...days);
-  return least <= SOON_DAYS ? [{ kind: 'certificate-ends', days: least }] : [];
+  return [
+    ...(least <= SOON_DAYS ? [{ kind: 'certificate-ends', days: least } as const] : []),
+    ...(known.length < pems.length ? [{ kind: 'certificates-unread' } as const] : []),
+  ];
 }
 
 /** The partner showed another certificate than the pinned one. */
@@ -129,19 +149,43 @@ export interface KeyChange {
   readonly direction: string;
   /** SHA-256 of the new one. */
   readonly certificate: string;
-  /** `waits`: for an admin to pin it; `followed`: it was used. */
-  readonly outcome: string;
+  /** `waits`: for an admin to pin it; `followed`: it was used; `pinned`: the record has it by now. */
+  readonly outcome: 'waits' | 'followed' | 'pinned';
 }
 
-export function keyChangeOf({ time, facts }: RecordedEvent): KeyChange {
+export function keyChangeOf(
+  { time, facts }: RecordedEvent,
+  inRecord: ReadonlySet<string>,
+): KeyChange {
   const word = (name: string): string => wordIn(facts, name)[0] ?? '';
+  const certificate = word('certificate');
+  const outcome = word('outcome') === 'followed' ? 'followed' : 'waits';
   return {
     time,
     domain: word('domain'),
     direction: word('direction'),
-    certificate: word('certificate'),
-    outcome: word('outcome'),
+    certificate,
+    outcome: inRecord.has(certificate) ? 'pinned' : outcome,
   };
+}
+
+/** Whether an event of egress is of a way to the partner: one from it leads to our inner MTA. */
+export function isToward(partner: Partner, { facts }: RecordedEvent): boolean {
+  const [destination] = wordIn(facts, 'destination');
+  return destination !== undefined && 'mx' in facts && names(partner, destination);
+}
+
+/** How many of so many sessions that relayed mail had which level; `clear` had no TLS. */
+export function postureOf(sessions: readonly RecordedEvent[]): Readonly<Record<string, number>> {
+  const counts: Record<string, number> = {};
+  for (const { kind, facts } of sessions) {
+    if (kind !== 'relayed') continue;
+    const tls = facts['tls'];
+    const [level = 'TLS'] =
+      typeof tls === 'object' && tls !== null ? wordIn(tls, 'level') : ['clear'];
+    counts[level] = (counts[level] ?? 0) + 1;
+  }
+  return counts;
 }
 
 /** What an event of egress says of the session. */

@@ -1,7 +1,8 @@
 import { diffPolicies, type PolicyChange } from '@sallyport/policy';
 import { type PolicyStep, readSteps } from '@sallyport/policy-store/read';
 import type { DeskPorts } from './desk.ts';
-import type { OpenedVersion, PolicyDesk } from './policy.ts';
+import type { PolicyDesk } from './policy.ts';
+import type { OpenedVersion } from './policy-versions.ts';
 
 const MAX_LOOKED_BACK = 20;
 

@@ -55,3 +55,17 @@ test('certificates are found between other lines, whatever the line ends', () =>
   assert.deepEqual(splitPems(`subject\r\n${PEM.replaceAll('\n', '\r\n')}end`), [PEM]);
   assert.deepEqual(splitPems('nothing'), []);
 });
+
+test('no is an answer of its own where yes is inherited, and comes back as it was', () => {
+  const form = new URLSearchParams({ name: 'B', 'tls.requireTls': 'no' });
+  const record = { name: 'B', tls: { requireTls: false } };
+  assert.deepEqual(withForm({}, form), record);
+  assert.deepEqual(withForm(record, new URLSearchParams([...formOf(record)])), record);
+});
+
+test('a certificate that lost its end is not left out without a word', () => {
+  const text = `${PEM}-----BEGIN CERTIFICATE-----\nBBBB\n`;
+  assert.deepEqual(withForm({}, new URLSearchParams({ 'trust.pinned': text })), {
+    trust: { pinned: [text.trim()] },
+  });
+});

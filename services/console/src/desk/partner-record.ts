@@ -18,6 +18,7 @@ const RECORD_FIELDS = {
   'agreement.validUntil': 'text',
   'agreement.contact': 'text',
   'outbound.sign': 'text',
+  'outbound.signNoneReason': 'text',
   'outbound.profile': 'text',
   'outbound.encrypt': 'text',
   'outbound.to': 'lines',
@@ -42,6 +43,7 @@ export function isRecordField(path: string): path is RecordField {
   return Object.hasOwn(RECORD_FIELDS, path);
 }
 
+const BEGINS = /-----BEGIN CERTIFICATE-----/g;
 const PEM = /-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g;
 
 /** Certificates out of a text that may hold anything around them. */
@@ -68,17 +70,26 @@ function parsed(kind: Kind, text: string): unknown {
     case 'text':
       return text.trim() === '' ? undefined : text.trim();
     case 'flag':
-      return text.includes('yes') ? true : undefined;
+      return FLAGS.get(text);
     case 'lines': {
       const lines = text.split(/[\s,]+/).filter((line) => line !== '');
       return lines.length === 0 ? undefined : lines;
     }
-    case 'pems': {
-      const pems = splitPems(text);
-      if (pems.length > 0) return [...new Set(pems)];
-      return text.trim() === '' ? undefined : [text.trim()];
-    }
+    case 'pems':
+      return text.trim() === '' ? undefined : parsedPems(text);
   }
+}
+
+const FLAGS: ReadonlyMap<string, boolean> = new Map([
+  ['yes', true],
+  ['no', false],
+]);
+
+/** What is no certificate, or one that lost its end, is left to the schema to refuse. */
+function parsedPems(text: string): string[] {
+  const pems = splitPems(text);
+  const isWhole = pems.length > 0 && pems.length === text.match(BEGINS)?.length;
+  return isWhole ? [...new Set(pems)] : [text.trim()];
 }
 
 function rawOf(value: unknown): Raw {
@@ -108,11 +119,15 @@ export function formOf(record: Raw): ReadonlyMap<RecordField, string> {
     if (!isRecordField(path)) continue;
     let value: unknown = record;
     for (const part of path.split('.')) value = rawOf(value)[part];
-    if (value === undefined || value === null) continue;
-    if (Array.isArray(value)) values.set(path, value.map(String).join('\n'));
-    else values.set(path, value === true ? 'yes' : String(value));
+    if (value !== undefined && value !== null) values.set(path, shownAs(value));
   }
   return values;
+}
+
+function shownAs(value: unknown): string {
+  if (Array.isArray(value)) return value.map(String).join('\n');
+  if (typeof value === 'boolean') return value ? 'yes' : 'no';
+  return String(value);
 }
 
 /** What a partner says in its certificates' place, PEM. */

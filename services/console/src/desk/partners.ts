@@ -1,17 +1,19 @@
 import type { MessageSummary } from '@sallyport/audit-index';
-import { parseDomain } from '@sallyport/mail';
+import type { RecordedEvent } from '@sallyport/audit-log';
+import type { Domain } from '@sallyport/mail';
 import { type EffectiveValue, effectiveRule } from '@sallyport/policy';
 import { formatPartner } from '@sallyport/policy-store/write';
 import type { Actor } from '../actor.ts';
 import type { DeskPorts } from './desk.ts';
-import type { Described, LookDesk } from './look.ts';
+import type { DescribedList, LookDesk } from './look.ts';
+import { askedDomains, domainUnder } from './partner-domains.ts';
 import {
-  askedDomains,
-  endOf,
+  isToward,
   type KeyChange,
   keyChangeOf,
   type Partner,
   type PartnerRow,
+  postureOf,
   type RowPorts,
   rowOf,
   type Session,
@@ -19,7 +21,8 @@ import {
 } from './partner-facts.ts';
 import { type PartnerStep, partnerHistory } from './partner-history.ts';
 import { pemsOf } from './partner-record.ts';
-import type { Drafted, OpenedVersion, PolicyDesk } from './policy.ts';
+import type { Drafted, PolicyDesk } from './policy.ts';
+import type { OpenedVersion } from './policy-versions.ts';
 import { upToDate } from './up-to-date.ts';
 
 export interface PartnerView {
@@ -32,7 +35,12 @@ export interface PartnerView {
   readonly values: readonly EffectiveValue[];
   /** In force. */
   readonly version: number;
-  readonly certificates: readonly Described[];
+  /** A domain that goes by this record; null if others have all of them. */
+  readonly domain: Domain | null;
+  /** Those of the record; null while nobody can read them. */
+  readonly certificates: DescribedList | null;
+  /** By TLS level, of the last sessions that relayed mail. */
+  readonly posture: Readonly<Record<string, number>>;
   readonly sessions: readonly Session[];
   readonly messages: readonly MessageSummary[];
   readonly keyChanges: readonly KeyChange[];
@@ -60,6 +68,8 @@ export interface PartnersDesk {
     readonly next: number | null;
   }>;
   show(name: string): Promise<PartnerView | null>;
+  /** What its ETag is; null if there is no such partner. */
+  tag(name: string): Promise<string | null>;
   /** Faults are named by the path within the record. */
   edit(actor: Actor, edit: PartnerEdit): Promise<Drafted | { readonly kind: 'unknown' }>;
 }
@@ -70,81 +80,122 @@ interface Parts {
 }
 
 export function createPartnersDesk(ports: DeskPorts, parts: Parts): PartnersDesk {
-  const { policy, look } = parts;
-  const { index, clock } = ports;
+  const { policy } = parts;
   return {
-    list: async ({ text = '', from = 0, limit }) => {
+    list: async (of) => await listOf(of, ports, parts),
+    show: async (name) => await showOne(name, ports, parts),
+    tag: async (name) => {
+      const tag = await policy.tag();
       const opened = await policy.inForce();
-      await upToDate(index);
-      const wanted = text.trim().toLowerCase();
-      const fits = ({ name, domains }: Partner): boolean =>
-        [name, ...domains].some((one) => one.toLowerCase().includes(wanted));
-      const found = (opened?.policy.partners ?? [])
-        .filter(fits)
-        .toSorted((a, b) => a.name.localeCompare(b.name));
-      const partners = found
-        .slice(from, from + limit)
-        .map((one) => rowOf(one, { index, now: clock.now() }));
-      const next = from + limit < found.length ? from + limit : null;
-      return { partners, total: found.length, next };
-    },
-    show: async (name) => {
-      const opened = await policy.inForce();
-      const partner = opened?.policy.partners.find((one) => one.name === name);
-      if (opened === null || partner === undefined) return null;
-      await upToDate(index);
-      const certificates = await look.describe(pemsOf(partner));
-      return {
-        ...viewOf(partner, opened, { index, now: clock.now() }, certificates),
-        certificates,
-        history: await partnerHistory(name, ports, policy),
-        tag: await policy.tag(),
-      };
+      return opened?.policy.partners.some((one) => one.name === name) === true ? tag : null;
     },
     edit: async (actor, edit) => await editPartner(actor, edit, policy),
   };
 }
 
-const MAX_SHOWN = 10;
+async function listOf(
+  { text = '', from = 0, limit }: Parameters<PartnersDesk['list']>[0],
+  ports: DeskPorts,
+  parts: Parts,
+): ReturnType<PartnersDesk['list']> {
+  const opened = await parts.policy.inForce();
+  await upToDate(ports.index);
+  const wanted = text.trim().toLowerCase();
+  const fits = ({ name, domains }: Partner): boolean =>
+    [name, ...domains].some((one) => one.toLowerCase().includes(wanted));
+  const found = (opened?.policy.partners ?? [])
+    .filter(fits)
+    .toSorted((a, b) => a.name.localeCompare(b.name));
+  const shown = found.slice(from, from + limit);
+  const rowPorts = await rowPortsFor(shown, ports, parts);
+  const next = from + limit < found.length ? from + limit : null;
+  return { partners: shown.map((one) => rowOf(one, rowPorts)), total: found.length, next };
+}
 
-function viewOf(
-  partner: Partner,
-  opened: OpenedVersion,
-  ports: RowPorts,
-  certificates: readonly Described[],
-): Omit<PartnerView, 'certificates' | 'history' | 'tag'> {
-  const row = rowOf(partner, ports);
-  const asked = askedDomains(partner);
-  const newest = <T extends { readonly index: number }>(all: readonly T[]): T[] =>
-    all.toSorted((a, b) => b.index - a.index).slice(0, MAX_SHOWN);
-  const events = asked.flatMap((domain) => {
-    const kinds = ['relayed', 'deferred', 'failed'];
-    return ports.index.search({ domain, kinds, limit: MAX_SHOWN }).events;
-  });
-  const changes = asked.flatMap((domain) => {
-    const kinds = ['partner-key-changed'];
-    return ports.index.search({ domain, kinds, limit: MAX_SHOWN }).events;
-  });
-  const messages = asked.flatMap(
-    (domain) => ports.index.messages({ domain, limit: MAX_SHOWN }).messages,
-  );
-  const record = recordIn(opened.document, partner.name) ?? {};
-  const domain = parseDomain(asked[0] ?? '');
-  const values =
-    domain === null
-      ? []
-      : (effectiveRule(opened.document, { domain, localPart: null, own: null })?.values ?? []);
+async function rowPortsFor(
+  partners: readonly Partner[],
+  { index, clock, options }: DeskPorts,
+  { look }: Parts,
+): Promise<RowPorts> {
+  const ends = await look.endsOf(partners.flatMap(pemsOf));
+  return { index, now: clock.now(), ends, trustsDnssec: options.wayOut.dns.trusted };
+}
+
+async function showOne(name: string, ports: DeskPorts, parts: Parts): Promise<PartnerView | null> {
+  const { policy, look } = parts;
+  // Before anything is read: a change in between must not go unseen.
+  const tag = await policy.tag();
+  const opened = await policy.inForce();
+  const partner = opened?.policy.partners.find((one) => one.name === name);
+  if (opened === null || partner === undefined) return null;
+  await upToDate(ports.index);
+  const certificates = await look.describe(pemsOf(partner));
+  const rowPorts = await rowPortsFor([partner], ports, parts);
   return {
-    row: { ...row, trouble: [...row.trouble, ...endOf(certificates, ports.now)] },
+    ...ruleOf(partner, opened),
+    ...activityOf(partner, certificates, rowPorts),
     partner,
+    certificates,
+    history: await partnerHistory(name, ports, policy),
+    tag,
+  };
+}
+
+function ruleOf(
+  partner: Partner,
+  { document, policy, version }: OpenedVersion,
+): Pick<PartnerView, 'record' | 'text' | 'domain' | 'values' | 'version'> {
+  const record = recordIn(document, partner.name) ?? {};
+  const domain = domainUnder(partner, policy);
+  const rule =
+    domain === null ? null : effectiveRule(document, { domain, localPart: null, own: null });
+  return {
     record,
     text: formatPartner(record),
-    values,
-    version: opened.version.version,
-    sessions: newest(events).map(sessionOf),
-    messages: newest(messages),
-    keyChanges: newest(changes).map(keyChangeOf),
+    domain,
+    values: rule?.values ?? [],
+    version: version.version,
   };
+}
+
+const MAX_SHOWN = 10;
+/** What the posture is counted of. */
+const MAX_SESSIONS = 100;
+
+function activityOf(
+  partner: Partner,
+  described: DescribedList | null,
+  ports: RowPorts,
+): Pick<PartnerView, 'row' | 'sessions' | 'posture' | 'messages' | 'keyChanges'> {
+  const asked = askedDomains(partner);
+  const { index } = ports;
+  const eventsOf = (kinds: readonly string[], limit: number): RecordedEvent[] => {
+    const all = asked.flatMap((domain) => index.search({ domain, kinds, limit }).events);
+    const once = new Map(all.map((event) => [event.index, event]));
+    return newest([...once.values()], limit);
+  };
+  const sessions = eventsOf(['relayed', 'deferred', 'failed'], MAX_SESSIONS).filter((event) =>
+    isToward(partner, event),
+  );
+  const messages = asked.flatMap((domain) => index.messages({ domain, limit: MAX_SHOWN }).messages);
+  const inRecord = new Set(
+    (described?.certificates ?? []).flatMap((one) =>
+      one.kind === 'certificate' ? [one.value.sha256] : [],
+    ),
+  );
+  return {
+    row: rowOf(partner, ports),
+    sessions: sessions.slice(0, MAX_SHOWN).map(sessionOf),
+    posture: postureOf(sessions),
+    messages: newest([...new Map(messages.map((one) => [one.index, one])).values()], MAX_SHOWN),
+    keyChanges: eventsOf(['partner-key-changed'], MAX_SHOWN).map((one) =>
+      keyChangeOf(one, inRecord),
+    ),
+  };
+}
+
+function newest<T extends { readonly index: number }>(all: readonly T[], limit: number): T[] {
+  return all.toSorted((a, b) => b.index - a.index).slice(0, limit);
 }
 
 function partnersIn(document: unknown): readonly unknown[] {
@@ -182,10 +233,9 @@ async function editPartner(
     ...(seen === undefined ? {} : { seen }),
   });
   if (written.kind !== 'invalid') return written;
-  const prefix = `partners.${at}.`;
-  const faults = written.faults.map(({ path, reason: why }) => ({
-    path: path.startsWith(prefix) ? path.slice(prefix.length) : path,
-    reason: why,
-  }));
+  const own = `partners.${at}`;
+  const within = (path: string): string =>
+    path === own || path.startsWith(`${own}.`) ? path.slice(own.length + 1) : path;
+  const faults = written.faults.map((one) => ({ path: within(one.path), reason: one.reason }));
   return { kind: 'invalid', faults };
 }

@@ -25,7 +25,7 @@ export function movesFor(
     case 'draft':
       return ['propose'];
     case 'proposed':
-      return fourEyes ? ['approve', 'propose'] : ['activate', 'schedule', 'approve'];
+      return fourEyes ? ['approve', 'propose'] : ['activate', 'schedule', 'approve', 'propose'];
     case 'approved':
       return ['activate', 'schedule', 'propose'];
     case 'scheduled':

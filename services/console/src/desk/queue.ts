@@ -2,6 +2,7 @@ import {
   listQueue,
   orderQueued,
   type QueueEntry,
+  type QueuePageQuery,
   type QueuePart,
   type QueueSelection,
   type QueueVerb,
@@ -9,13 +10,13 @@ import {
   takesOrder,
 } from '@sallyport/ipc';
 import { type Domain, parseDomain, parseQueueId } from '@sallyport/mail';
-import { readActivePolicy } from '@sallyport/policy-store/read';
 import type { Actor } from '../actor.ts';
+import { domainsOfPartner } from './active-policy.ts';
 import type { DeskPorts } from './desk.ts';
 import { upToDate } from './up-to-date.ts';
 
-/** As many as one answer of a part of the queue holds. */
-const MAX_LISTED = 1_000;
+/** As many as are counted for the first page: each of them is read from disk. */
+const MAX_COUNTED = 1_000;
 const MAX_DESTINATION_EVENTS = 1_000;
 
 /** Which messages; an absent field asks for nothing. */
@@ -27,12 +28,19 @@ export interface QueueFilter {
   readonly recipient?: string;
 }
 
-interface QueueView {
+/** A part of a list. */
+export interface QueuePage {
+  readonly limit: number;
+  /** Only what comes after this id: the cursor that the page before gave. */
+  readonly after?: string;
+}
+
+export interface QueueView {
   readonly kind: 'view';
   /** The oldest first. */
   readonly entries: readonly QueueEntry[];
-  /** There are more than are shown. */
-  readonly more: boolean;
+  /** Cursor of the next page; null at the end. */
+  readonly after: string | null;
   /** Parts that do not answer: what they have is missing here. */
   readonly away: readonly QueuePart[];
 }
@@ -53,13 +61,11 @@ export type OrderDone =
   | { readonly kind: 'away'; readonly parts: readonly QueuePart[] };
 
 export interface QueueDesk {
-  /** All that waits or is held, as far as one answer goes. */
-  everything(): Promise<QueueView>;
+  /** The oldest of what waits and of what is held, a thousand of each. */
+  everything(): Promise<{ readonly waiting: QueueView; readonly held: QueueView }>;
   /** What waits, is worked on or is stuck; nothing that is held. */
-  waiting(filter: QueueFilter): Promise<QueueView | { readonly kind: 'unknown-partner' }>;
-  held(
-    filter: Omit<QueueFilter, 'state'>,
-  ): Promise<QueueView | { readonly kind: 'unknown-partner' }>;
+  waiting(filter: QueueFilter, page: QueuePage): Promise<QueueView | UnknownPartner>;
+  held(filter: Omit<QueueFilter, 'state'>, page: QueuePage): Promise<QueueView | UnknownPartner>;
   /** One message that is not held. */
   show(id: string): Promise<Shown>;
   /** One held message. That it was looked at is on record before it is answered. */
@@ -78,6 +84,10 @@ export interface QueueDesk {
   stopped(): Promise<readonly string[]>;
 }
 
+interface UnknownPartner {
+  readonly kind: 'unknown-partner';
+}
+
 interface DropOrder {
   readonly id: string;
   /** Whether the author is told. */
@@ -92,13 +102,15 @@ type StopDone = { readonly kind: 'done' } | { readonly kind: 'no-domain' };
 
 export function createQueue(ports: DeskPorts): QueueDesk {
   return {
-    everything: async () => await listAll(ports, {}),
-    waiting: async (filter) => {
-      const listed = await list(ports, filter, filter.state);
-      if (listed.kind !== 'view') return listed;
-      return { ...listed, entries: listed.entries.filter(({ state }) => state !== 'held') };
+    everything: async () => {
+      const [waiting, held] = await Promise.all([
+        listAll(ports, { place: 'queue', limit: MAX_COUNTED }),
+        listAll(ports, { place: 'hold', limit: MAX_COUNTED }),
+      ]);
+      return { waiting, held };
     },
-    held: async (filter) => await list(ports, filter, 'held'),
+    waiting: async (filter, page) => await list(ports, filter, { ...page, place: 'queue' }),
+    held: async (filter, page) => await list(ports, filter, { ...page, place: 'hold' }),
     show: async (id) => unlessHeld(await show(ports, id)),
     viewHeld: async (actor, id) => {
       const shown = await show(ports, id);
@@ -132,35 +144,33 @@ export function createQueue(ports: DeskPorts): QueueDesk {
   };
 }
 
+type Wanted = QueuePageQuery & QueuePage;
+
 async function list(
   ports: DeskPorts,
-  filter: QueueFilter,
-  state: QueueEntry['state'] | undefined,
-): Promise<QueueView | { readonly kind: 'unknown-partner' }> {
+  { state, ...filter }: QueueFilter,
+  wanted: Wanted,
+): Promise<QueueView | UnknownPartner> {
   const selection = await selectionOf(ports, filter);
   if (selection === null) return { kind: 'unknown-partner' };
-  return await listAll(ports, { selection, ...(state === undefined ? {} : { state }) });
+  return await listAll(ports, { ...wanted, selection, ...(state === undefined ? {} : { state }) });
 }
 
-async function listAll(
-  { sockets }: DeskPorts,
-  wanted: { readonly selection?: QueueSelection; readonly state?: QueueEntry['state'] },
-): Promise<QueueView> {
-  const listed = await listQueue(sockets, { limit: MAX_LISTED, ...wanted });
+async function listAll({ sockets }: DeskPorts, wanted: Wanted): Promise<QueueView> {
+  const { entries, more, ...listed } = await listQueue(sockets, wanted);
   const away = listed.away.map(({ part }) => part);
-  return { kind: 'view', entries: listed.entries, more: listed.more, away };
+  return { kind: 'view', entries, after: more ? (entries.at(-1)?.id ?? null) : null, away };
 }
 
 /** Null: the policy in force has no such partner. */
 async function selectionOf(
-  { options, clock }: DeskPorts,
+  ports: DeskPorts,
   { partner, recipient }: QueueFilter,
 ): Promise<QueueSelection | null> {
   const toRecipient = recipient === undefined ? {} : { recipient };
   if (partner === undefined) return toRecipient;
-  const { policy } = await readActivePolicy(options.folders.policy, clock.now());
-  const record = policy.partners.find(({ name }) => name === partner);
-  return record === undefined ? null : { ...toRecipient, partnerDomains: [...record.domains] };
+  const domains = await domainsOfPartner(ports, partner);
+  return domains === null ? null : { ...toRecipient, partnerDomains: [...domains] };
 }
 
 async function show({ sockets }: DeskPorts, text: string): Promise<Shown> {

@@ -11,7 +11,8 @@ export async function orRefused<T>(ask: () => Promise<T>): Promise<T | Refused> 
   try {
     return await ask();
   } catch (error) {
-    if (!(error instanceof IpcRefused)) throw error;
+    // What went wrong there may have been done by half: that is no refusal.
+    if (!(error instanceof IpcRefused) || error.fault === 'internal') throw error;
     const sentence = error.message;
     return { kind: 'refused', sentence: /[.?!]$/.test(sentence) ? sentence : `${sentence}.` };
   }

@@ -6,16 +6,42 @@ import type { PolicyDocument } from '@sallyport/policy';
 import { policyByNumber } from '@sallyport/policy-store/read';
 import { type Rehearsal, rehearse } from '@sallyport/rehearsal';
 import type { DeskPorts } from './desk.ts';
+import type { OpenedVersion } from './policy-versions.ts';
 
 export const MAX_REHEARSED = 10_000;
 /** A person waits for it: the newest 130,000 events at the most are enough to look back on. */
 const MAX_SEGMENTS = 2;
 
-/** What a draft would change for the newest messages; null where there is no audit log yet. */
-export async function rehearseDraft(
+type Ports = Pick<DeskPorts, 'options' | 'clock'>;
+
+/** Each reads much of the log, so they come one after the other; who wants the same gets the same. */
+export class Rehearsals {
+  readonly #ports: Ports;
+  readonly #running = new Map<string, Promise<Rehearsal | null>>();
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(ports: Ports) {
+    this.#ports = ports;
+  }
+
+  /** What a version would change for the newest messages; null where there is no audit log yet. */
+  async of({ version, policy }: OpenedVersion, last: number): Promise<Rehearsal | null> {
+    const key = `${version.sha256} ${last}`;
+    const known = this.#running.get(key);
+    if (known !== undefined) return await known;
+    const own = this.#last
+      .then(async () => await rehearseDraft(policy, last, this.#ports))
+      .finally(() => this.#running.delete(key));
+    this.#running.set(key, own);
+    this.#last = own.catch(() => null);
+    return await own;
+  }
+}
+
+async function rehearseDraft(
   draft: PolicyDocument,
   last: number,
-  { options, clock }: Pick<DeskPorts, 'options' | 'clock'>,
+  { options, clock }: Ports,
 ): Promise<Rehearsal | null> {
   const { audit, policy } = options.folders;
   const names = (await readdir(audit).catch(() => []))

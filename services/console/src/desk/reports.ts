@@ -1,15 +1,18 @@
 import type { CountedStep } from '@sallyport/audit-index';
 import { type DescribedCertificate, MAX_DESCRIBED, type ReceivedTlsReport } from '@sallyport/ipc';
 import type { PolicyDocument } from '@sallyport/policy';
-import { PolicyUnavailable, readActivePolicy } from '@sallyport/policy-store/read';
+import { policyInForce } from './active-policy.ts';
 import type { DeskPorts } from './desk.ts';
 import type { KeysDesk } from './keys.ts';
+import type { Described } from './look.ts';
 import { orAway } from './refused.ts';
 import { upToDate } from './up-to-date.ts';
 
 const DAY_MS = 86_400_000;
-/** Certificates of partners that are looked into for one list. */
-const MAX_PARTNER_CERTIFICATES = 400;
+/** A call and its answer are a frame of a megabyte each, and the answer is the longer one. */
+const MAX_DESCRIBED_CHARS = 200_000;
+/** Certificates of partners whose ends are kept in mind: a certificate does not change. */
+const MAX_KNOWN = 20_000;
 
 export interface TlsReportPage {
   readonly reports: readonly ReceivedTlsReport[];
@@ -52,6 +55,7 @@ export interface ReportsDesk {
 
 export function createReportsDesk(ports: DeskPorts, keys: KeysDesk): ReportsDesk {
   const { sockets, clock, index } = ports;
+  const known: KnownEnds = new Map();
   return {
     tlsReports: async (page) => await sockets.advise.call('tlsReports', page),
     posture: async (days) => {
@@ -68,17 +72,17 @@ export function createReportsDesk(ports: DeskPorts, keys: KeysDesk): ReportsDesk
       }
       return { since: since.toISOString(), until: until.toISOString(), steps, total };
     },
-    endings: async () => await endingsOf(ports, keys),
+    endings: async () => await endingsOf(ports, keys, known),
   };
 }
 
-async function endingsOf(ports: DeskPorts, keys: KeysDesk): Promise<Endings> {
+async function endingsOf(ports: DeskPorts, keys: KeysDesk, known: KnownEnds): Promise<Endings> {
   const missing: Endings['missing'][number][] = [];
   const own = await ownEndings(keys);
   if (own === null) missing.push('own-keys');
   const policy = await policyInForce(ports);
   if (policy === null) missing.push('policy');
-  const certificates = policy === null ? [] : await certificateEndings(ports, policy);
+  const certificates = policy === null ? [] : await certificateEndings(ports, policy, known);
   if (certificates === null) missing.push('partner-certificates');
   const agreed = policy === null ? [] : policy.partners.flatMap(agreementEndings);
   const endings = [...(own ?? []), ...agreed, ...(certificates ?? [])];
@@ -102,15 +106,6 @@ async function ownEndings(keys: KeysDesk): Promise<Ending[] | null> {
   );
 }
 
-async function policyInForce({ options, clock }: DeskPorts): Promise<PolicyDocument | null> {
-  try {
-    return (await readActivePolicy(options.folders.policy, clock.now())).policy;
-  } catch (error) {
-    if (error instanceof PolicyUnavailable) return null;
-    throw error;
-  }
-}
-
 type Partner = PolicyDocument['partners'][number];
 
 function agreementEndings({ name: whose, agreement, trust }: Partner): Ending[] {
@@ -127,50 +122,73 @@ function agreementEndings({ name: whose, agreement, trust }: Partner): Ending[] 
   return [{ what: 'agreement', whose, name: id, until: endOf(validUntil) }, ...exceptions];
 }
 
-/** The end of a day in UTC. */
+/** The last second of a day in UTC: midnight would read as the next one. */
 function endOf(date: string): string {
-  return new Date(Date.parse(`${date}T00:00:00Z`) + DAY_MS).toISOString();
+  return new Date(Date.parse(`${date}T00:00:00Z`) + DAY_MS - 1_000).toISOString();
 }
 
-interface PartnerCertificate {
-  readonly what: 'pinned' | 'anchor';
-  readonly whose: string;
-  readonly pem: string;
-}
+/** Subject and end by the PEM of a certificate; null for one that cannot be read. */
+type KnownEnds = Map<string, Pick<DescribedCertificate, 'subject' | 'notAfter'> | null>;
 
 async function certificateEndings(
   { sockets }: DeskPorts,
   policy: PolicyDocument,
+  known: KnownEnds,
 ): Promise<Ending[] | null> {
-  const certificates = policy.partners
-    .flatMap(({ name: whose, trust }): PartnerCertificate[] => {
-      const { anchors, encryptAnchors = [], signAnchors = [] } = trust;
-      const roots = new Set([...anchors, ...encryptAnchors, ...signAnchors]);
-      return [
-        ...trust.pinned.map((pem) => ({ what: 'pinned' as const, whose, pem })),
-        ...[...roots].map((pem) => ({ what: 'anchor' as const, whose, pem })),
-      ];
-    })
-    .slice(0, MAX_PARTNER_CERTIFICATES);
+  const certificates = policy.partners.flatMap(certificatesOf);
+  const pems = [...new Set(certificates.map(({ pem }) => pem))];
+  if (known.size + pems.length > MAX_KNOWN) known.clear();
+  const learn = async (part: readonly string[]): Promise<void> => {
+    const { certificates: all } = await sockets.advise.call('describe', {
+      certificates: [...part],
+    });
+    const [first, ...others] = part;
+    if (first !== undefined && others.length === 0) known.set(first, soonestOf(all));
+    else if (all.length === part.length && part.every(isOne)) {
+      for (const [at, pem] of part.entries()) known.set(pem, soonestOf(all.slice(at, at + 1)));
+    } else for (const pem of part) await learn([pem]);
+  };
   return await orAway(async () => {
-    const endings: Ending[] = [];
-    for (let at = 0; at < certificates.length; at += MAX_DESCRIBED) {
-      const part = certificates.slice(at, at + MAX_DESCRIBED);
-      const answer = await sockets.advise.call('describe', {
-        certificates: part.map(({ pem }) => pem),
-      });
-      for (const [index, { what, whose }] of part.entries()) {
-        const found = answer.certificates[index];
-        if (found?.kind === 'certificate') endings.push(ending({ what, whose }, found.value));
-      }
-    }
-    return endings;
+    for (const part of partsOf(pems.filter((pem) => !known.has(pem)))) await learn(part);
+    return certificates.flatMap(({ what, whose, pem }) => {
+      const found = known.get(pem) ?? null;
+      return found === null ? [] : [{ what, whose, name: found.subject, until: found.notAfter }];
+    });
   });
 }
 
-function ending(
-  of: Pick<Ending, 'what' | 'whose'>,
-  { subject, notAfter }: DescribedCertificate,
-): Ending {
-  return { ...of, name: subject, until: notAfter };
+/** A text may hold several certificates; the answer does not say which one is of which text. */
+function isOne(pem: string): boolean {
+  return pem.split('-----BEGIN').length === 2;
+}
+
+function soonestOf(all: readonly Described[]) {
+  const ends = all.flatMap((one) => (one.kind === 'certificate' ? [one.value] : []));
+  const [soonest] = ends.sort((a, b) => a.notAfter.localeCompare(b.notAfter));
+  return soonest === undefined ? null : { subject: soonest.subject, notAfter: soonest.notAfter };
+}
+
+function certificatesOf({ name: whose, trust }: Partner) {
+  const { anchors, encryptAnchors = [], signAnchors = [] } = trust;
+  const roots = new Set([...anchors, ...encryptAnchors, ...signAnchors]);
+  return [
+    ...trust.pinned.map((pem) => ({ what: 'pinned' as const, whose, pem })),
+    ...[...roots].map((pem) => ({ what: 'anchor' as const, whose, pem })),
+  ];
+}
+
+/** As many as one call can ask for. */
+function* partsOf(pems: readonly string[]): Generator<string[]> {
+  let part: string[] = [];
+  let chars = 0;
+  for (const pem of pems) {
+    const isFull = part.length === MAX_DESCRIBED || chars + pem.length > MAX_DESCRIBED_CHARS;
+    if (isFull && part.length > 0) {
+      yield part;
+      [part, chars] = [[], 0];
+    }
+    part.push(pem);
+    chars += pem.length;
+  }
+  if (part.length > 0) yield part;
 }

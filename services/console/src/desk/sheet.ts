@@ -10,7 +10,7 @@ export interface SheetFacts {
   readonly domains: readonly string[];
   readonly partner: PartnerView['partner'];
   readonly version: number;
-  /** Our authorities' certificates in use, and their issuers as far as they are known. */
+  /** Our authorities' certificates, in use and those that follow them. */
   readonly certificates: readonly Extract<Described, { kind: 'certificate' }>['value'][];
   /** What we publish, for the first of our domains; empty while nobody can say. */
   readonly lines: readonly Pick<ZoneLine, 'name' | 'type' | 'data' | 'purpose'>[];
@@ -49,7 +49,9 @@ export function createSheetDesk(
         domains: options.domains,
         partner: view.partner,
         version: view.version,
-        certificates: described.flatMap((one) => (one.kind === 'certificate' ? [one.value] : [])),
+        certificates: (described?.certificates ?? []).flatMap((one) =>
+          one.kind === 'certificate' ? [one.value] : [],
+        ),
         lines: zone.kind === 'zone' ? zone.lines : [],
         time: clock.now().toISOString(),
       };

@@ -4,13 +4,13 @@ import {
   MAX_DRAFT_CHARS,
   MAX_SIMULATED_BYTES,
 } from '@sallyport/ipc';
-import { parseMailbox } from '@sallyport/mail';
-import { extractFor, type PolicyDocument, tlsPolicyFor } from '@sallyport/policy';
+import { type Domain, parseMailbox, parseReversePath } from '@sallyport/mail';
+import { extractFor, type PolicyDocument, tlsDecider, tlsPolicyFor } from '@sallyport/policy';
 import type { DeskPorts } from './desk.ts';
+import { LOOK_MS, orLate } from './look.ts';
 import type { PolicyDesk } from './policy.ts';
+import type { OpenedVersion } from './policy-versions.ts';
 import { orRefused, type Refused } from './refused.ts';
-
-const SIMULATE_MS = 60_000;
 
 interface SimulateOrder {
   readonly from: string;
@@ -28,13 +28,17 @@ export interface Simulated {
   readonly answer: Answer;
   /** The version that decided. */
   readonly version: number;
-  /** How it would go on, by the recipient's domain. */
-  readonly transport: {
-    readonly rule: string;
-    readonly level: PolicyDocument['default']['tls']['level'];
-    /** A route of the config, which then decides instead. */
-    readonly route: string | null;
-  };
+  readonly transport: Transport;
+}
+
+/** How it would go on, by the recipient's domain. */
+interface Transport {
+  readonly rule: string;
+  readonly level: PolicyDocument['default']['tls']['level'];
+  /** A route of the config that it goes by. */
+  readonly route: string | null;
+  /** policy: the level; route: what the route says of TLS; both: the level and the route. */
+  readonly decides: 'policy' | 'route' | 'both';
 }
 
 export interface SimulateDesk {
@@ -48,36 +52,69 @@ function refused(sentence: string): Refused {
 
 export function createSimulateDesk(ports: DeskPorts, policy: PolicyDesk): SimulateDesk {
   return {
-    simulate: async ({ from, to, message, version }) => {
-      const mailbox = parseMailbox(to.trim());
-      if (mailbox === null) return refused('The recipient is not an address.');
-      if (message !== null && message.length > MAX_SIMULATED_BYTES) {
-        return refused(`A message to simulate has ${MAX_SIMULATED_BYTES} bytes at the most.`);
-      }
+    simulate: async (order) => {
+      const recipient = parseMailbox(order.to.trim());
+      if (recipient === null) return refused('The recipient is not an address.');
+      const fault = faultOf(order);
+      if (fault !== null) return refused(fault);
+      const { version } = order;
       const opened = version === null ? await policy.inForce() : await policy.open(version);
       if (opened === null) return refused('There is no such policy version.');
-      const text = JSON.stringify(extractFor(mailbox.domain, opened.document, opened.policy));
-      if (text.length > MAX_DRAFT_CHARS) {
-        return refused('What that version says of this recipient is too long to simulate.');
-      }
-      return await orRefused(async () => {
-        const asked = {
-          from: from.trim(),
-          to: to.trim(),
-          ...(message === null ? {} : { message: message.toString('base64') }),
-          ...(version === null ? {} : { policy: text }),
-        };
-        const answer = await ports.sockets.advise.call('simulate', asked, {
-          deadlineMs: SIMULATE_MS,
-        });
-        const { rule, tls } = tlsPolicyFor(opened.policy, mailbox.domain);
-        const { routes } = ports.options.wayOut;
-        const route =
-          routes.find(({ domain }) => domain === mailbox.domain) ??
-          routes.find(({ domain }) => domain === '*');
-        const transport = { rule, level: tls.level, route: route?.domain ?? null };
-        return { kind: 'simulated', answer, version: opened.version.version, transport } as const;
-      });
+      const asked = { order, domain: recipient.domain, opened };
+      const ask = async () => await orRefused(async () => await askFor(asked, ports));
+      return await orLate(ask, LOOK_MS);
     },
   };
+}
+
+function faultOf({ from, message }: SimulateOrder): string | null {
+  if (parseReversePath(from.trim()) === null) return 'The reverse-path is not an address.';
+  return message !== null && message.length > MAX_SIMULATED_BYTES
+    ? `A message to simulate has ${MAX_SIMULATED_BYTES} bytes at the most.`
+    : null;
+}
+
+interface Asked {
+  readonly order: SimulateOrder;
+  readonly domain: Domain;
+  readonly opened: OpenedVersion;
+}
+
+async function askFor(
+  { order: { from, to, message, version }, domain, opened }: Asked,
+  ports: DeskPorts,
+): Promise<Simulated | Refused> {
+  const { document, policy } = opened;
+  const text = JSON.stringify(extractFor(domain, document, policy));
+  if (text.length > MAX_DRAFT_CHARS) {
+    return refused('What that version says of this recipient is too long to simulate.');
+  }
+  const asked = {
+    from: from.trim(),
+    to: to.trim(),
+    ...(message === null ? {} : { message: message.toString('base64') }),
+    ...(version === null ? {} : { policy: text }),
+  };
+  const { advise } = ports.sockets;
+  const answer = await advise.call('simulate', asked, { deadlineMs: LOOK_MS });
+  return {
+    kind: 'simulated',
+    answer,
+    version: answer.policyVersion ?? opened.version.version,
+    transport: transportOf(domain, opened, ports),
+  };
+}
+
+/** As egress finds it. */
+function transportOf(
+  domain: Domain,
+  { policy }: OpenedVersion,
+  { options: { wayOut, domains } }: DeskPorts,
+): Transport {
+  const { rule, tls } = tlsPolicyFor(policy, domain);
+  const { routes } = wayOut;
+  const route =
+    routes.find((one) => one.domain === domain) ?? routes.find((one) => one.domain === '*') ?? null;
+  const decides = tlsDecider(tls.level, { route, isOwn: domains.includes(domain) });
+  return { rule, level: tls.level, route: route?.domain ?? null, decides };
 }

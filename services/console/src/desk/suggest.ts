@@ -21,7 +21,7 @@ export function suggestRecord(
     ['domains', domain],
     ['outbound.encrypt', canEncrypt ? 'required' : 'when-possible'],
     ['outbound.sign', 'domain'],
-    ['outbound.profile', signs || statement !== null ? 'domsec' : 'compat'],
+    ['outbound.profile', signs || statement?.isBelieved === true ? 'domsec' : 'compat'],
     ['outbound.to', canEncrypt ? 'domain' : 'user\ndomain'],
     ['outbound.otherwise', 'hold'],
     ['inbound.signature', signs ? 'domain-required' : 'when-present'],
@@ -32,23 +32,32 @@ export function suggestRecord(
     ['tls.minVersion', 'TLSv1.2'],
     ['trust.revocation', 'soft'],
     ['trust.keyChange', 'approve'],
-    ['agreement.contact', statement?.contact ?? ''],
+    // Whoever says it without proof may want to be asked in the partner's place.
+    ['agreement.contact', statement?.isBelieved === true ? statement.contact : ''],
     ...wayOf(survey, probe),
   ];
   return new Map(values);
 }
 
-/** The strictest level that held for every host that was looked at. */
-function wayOf({ mail }: Surveyed, probe: Probed | null): (readonly [RecordField, string])[] {
-  const holds = (level: string): boolean =>
-    probe?.levels.some((one) => one.level === level && one.holds === 'yes') === true;
-  if (holds('dane-only')) return [['tls.level', 'dane-only']];
-  if (holds('secure')) {
+/**
+ * The strictest level that held for every host that was looked at. Without a look nothing is
+ * suggested, and clear text only where TLS was seen to be missing: what is inherited is stricter.
+ */
+function wayOf(
+  { domain, mail }: Surveyed,
+  probe: Probed | null,
+): (readonly [RecordField, string])[] {
+  if (probe === null) return [];
+  const holds = (level: string, how: 'yes' | 'no'): boolean =>
+    probe.levels.some((one) => one.level === level && one.holds === how);
+  if (holds('dane-only', 'yes')) return [['tls.level', 'dane-only']];
+  if (holds('secure', 'yes')) {
+    // Each of them may have been what the certificates bear: the look is by all of these names.
     const names = mail.hosts.slice(0, MAX_NAMES).map(({ name }) => name);
     return [
       ['tls.level', 'secure'],
-      ['tls.match', names.join('\n')],
+      ['tls.match', [...new Set([...names, domain, `.${domain}`])].join('\n')],
     ];
   }
-  return [['tls.level', holds('encrypt') ? 'encrypt' : 'may']];
+  return [['tls.level', holds('encrypt', 'no') ? 'may' : 'encrypt']];
 }

@@ -56,28 +56,32 @@ async function showList(request: PageRequest, fault?: Refused): Promise<PageAnsw
       { title: words.created, cell: ({ createdAt }) => time(createdAt), narrow: true },
     ],
   });
-  const invite = form({
-    action: PATH,
-    csrf,
-    submit: words.add.submit,
-    body: [
-      field({
-        name: 'name',
-        label: words.add.name,
-        hint: words.add.hint,
-        value: sent.get('name') ?? '',
-        maxLength: 64,
-        required: true,
-        autocomplete: 'off',
-      }),
-      roleBoxes(request, sent.getAll('role')),
-    ],
-  });
+  const invite = section(
+    words.add.title,
+    fault === undefined ? null : notice('bad', fault.sentence),
+    form({
+      action: PATH,
+      csrf,
+      submit: words.add.submit,
+      body: [
+        field({
+          name: 'name',
+          label: words.add.name,
+          hint: words.add.hint,
+          value: sent.get('name') ?? '',
+          maxLength: 64,
+          required: true,
+          autocomplete: 'off',
+        }),
+        roleBoxes(request, sent.getAll('role')),
+      ],
+    }),
+  );
   return {
     kind: 'page',
     title: words.title,
     status: fault === undefined ? 200 : 409,
-    body: html`${fault === undefined ? null : notice('bad', fault.sentence)}${rows}${section(words.add.title, invite)}`,
+    body: html`${fault === undefined ? [rows, invite] : [invite, rows]}`,
   };
 }
 
@@ -124,7 +128,7 @@ const add: Page = {
 function showLink({ account, link, until }: Invited, { text }: PageRequest): PageAnswer {
   const words = text.accounts.link;
   const back = html`<p><a href="${PATH}/${account.id}">${words.done}</a></p>`;
-  const body = html`${notice('warn', words.sentence(account.name, until))}${copyBlock(link, text)}${back}`;
+  const body = html`${notice('warn', html`${words.sentence(account.name)} ${time(until)}.`)}${copyBlock(link, text)}${back}`;
   return { kind: 'page', title: words.title, body };
 }
 
@@ -142,7 +146,7 @@ async function showOne(request: PageRequest, fault?: Refused): Promise<PageAnswe
   const { account, tokens } = found;
   const words = text.accounts;
   const body = html`${fault === undefined ? null : notice('bad', fault.sentence)}${section(
-    account.name,
+    words.one.title,
     facts([
       [words.roles, rolesOf(account, request)],
       [words.state, badge(TONES[account.state], words.states[account.state])],
@@ -167,7 +171,7 @@ function changesOf(account: AccountRow, request: PageRequest): Html {
     submit: words.setRoles,
     body: roleBoxes(request, account.roles),
   });
-  const link = html`<p>${words.linkHint}</p>${form({ action: at('link'), csrf, submit: words.link })}`;
+  const link = html`<p>${words.linkHint}</p>${form({ action: at('link'), csrf, submit: words.link, isQuiet: true })}`;
   return html`${isOfProvider ? html`<p>${words.provider}</p>` : roles}${
     isOfProvider || isDisabled ? null : link
   }${form({

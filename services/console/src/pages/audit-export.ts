@@ -4,7 +4,7 @@ import type { Page, PageRequest } from './page.ts';
 import { checkbox, form, notice, section, select } from './parts.ts';
 
 function exportForm(request: PageRequest): Html {
-  const { text, csrf } = request;
+  const { text, csrf, query } = request;
   const { audit } = text;
   const formats = (['csv', 'json'] as const).map((one) => [one, audit.formats[one]] as const);
   return section(
@@ -14,7 +14,7 @@ function exportForm(request: PageRequest): Html {
       action: '/audit/export',
       csrf,
       submit: audit.exportNow,
-      body: html`${auditFields(request)}${select({ name: 'format', label: audit.format, options: formats })}<div>${checkbox({ name: 'withhold', label: audit.withhold })}<p class="hint">${audit.withholdHint}</p></div>`,
+      body: html`${auditFields(request)}${select({ name: 'format', label: audit.format, value: query.get('format') ?? '', options: formats })}<div>${checkbox({ name: 'withhold', label: audit.withhold, isChecked: query.get('withhold') === 'yes' })}<p class="hint">${audit.withholdHint}</p></div>`,
     }),
   );
 }

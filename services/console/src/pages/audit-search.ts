@@ -12,12 +12,15 @@ export function auditQueryOf(query: URLSearchParams): {
 } {
   const since = timeOf(query, 'since');
   const until = timeOf(query, 'until');
-  const names = query
-    .getAll('kind')
-    .flatMap((value) => value.split(' '))
-    .filter((name) => name !== '');
+  const names = kindsIn(query);
   const kinds = AUDIT_EVENT_KINDS.filter((kind) => names.includes(kind));
-  const texts = { queueId: 'id', address: 'address', text: 'text', by: 'by' } as const;
+  const texts = {
+    queueId: 'id',
+    address: 'address',
+    domain: 'domain',
+    text: 'text',
+    by: 'by',
+  } as const;
   return {
     isPartly: since === null || until === null || kinds.length !== new Set(names).size,
     query: {
@@ -29,16 +32,25 @@ export function auditQueryOf(query: URLSearchParams): {
   };
 }
 
+/** A link may ask for several kinds, in one field or in several. */
+function kindsIn(query: URLSearchParams): string[] {
+  return query
+    .getAll('kind')
+    .flatMap((value) => value.split(' '))
+    .filter((name) => name !== '');
+}
+
 /** The fields of a search, which are those of an export as well. */
 export function auditFields({ query, text }: PageRequest): Html {
   const { audit } = text;
   const of = (name: string) => ({ name, value: query.get(name) ?? '' });
-  const kinds = query.get('kind') ?? '';
-  // A link may ask for several kinds at once; the choice then keeps them.
+  const kinds = kindsIn(query).join(' ');
+  // The choice keeps them together.
   const several = kinds.includes(' ') ? [[kinds, kinds] as const] : [];
   return html`${[
     select({
-      ...of('kind'),
+      name: 'kind',
+      value: kinds,
       label: audit.kind,
       options: [
         ['', audit.anyKind],
@@ -48,6 +60,7 @@ export function auditFields({ query, text }: PageRequest): Html {
     }),
     field({ ...of('id'), label: audit.queueId, type: 'search', maxLength: 20 }),
     field({ ...of('address'), label: audit.address, type: 'search', maxLength: 320 }),
+    field({ ...of('domain'), label: audit.domain, type: 'search', maxLength: 255 }),
     field({ ...of('text'), label: audit.text, type: 'search', maxLength: 320 }),
     field({ ...of('by'), label: audit.by, type: 'search', maxLength: 320 }),
     field({ ...of('since'), label: audit.since, type: 'datetime-local' }),

@@ -39,7 +39,7 @@ const list: Page = {
     return {
       kind: 'page',
       title: text.audit.title,
-      body: html`${headOf(head, request)}${auditSearch(request)}${partly}${rowsOf(events, request)}${pager({ path: '/audit', query, before, text })}`,
+      body: html`${headOf(head, request)}${auditSearch(request)}${partly}${rowsOf(events, request)}${pager({ path: '/audit', query, next: before, text })}`,
     };
   },
 };
@@ -47,9 +47,10 @@ const list: Page = {
 function headOf({ keyFingerprint, head, isSigned, damage }: LogHead, request: PageRequest): Html {
   const { text, actor, query } = request;
   const { audit } = text;
-  const { before: _, ...search } = Object.fromEntries(query);
+  const search = new URLSearchParams(query);
+  for (const name of ['before', 'notice']) search.delete(name);
   const toExport = actor.permissions.has('audit.export')
-    ? html` <a class="button" href="/audit/export?${new URLSearchParams(search).toString()}">${audit.export}</a>`
+    ? html` <a class="button" href="/audit/export?${search.toString()}">${audit.export}</a>`
     : null;
   const signed = badge(isSigned ? 'good' : 'bad', isSigned ? audit.signed : audit.notSigned);
   return section(
@@ -97,13 +98,19 @@ function rowsOf(rows: readonly RecordedEvent[], { text }: PageRequest): Html {
         narrow: true,
         cell: ({ queueId }) => (queueId === null ? null : messageLink(queueId)),
       },
-      { title: audit.says, cell: summaryOf },
+      { title: audit.says, cell: (row) => html`<span class="value">${summaryOf(row)}</span>` },
       { title: audit.by, cell: ({ personal }) => personal['by'] },
     ],
   });
 }
 
 const MAX_SUMMARY = 300;
+const MAX_VALUE = 40;
+
+/** A digest is told from others by its beginning; its event has all of it. */
+function shortened(value: string): string {
+  return value.length > MAX_VALUE && !value.includes(' ') ? `${value.slice(0, 16)}…` : value;
+}
 
 /** The sentence if there is one; else the plain facts in a row. */
 function summaryOf({ facts: all }: RecordedEvent): string {
@@ -111,7 +118,9 @@ function summaryOf({ facts: all }: RecordedEvent): string {
   if (typeof sentence === 'string') return sentence;
   return Object.entries(all)
     .flatMap(([name, value]) =>
-      ['string', 'number', 'boolean'].includes(typeof value) ? [`${name}=${String(value)}`] : [],
+      ['string', 'number', 'boolean'].includes(typeof value)
+        ? [`${name}=${shortened(String(value))}`]
+        : [],
     )
     .join(' ')
     .slice(0, MAX_SUMMARY);

@@ -1,7 +1,7 @@
-import type { Described, Trusted } from '../desk/look.ts';
+import type { DescribedList, Trusted } from '../desk/look.ts';
 import { type Html, type HtmlValue, html } from '../html.ts';
 import type { Catalogue } from '../texts/en.ts';
-import { copyBlock, facts, time } from './parts.ts';
+import { copyBlock, facts, notice, time } from './parts.ts';
 
 type Certificate = Trusted['path'][number]['certificate'];
 
@@ -53,12 +53,16 @@ export function certificateView(
 }
 
 /** Certificates that were described, each with its fields, or why it cannot be read. */
-export function describedViews(all: readonly Described[], text: Catalogue): HtmlValue {
-  return all.map((one) =>
+export function describedViews(described: DescribedList | null, text: Catalogue): HtmlValue {
+  const { malformed, certificatesAway, certificatesLeft } = text.partners;
+  if (described === null) return notice('warn', certificatesAway);
+  const { certificates, left } = described;
+  const shown = certificates.map((one) =>
     one.kind === 'certificate'
       ? certificateView(one.value, text)
-      : html`<p>${text.partners.malformed(one.reason)}</p>`,
+      : html`<p>${malformed(one.reason)}</p>`,
   );
+  return [...shown, left === 0 ? null : notice('warn', certificatesLeft(left))];
 }
 
 function value(words: string): Html {

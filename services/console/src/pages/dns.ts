@@ -94,15 +94,21 @@ function worldSection({ domain }: Zone, check: DnsCheck | null, text: Catalogue)
   }
   const rows = check.checks.toSorted((a, b) => ORDER.indexOf(a.status) - ORDER.indexOf(b.status));
   const wrong = rows.filter(({ status }) => status !== 'ok').length;
-  const sentence = wrong === 0 ? dns.allSeen(rows.length) : dns.wrong(wrong, rows.length);
+  const isAll = wrong === 0 && check.unchecked.length === 0;
+  const sentence = isAll ? dns.allSeen(rows.length) : dns.wrong(wrong, rows.length);
+  const unchecked = check.unchecked.map(
+    ({ name, type }) => html`<li><code>${name} ${type}</code></li>`,
+  );
   return section(
     dns.world,
     html`<p class="quiet">${dns.worldHint}</p>`,
-    notice(wrong === 0 ? 'good' : 'warn', html`<p>${sentence}</p>`),
+    rows.length === 0 ? null : notice(isAll ? 'good' : 'warn', html`<p>${sentence}</p>`),
+    unchecked.length === 0
+      ? null
+      : notice('warn', html`<p>${dns.unchecked}</p><ul>${unchecked}</ul>`),
     dnssecNotice(rows, text),
     explanations(rows, text),
     table({ caption: dns.world, columns: columnsOf(text), rows, empty: dns.none }),
-    check.unchecked.length === 0 ? null : html`<p>${dns.unchecked}</p>`,
     again,
   );
 }
@@ -127,7 +133,8 @@ function columnsOf({ dns }: Catalogue): readonly Column<RecordCheck>[] {
     { title: columns.type, cell: ({ type }) => type, narrow: true },
     {
       title: columns.name,
-      cell: (row) => html`<code>${row.name}</code>${differences(row, dns)}`,
+      cell: (row) =>
+        html`<div class="value"><code>${row.name}</code>${differences(row, dns)}</div>`,
     },
     { title: columns.dnssec, cell: (row) => dnssec[row.dnssec], narrow: true },
   ];

@@ -1,11 +1,11 @@
 import { FAULTS } from '@sallyport/faults';
 import type { QueueEntry } from '@sallyport/ipc';
-import type { OrderDone, QueueDesk } from '../desk/queue.ts';
 import { type Html, type HtmlValue, html } from '../html.ts';
 import { forwardPaths, messageLink, reversePath } from './mail-parts.ts';
-import type { Page, PageAnswer, PageRequest } from './page.ts';
+import type { Page, PageRequest } from './page.ts';
 import { checkbox, facts, form, notice, section, table, time } from './parts.ts';
-import { awayNotices, queueFilterForm, readFilter } from './queue-parts.ts';
+import { messagePage, orderAnswer, type ShownMessage } from './queue-answers.ts';
+import { queueFilterForm, queueList, queuePageOf, readFilter } from './queue-parts.ts';
 
 const list: Page = {
   method: 'GET',
@@ -13,20 +13,13 @@ const list: Page = {
   permission: 'hold.read',
   answer: async (request) => {
     const { desk, query, text } = request;
-    const { partner, recipient } = readFilter(query);
-    const view = await desk.queue.held({
-      ...(partner === undefined ? {} : { partner }),
-      ...(recipient === undefined ? {} : { recipient }),
-    });
-    const body =
-      view.kind === 'view'
-        ? html`${awayNotices(view.away, text)}${view.more ? notice('warn', text.queue.more(view.entries.length)) : null}${rowsOf(view.entries, request)}`
-        : notice('warn', text.queue.unknownPartner(partner ?? ''));
-    const filter = queueFilterForm({ action: '/hold', label: text.hold.filter }, request);
+    const { state: _, ...filter } = readFilter(query);
+    const view = await desk.queue.held(filter, queuePageOf(query));
+    const list = { action: '/hold', label: text.hold.filter };
     return {
       kind: 'page',
       title: text.hold.title,
-      body: html`<p class="quiet">${text.hold.intro}</p>${filter}${body}`,
+      body: html`<p class="quiet">${text.hold.intro}</p>${queueFilterForm(list, request)}${queueList(view, { path: '/hold', rowsOf }, request)}`,
     };
   },
 };
@@ -55,47 +48,18 @@ function rowsOf(rows: readonly QueueEntry[], { text }: PageRequest): Html {
   });
 }
 
-type Shown = Awaited<ReturnType<QueueDesk['viewHeld']>>;
-type HeldEntry = Extract<Shown, { kind: 'entry' }>;
-
-/** A page about one held message; what is not in hold, or cannot be asked for, is said in words. */
-async function withHeld(
-  request: PageRequest,
-  pageOf: (held: HeldEntry) => { readonly title: string; readonly body: Html },
-): Promise<PageAnswer> {
-  const { desk, actor, params } = request;
-  const id = params['id'] ?? '';
-  const shown = await desk.queue.viewHeld(actor, id);
-  return shown.kind === 'entry' ? { kind: 'page', ...pageOf(shown) } : notHeld(shown, id, request);
-}
-
-function notHeld(
-  answer: Exclude<Shown, { kind: 'entry' }>,
-  id: string,
-  { text }: PageRequest,
-): PageAnswer {
-  const { hold } = text;
-  if (answer.kind === 'away') {
-    const body = answer.parts.map((part) => notice('bad', hold.away(text.queue.parts[part])));
-    return { kind: 'page', title: hold.message(id), status: 503, body: html`${body}` };
-  }
-  const link = html`<p>${messageLink(id, hold.story)}</p>`;
-  const body = html`<p>${hold.goneSentence}</p>${link}`;
-  return { kind: 'page', title: hold.gone, status: 404, body };
-}
-
 const one: Page = {
   method: 'GET',
   path: '/hold/:id',
   permission: 'hold.read',
   answer: async (request) =>
-    await withHeld(request, (held) => ({
+    await messagePage('hold', request, (held) => ({
       title: request.text.hold.message(held.entry.id),
       body: heldOf(held, request),
     })),
 };
 
-function heldOf({ entry, details }: HeldEntry, request: PageRequest): Html {
+function heldOf({ entry, details }: ShownMessage, request: PageRequest): Html {
   const { text, actor } = request;
   const { hold, messages } = text;
   const known = entry.fault === null ? null : FAULTS[entry.fault];
@@ -121,7 +85,7 @@ function heldOf({ entry, details }: HeldEntry, request: PageRequest): Html {
 }
 
 function originOf(
-  { origin }: HeldEntry['details'],
+  { origin }: ShownMessage['details'],
   { text }: PageRequest,
 ): (readonly [string, string])[] {
   if (origin !== 'outward' && origin !== 'inward' && origin !== 'gateway') return [];
@@ -129,7 +93,7 @@ function originOf(
 }
 
 /** What the message is, above a question about it. */
-function subjectOf({ entry }: HeldEntry, { text }: PageRequest): Html {
+function subjectOf({ entry }: ShownMessage, { text }: PageRequest): Html {
   const { hold } = text;
   return facts([
     [hold.from, reversePath(entry.reversePath, text)],
@@ -143,7 +107,7 @@ const askRelease: Page = {
   path: '/hold/:id/release',
   permission: 'hold.release',
   answer: async (request) =>
-    await withHeld(request, (held) => {
+    await messagePage('hold', request, (held) => {
       const { hold } = request.text;
       const { id } = held.entry;
       const isInward = held.details['origin'] === 'inward';
@@ -165,7 +129,7 @@ const askDrop: Page = {
   path: '/hold/:id/drop',
   permission: 'hold.release',
   answer: async (request) =>
-    await withHeld(request, (held) => {
+    await messagePage('hold', request, (held) => {
       const { hold } = request.text;
       const { id } = held.entry;
       return {
@@ -179,7 +143,7 @@ const askDrop: Page = {
             csrf: request.csrf,
             submit: hold.dropYes,
             danger: true,
-            body: html`${checkbox({ name: 'notify', label: hold.notify, isChecked: held.entry.reversePath !== '' })}<p class="hint">${hold.notifyHint}</p>`,
+            body: notifyField(held, request),
           }),
           html`<p><a href="/hold/${id}">${hold.keep}</a></p>`,
         ),
@@ -187,23 +151,11 @@ const askDrop: Page = {
     }),
 };
 
-function orderAnswer(
-  answer: OrderDone,
-  request: PageRequest,
-  done: 'held-released' | 'held-dropped',
-): PageAnswer {
-  const { text, params } = request;
-  const id = params['id'] ?? '';
-  switch (answer.kind) {
-    case 'done':
-      return { kind: 'redirect', to: '/hold', notice: done };
-    case 'refused': {
-      const body = html`${notice('bad', text.hold.refused(answer.sentence))}<p>${messageLink(id, text.hold.story)}</p>`;
-      return { kind: 'page', title: text.hold.message(id), status: 409, body };
-    }
-    default:
-      return notHeld(answer, id, request);
-  }
+/** Mail from outside gets no report: its author is not proven, and would be told of somebody else's. */
+function notifyField({ entry, details }: ShownMessage, { text }: PageRequest): Html {
+  const { hold } = text;
+  if (details['origin'] === 'inward') return html`<p class="hint">${hold.notifyNever}</p>`;
+  return checkbox({ name: 'notify', label: hold.notify, isChecked: entry.reversePath !== '' });
 }
 
 const release: Page = {
@@ -213,7 +165,7 @@ const release: Page = {
   answer: async (request) => {
     const { desk, actor, params } = request;
     const done = await desk.queue.release(actor, params['id'] ?? '');
-    return orderAnswer(done, request, 'held-released');
+    return orderAnswer(done, { place: 'hold', done: 'held-released' }, request);
   },
 };
 
@@ -225,7 +177,7 @@ const drop: Page = {
     const { desk, actor, params, form: fields } = request;
     const notify = fields.get('notify') === 'yes';
     const done = await desk.queue.dropHeld(actor, { id: params['id'] ?? '', notify });
-    return orderAnswer(done, request, 'held-dropped');
+    return orderAnswer(done, { place: 'hold', done: 'held-dropped' }, request);
   },
 };
 

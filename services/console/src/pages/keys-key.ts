@@ -1,6 +1,7 @@
 import type { DescribedCertificate } from '@sallyport/ipc';
 import { rolloverOf } from '../desk/key-life.ts';
 import type { KeyView } from '../desk/keys.ts';
+import { orAway } from '../desk/refused.ts';
 import { type Html, type HtmlValue, html } from '../html.ts';
 import type { Catalogue } from '../texts/en.ts';
 import { endOf, keyPath, stateBadges } from './keys-life.ts';
@@ -32,8 +33,9 @@ export async function keyPage(
   const isPublishing = rollover?.steps.some(
     ({ step, state }) => step === 'publish' && state === 'open',
   );
-  const lines = isPublishing === true ? await desk.keys.lines(keyId) : [];
-  const check = query.get('check') === '1' && lines.length > 0 ? await desk.dns.check(lines) : null;
+  const lines = isPublishing === true ? await orAway(() => desk.keys.lines(keyId)) : [];
+  const isAsked = query.get('check') === '1' && lines !== null && lines.length > 0;
+  const check = isAsked ? await desk.dns.check(lines) : null;
   const facts = { key, lines, check, typed, mayChange, csrf, now, text };
   const faults = fault.at === undefined ? {} : { at: fault.at };
   const body = html`${refusal(fault, text)}${
@@ -133,7 +135,7 @@ function otherSteps(of: {
   const back = { action: `${path}/activate`, csrf, submit: other.back };
   const steps = [
     ...(mayChange && isOpening ? [step(other.retireHint, retire)] : []),
-    ...(mayChange && isBack && !key.isRevoked ? [step(other.backHint, back)] : []),
+    ...(mayChange && isBack && isUsable(key) ? [step(other.backHint, back)] : []),
   ];
   const commands = commandsFor(key, text);
   if (steps.length === 0 && commands.length === 0) return null;
@@ -146,6 +148,10 @@ function otherSteps(of: {
         html`<p class="quiet">${words}</p>${copyBlock(`sallyport key ${command} ${keyId} --config FILE`, text)}`,
     ),
   );
+}
+
+function isUsable({ isRevoked, quarantined }: KeyView): boolean {
+  return !isRevoked && quarantined === null;
 }
 
 function step(

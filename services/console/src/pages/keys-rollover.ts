@@ -28,7 +28,8 @@ const MAX_SHOWN = 80;
 export interface RolloverFacts {
   readonly key: KeyView;
   readonly rollover: Rollover;
-  readonly lines: readonly PublishedRecord[];
+  /** Null: they cannot be read at the moment. */
+  readonly lines: readonly PublishedRecord[] | null;
   /** Null until somebody asks for it. */
   readonly check: DnsCheck | null;
   /** What was typed and could not be taken. */
@@ -112,11 +113,12 @@ function certificate({ key, csrf, mayChange, typed, text }: RolloverFacts): Html
 
 /** Where scripts run, a file is read into the field above it. */
 function fileInto(name: string, { keys }: Catalogue): Html {
-  return html`<div class="file-into" hidden><label for="${name}-file">${keys.rollover.file}</label> <input type="file" id="${name}-file" data-into="${name}" accept=".pem,.crt,.cer,.txt"></div>`;
+  return html`<div class="file-into" hidden><label for="${name}-file">${keys.rollover.file}</label> <input type="file" id="${name}-file" data-into="${name}" data-replace accept=".pem,.crt,.cer,.txt"></div>`;
 }
 
 function publish({ key, lines, check, text }: RolloverFacts): Html {
   const { rollover: words } = text.keys;
+  if (lines === null) return notice('warn', html`<p>${words.publishUnknown}</p>`);
   if (lines.length === 0) return html`<p>${words.publishNothing}</p>`;
   const zone = lines.map(({ name, type, data }) => `${name} IN ${type} ${data}`).join('\n');
   return html`<p>${key.class === 'dkim' ? words.publishDkim : words.publish}</p>${copyBlock(zone, text)}<p class="actions" id="seen"><a class="button" href="${keyPath(key.keyId)}?check=1#seen">${words.check}</a></p>${
@@ -129,11 +131,12 @@ function seen(check: DnsCheck, text: Catalogue): Html {
   if (check.kind === 'unanswered') return notice('warn', html`<p>${text.dns.unanswered}</p>`);
   // Whether hosts have addresses is for the page DNS.
   const rows = check.checks.filter(({ expected, type }) => expected !== null && type !== 'A');
-  const isAll = rows.every(({ status }) => status === 'ok');
+  const isAsked = rows.length > 0 && check.unchecked.length === 0;
+  const isAll = isAsked && rows.every(({ status }) => status === 'ok');
   return html`${notice(isAll ? 'good' : 'warn', html`<p>${isAll ? words.allSeen : words.notAllSeen}</p>`)}${table<RecordCheck>(
     {
       caption: words.status,
-      empty: words.publishNothing,
+      empty: text.dns.unchecked,
       rows,
       columns: [
         { title: words.line, cell: ({ name, type }) => `${name} ${type}` },
@@ -162,7 +165,7 @@ function takeOver(of: RolloverFacts): Html {
       ? null
       : notice('good', html`<p>${words.planned} ${time(key.activateAt)}</p>`);
   return html`<p>${isDkim ? words.takeOverDkim : words.takeOver}</p>${planned}${
-    mayChange ? html`${isDkim ? null : plan(of)}${atOnce(of)}` : null
+    mayChange && key.quarantined === null ? html`${isDkim ? null : plan(of)}${atOnce(of)}` : null
   }`;
 }
 
@@ -209,5 +212,6 @@ function retire({ key, rollover, csrf, mayChange, text }: RolloverFacts): Html {
           : null
       }</li>`,
   );
-  return html`<p>${words.retire}</p><p>${words.former}</p><ul class="plain-list">${rows}</ul>`;
+  const isOpening = key.class === 'domain-confidentiality';
+  return html`<p>${isOpening ? words.retire : words.retireBeside}</p><p>${isOpening ? words.former : words.beside}</p><ul class="plain-list">${rows}</ul>`;
 }

@@ -8,9 +8,7 @@ import { keyPath, lifeLine } from './keys-life.ts';
 import { makeKey, newKeyPage } from './keys-new.ts';
 import type { Page, PageAnswer, PageRequest } from './page.ts';
 import { notice, section } from './parts.ts';
-
-/** `2030-01-31T06:00`, as browsers send what is chosen; taken as UTC. */
-const MINUTE = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?$/;
+import { parseTime } from './search-fields.ts';
 
 async function overview({ desk, now, text, actor }: PageRequest): Promise<PageAnswer> {
   const { keys, unreadable } = await desk.keys.list();
@@ -69,12 +67,6 @@ function step(
   };
 }
 
-function timeOf(typed: string | null): Date | null {
-  if (typed === null || !MINUTE.test(typed)) return null;
-  const time = new Date(`${typed}Z`);
-  return Number.isNaN(time.getTime()) ? null : time;
-}
-
 /** Pasted from a mail or a terminal: what stands around the blocks is nobody's certificate. */
 function pemOf(typed: string | null): string {
   return (typed ?? '').trim().slice(0, MAX_CERTIFICATE_PEM_CHARS);
@@ -114,7 +106,7 @@ export const keyPages: readonly Page[] = [
     return await desk.keys.takeCertificate(actor, anchors === '' ? given : { ...given, anchors });
   }),
   step('schedule', 'key-scheduled', async ({ desk, actor, form, text }, keyId) => {
-    const at = timeOf(form.get('at'));
+    const at = parseTime(form.get('at') ?? '');
     if (at === null) return { at: text.keys.rollover.atFault };
     return await desk.keys.schedule(actor, keyId, at);
   }),

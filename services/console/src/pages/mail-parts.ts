@@ -7,6 +7,12 @@ import { badge, type Tone } from './parts.ts';
 /** Parts that every page about messages has. */
 
 const MAX_PATHS = 20;
+/** Longer ones are broken wherever a line ends. */
+const MAX_UNBROKEN = 40;
+
+function unbroken(path: string): Html {
+  return path.length > MAX_UNBROKEN ? html`<span class="value">${path}</span>` : html`${path}`;
+}
 
 /** The word for a key of ours; the key itself where there is none. */
 export function wordOf(words: Readonly<Record<string, string>>, key: string): string {
@@ -16,7 +22,7 @@ export function wordOf(words: Readonly<Record<string, string>>, key: string): st
 /** RFC 5321 section 4.5.5: the null reverse-path has a name of its own; null is withheld. */
 export function reversePath(path: string | null, text: Catalogue): Html {
   if (path === null) return html`<span class="quiet">${text.messages.withheld}</span>`;
-  return path === '' ? html`<span class="quiet">${text.messages.nullPath}</span>` : html`${path}`;
+  return path === '' ? html`<span class="quiet">${text.messages.nullPath}</span>` : unbroken(path);
 }
 
 /** The first of them, and how many more there are. */
@@ -29,7 +35,7 @@ export function forwardPaths(
   const more = paths.length - shown;
   const first = paths
     .slice(0, shown)
-    .map((path, at) => html`${at === 0 ? null : html`<br>`}${path}`);
+    .map((path, at) => html`${at === 0 ? null : html`<br>`}${unbroken(path)}`);
   return html`${first}${more > 0 ? html` <span class="quiet">${text.messages.more(more)}</span>` : null}`;
 }
 

@@ -95,14 +95,20 @@ function verdictOf(value: unknown, { messages }: Catalogue): string | null {
   const verdict = factsIn(value);
   if (verdict === null) return null;
   const { signature, signatureType, signer, originator, encryption, scope, reason } = verdict;
+  const named = stringOf(originator);
+  const encrypted = stringOf(encryption);
+  // What a signature covers says nothing where there is none.
+  const covers = signature === 'none' && scope === 'whole' ? null : scope;
   return [
     messages.signature(stringOf(signature) ?? '', stringOf(signatureType), stringOf(signer)),
-    messages.originator(stringOf(originator) ?? ''),
-    messages.encryption(stringOf(encryption) ?? ''),
-    messages.scope(stringOf(scope) ?? ''),
-    stringOf(reason) ?? '',
+    named === null ? null : messages.originator(named),
+    wordFrom(verdict['mapping'], messages.mappings),
+    wordFrom(verdict['senderLookup'], messages.senderLookups),
+    encrypted === null ? null : messages.encryption(encrypted),
+    wordFrom(covers, messages.scopes),
+    stringOf(reason),
   ]
-    .filter((words) => words !== '')
+    .filter((words) => words !== null && words !== '')
     .join('; ');
 }
 

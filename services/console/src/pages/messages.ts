@@ -1,5 +1,5 @@
-import { MESSAGE_OUTCOMES, type MessageQuery, type MessageSummary } from '@sallyport/audit-index';
-import type { HeldReason, MessageStory } from '../desk/messages.ts';
+import { MESSAGE_OUTCOMES, type MessageSummary } from '@sallyport/audit-index';
+import type { FoundMessages, HeldReason, MessageSearch, MessageStory } from '../desk/messages.ts';
 import { type Html, html } from '../html.ts';
 import { forwardPaths, messageLink, outcomeBadge, reversePath, ruleOf } from './mail-parts.ts';
 import { messageSteps } from './message-steps.ts';
@@ -10,7 +10,7 @@ import { cursorOf, textOf, textsOf, timeOf } from './search-fields.ts';
 const PAGE_ROWS = 50;
 
 interface Asked {
-  readonly query: MessageQuery;
+  readonly query: MessageSearch;
   /** Some field could not be read and was left out. */
   readonly isPartly: boolean;
 }
@@ -23,7 +23,12 @@ function askedOf({ query }: PageRequest): Asked {
   const before = cursorOf(query);
   const isPartly =
     since === null || until === null || (wanted !== undefined && outcome === undefined);
-  const texts = { queueId: 'id', address: 'address', domain: 'domain' } as const;
+  const texts = {
+    queueId: 'id',
+    address: 'address',
+    partner: 'partner',
+    domain: 'domain',
+  } as const;
   return {
     isPartly,
     query: {
@@ -42,18 +47,32 @@ const list: Page = {
   path: '/messages',
   permission: 'message.read',
   answer: async (request) => {
-    const { desk, query, text } = request;
+    const { desk, text } = request;
     const asked = askedOf(request);
-    const { messages, before } = await desk.messages.search(asked.query);
+    const found = await desk.messages.search(asked.query);
     return {
       kind: 'page',
       title: text.messages.title,
       body: html`${searchOf(request)}${
         asked.isPartly ? notice('warn', text.messages.badSearch) : null
-      }${rowsOf(messages, request)}${pager({ path: '/messages', query, before, text })}`,
+      }${foundOf(found, request)}`,
     };
   },
 };
+
+function foundOf(found: FoundMessages, request: PageRequest): Html {
+  const { query, text } = request;
+  switch (found.kind) {
+    case 'page': {
+      const next = pager({ path: '/messages', query, next: found.before, text });
+      return html`${rowsOf(found.messages, request)}${next}`;
+    }
+    case 'unknown-partner':
+      return notice('warn', text.queue.unknownPartner(textOf(query, 'partner') ?? ''));
+    case 'many-domains':
+      return notice('warn', text.messages.manyDomains);
+  }
+}
 
 function searchOf({ query, text }: PageRequest): Html {
   const { messages } = text;
@@ -65,6 +84,7 @@ function searchOf({ query, text }: PageRequest): Html {
     body: [
       field({ ...of('id'), label: messages.queueId, type: 'search', maxLength: 20 }),
       field({ ...of('address'), label: messages.address, type: 'search', maxLength: 320 }),
+      field({ ...of('partner'), label: text.queue.partner, type: 'search', maxLength: 320 }),
       field({ ...of('domain'), label: messages.domain, type: 'search', maxLength: 255 }),
       select({
         ...of('outcome'),

@@ -1,14 +1,15 @@
-import type { CountedStep } from '@sallyport/audit-index';
 import { FAULTS, isFaultId } from '@sallyport/faults';
-import type { Ending, NowView, WaitingCount } from '../desk/now.ts';
+import type { EndingSoon, NowView, WaitingCount } from '../desk/now.ts';
 import type { PartState } from '../desk/parts-state.ts';
 import { type Html, html } from '../html.ts';
+import { endingOwner } from './ending-owner.ts';
 import { forwardPaths, wordOf } from './mail-parts.ts';
+import { nowCharts } from './now-charts.ts';
 import type { Page, PageRequest } from './page.ts';
-import { badge, barChart, facts, type Series, section, type Tone, table, time } from './parts.ts';
+import { badge, facts, section, type Tone, table, time } from './parts.ts';
 import { awayNotices } from './queue-parts.ts';
 
-const MAX_SERIES = 4;
+const MAX_ENDINGS = 10;
 
 const now: Page = {
   method: 'GET',
@@ -20,7 +21,7 @@ const now: Page = {
     return {
       kind: 'page',
       title: text.now.title,
-      body: html`<div data-live><div class="cards halves">${flowOf(view, request)}${decideOf(view, request)}${waitsOf(view, request)}${endsOf(view, request)}</div>${chartsOf(view, request)}${partsOf(view.parts, request)}</div>`,
+      body: html`<div data-live><div class="cards halves">${flowOf(view, request)}${decideOf(view, request)}${waitsOf(view, request)}${endsOf(view, request)}</div>${nowCharts(view.flow, request)}${partsOf(view.parts, request)}</div>`,
     };
   },
 };
@@ -29,6 +30,7 @@ const FLOW_TONES: Readonly<Record<NowView['flow']['state'], Tone>> = {
   flows: 'good',
   quiet: 'plain',
   stuck: 'warn',
+  ended: 'plain',
   trouble: 'bad',
 };
 
@@ -90,8 +92,10 @@ function heldOf(
       : null;
   const number = html`<span class="number">${words.heldTotal(total, more)}</span>`;
   return html`<h3>${words.held}</h3><p>${all === null ? number : html`<a href="${all}">${number}</a>`}</p><ul>${entries.map(
-    ({ id, forwardPaths: paths, sentence }) =>
-      html`<li><a href="/hold/${id}">${words.to(paths[0] ?? '')}</a><br><span class="quiet">${sentence}</span></li>`,
+    ({ id, forwardPaths: paths, sentence, expiresAt }) =>
+      html`<li><a href="/hold/${id}">${words.to(paths[0] ?? '')}</a><br><span class="quiet">${sentence}</span>${
+        expiresAt === undefined ? null : html` ${words.heldUntil} ${time(expiresAt)}`
+      }</li>`,
   )}</ul>`;
 }
 
@@ -114,6 +118,7 @@ function waitsOf({ queue }: NowView, { text, actor }: PageRequest): Html {
     words.waits,
     total === 0 ? null : html`<p>${link}</p>`,
     rows,
+    more ? html`<p class="hint">${words.waitsCounted(total)}</p>` : null,
     oldest === null
       ? null
       : facts([
@@ -132,85 +137,32 @@ function reasonOf(reason: string, none: string): string {
   return isFaultId(reason) ? FAULTS[reason].text : reason;
 }
 
-function endsOf({ endings, keysKnown }: NowView, { text, actor }: PageRequest): Html {
-  const { now: words } = text;
-  const linkOf = ({ what, name }: Ending): Html | string => {
-    const permission = what === 'key' ? 'key.read' : 'partner.read';
-    const folder = what === 'key' ? 'keys' : 'partners';
-    if (!actor.permissions.has(permission)) return name;
-    return html`<a href="/${folder}/${encodeURIComponent(name)}">${name}</a>`;
-  };
+function endsOf({ endings, endingsMissing }: NowView, { text, actor }: PageRequest): Html {
+  const { now: words, reports } = text;
+  const seesKeys = actor.permissions.has('key.read');
+  const more = endings.length - MAX_ENDINGS;
   return section(
     words.ends,
-    keysKnown ? null : html`<p>${badge('bad', words.endsUnknown)}</p>`,
-    table<Ending>({
+    endingsMissing.map((part) => html`<p>${badge('bad', reports.missing[part])}</p>`),
+    table<EndingSoon>({
       caption: words.endsCaption,
-      empty: keysKnown ? words.endsNone : words.endsNoAgreement,
-      rows: endings,
+      empty: endingsMissing.length === 0 ? words.endsNone : words.endsNoneKnown,
+      rows: endings.slice(0, MAX_ENDINGS),
       columns: [
-        { title: words.what, cell: ({ what }) => words.endings[what] },
-        { title: words.name, cell: linkOf },
-        { title: words.when, narrow: true, cell: ({ at }) => time(at) },
+        { title: words.what, cell: ({ what }) => reports.whats[what] },
+        { title: words.name, cell: (row) => endingOwner(row, seesKeys ? 'linked' : 'named') },
+        { title: words.when, narrow: true, cell: ({ until }) => time(until) },
         {
           title: words.left,
           narrow: true,
-          cell: ({ daysLeft }) => badge(daysLeft < 8 ? 'bad' : 'warn', words.daysLeft(daysLeft)),
+          cell: ({ daysLeft }) => badge(daysLeft < 8 ? 'bad' : 'warn', reports.left(daysLeft)),
         },
       ],
     }),
+    actor.permissions.has('report.read')
+      ? html`<p><a href="/reports">${more > 0 ? words.endsMore(more) : words.endsAll}</a></p>`
+      : null,
   );
-}
-
-function chartsOf({ flow }: NowView, request: PageRequest): Html {
-  const { text } = request;
-  const { now: words, messages } = text;
-  return section(
-    words.charts,
-    html`<div class="cards">${chartOf(words.outcomes, flow.outcomes, (name) => wordOf(messages.outcomes, name), request)}${chartOf(
-      words.tls,
-      flow.tls,
-      (name) => (name === 'clear' ? words.tlsClear : name),
-      request,
-    )}</div>`,
-  );
-}
-
-const TONES: Readonly<Record<string, Series['tone']>> = {
-  relayed: 'good',
-  held: 'warn',
-  refused: 'bad',
-  waiting: 'plain',
-  clear: 'warn',
-};
-const FREE_TONES = ['one', 'two', 'three', 'four'] as const;
-
-/** The four most frequent with a tone each, the others together. */
-function chartOf(
-  title: string,
-  steps: readonly CountedStep[],
-  wordFor: (name: string) => string,
-  { text }: PageRequest,
-): Html {
-  const totals = new Map<string, number>();
-  for (const { counts } of steps) {
-    for (const [name, count] of Object.entries(counts)) {
-      totals.set(name, (totals.get(name) ?? 0) + count);
-    }
-  }
-  if (totals.size === 0) return html`<p class="empty">${title}: ${text.now.chartNone}</p>`;
-  const names = [...totals].sort((a, b) => b[1] - a[1]).map(([name]) => name);
-  const shown = names.slice(0, MAX_SERIES);
-  const rest = names.slice(MAX_SERIES);
-  const valuesOf = (of: readonly string[]): number[] =>
-    steps.map(({ counts }) => of.reduce((sum, name) => sum + (counts[name] ?? 0), 0));
-  const series: Series[] = shown.map((name, at) => ({
-    label: wordFor(name),
-    tone: TONES[name] ?? FREE_TONES[at] ?? 'plain',
-    values: valuesOf([name]),
-  }));
-  if (rest.length > 0)
-    series.push({ label: text.now.others, tone: 'plain', values: valuesOf(rest) });
-  return barChart({ title, steps: steps.map(({ at }) => at), series, text });
 }
 
 const PART_TONES: Readonly<Record<PartState['state'], Tone>> = {

@@ -35,27 +35,31 @@ function steps(at: number, { text }: PageRequest): Html {
 function askDomain(request: PageRequest, sent: string, refusal: string | null): PageAnswer {
   const { text, csrf } = request;
   const { adding } = text.partners;
-  const body = html`${steps(0, request)}<p>${adding.intro}</p>${refusal === null ? null : notice('bad', refusal)}${form(
-    {
-      action: '/partners/add/look',
-      csrf,
-      submit: adding.look,
-      body: field({
-        name: 'domain',
-        label: adding.domain,
-        hint: adding.domainHint,
-        value: sent,
-        required: true,
-        maxLength: MAX_DOMAIN_CHARS,
-      }),
-    },
-  )}`;
+  const body = html`${steps(0, request)}<p>${adding.intro}</p>${form({
+    action: '/partners/add/look',
+    csrf,
+    submit: adding.look,
+    busy: text.partners.busy,
+    body: field({
+      name: 'domain',
+      label: adding.domain,
+      hint: adding.domainHint,
+      value: sent,
+      fault: refusal ?? undefined,
+      required: true,
+      maxLength: MAX_DOMAIN_CHARS,
+    }),
+  })}`;
   return { kind: 'page', title: adding.title, body, status: refusal === null ? 200 : 422 };
 }
 
 async function look(request: PageRequest): Promise<PageAnswer> {
   const { desk, text } = request;
   const sent = (request.form.get('domain') ?? '').trim().slice(0, MAX_DOMAIN_CHARS);
+  const domain = parseDomain(sent);
+  if (domain !== null && desk.ports.options.domains.includes(domain)) {
+    return askDomain(request, sent, text.partners.adding.ours);
+  }
   const [survey, probe] = await Promise.all([desk.look.survey(sent), desk.look.probe(sent)]);
   if (survey.kind === 'refused') return askDomain(request, sent, survey.sentence);
   const found = survey.found;
@@ -71,7 +75,7 @@ async function look(request: PageRequest): Promise<PageAnswer> {
     refusal: null,
     reason: adding.reason(found.domain),
     found,
-  })}${probed === null ? null : probeView(probed, text, null)}${section(
+  })}${probe.kind === 'refused' ? notice('warn', adding.noProbe(probe.sentence)) : probeView(probe.found, text, null)}${section(
     adding.doors,
     found.doors.map(
       ({ door, steps: trace }) =>
@@ -130,7 +134,8 @@ async function chooseForm(request: PageRequest, choice: Choice): Promise<Html> {
   const { csrf, text, desk } = request;
   const { adding } = text.partners;
   const { found } = choice;
-  return html`${faultNotice(request, choice)}<div class="wide">${form({
+  const isOk = choice.refusal === null && choice.faults.length === 0;
+  return html`${isOk ? null : faultNotice(request, choice)}<div class="wide">${form({
     action: '/partners/add/draft',
     csrf,
     submit: adding.next,
@@ -195,16 +200,17 @@ export function foundTable({ certificates }: Surveyed, { text }: PageRequest): H
 
 async function draft(request: PageRequest): Promise<PageAnswer> {
   const { desk, actor, form: sent, text } = request;
-  const reason = reasonOf(sent);
+  const { reason, faults: ofReason } = reasonOf(request, 'reason');
   const again = async (
-    faults: readonly FieldFault[],
+    more: readonly FieldFault[],
     refusal: string | null,
   ): Promise<PageAnswer> => {
+    const faults = [...ofReason, ...more];
     const choice = { values: valuesOf(sent), faults, refusal, reason, found: null };
     const body = html`${steps(1, request)}${await chooseForm(request, choice)}`;
     return { kind: 'page', title: text.partners.adding.title, body, status: 422 };
   };
-  if (reason === '') return await again([], text.partners.edit.reasonFault);
+  if (reason === '') return await again([], null);
   const seen = sent.get('seen') ?? '';
   const record = withForm({}, sent);
   const drafted = await desk.partners.edit(actor, { name: null, record, reason, seen });

@@ -4,53 +4,68 @@ import type { PartnerEdit, PartnerView } from '../desk/partners.ts';
 import { type Html, html } from '../html.ts';
 import type { Page, PageAnswer, PageRequest } from './page.ts';
 import { type FieldFault, otherFaults, recordFields, valuesOf } from './partner-form.ts';
-import { partnerPath } from './partners.ts';
+import { partnerPath } from './partner-parts.ts';
 import { field, form, notice, section, textArea } from './parts.ts';
 
 const MAX_REASON_CHARS = 1_000;
 
+/** The forms of the page; each asks for a reason under a name of its own. */
+const REASONS = { edit: 'reason', text: 'text-reason', remove: 'remove-reason' } as const;
+type Part = keyof typeof REASONS;
+
+/** What one of the forms sent that could not be used. */
 interface Sent {
-  readonly values: ReadonlyMap<RecordField, string>;
-  readonly record: string;
+  readonly part: Part;
   readonly reason: string;
   readonly faults: readonly FieldFault[];
   readonly refusal: string | null;
 }
 
+interface Shown {
+  readonly values: ReadonlyMap<RecordField, string>;
+  readonly record: string;
+  readonly sent: Sent | null;
+}
+
 async function blank(request: PageRequest): Promise<PageAnswer> {
   const view = await request.desk.partners.show(request.params['name'] ?? '');
   if (view === null) return { kind: 'not-found' };
-  const sent = {
-    values: formOf(view.record),
-    record: view.text,
-    reason: '',
-    faults: [],
-    refusal: null,
-  };
-  return editPage(request, view, sent);
+  return editPage(request, view, { values: formOf(view.record), record: view.text, sent: null });
 }
 
-function editPage(request: PageRequest, view: PartnerView, sent: Sent): PageAnswer {
+function editPage(request: PageRequest, view: PartnerView, shown: Shown): PageAnswer {
   const { text, csrf } = request;
   const { edit, actions } = text.partners;
+  const { sent } = shown;
   const { name } = view.partner;
   const seen = html`<input type="hidden" name="seen" value="${view.tag}">`;
-  const reason = (id: string): Html => reasonField(request, sent, id);
-  const isOk = sent.faults.length === 0 && sent.refusal === null;
-  const body = html`<p><a href="${partnerPath(name)}">${name}</a></p><p>${edit.intro}</p>${faultNotice(request, sent)}<section class="card wide">${form(
-    {
-      action: partnerPath(name, 'edit'),
-      csrf,
-      submit: edit.save,
-      body: html`${seen}${recordFields({ ...sent, inherited: inheritedIn(view), text })}${reason('reason')}`,
-    },
-  )}</section>${section(
+  const faultsOf = (part: Part): readonly FieldFault[] => (sent?.part === part ? sent.faults : []);
+  const reason = (part: Part): Html =>
+    reasonField(request, sent?.part === part ? sent : { reason: '', faults: [] }, REASONS[part]);
+  const inText = faultsOf('text').filter(({ path }) => path !== REASON);
+  const body = html`<p><a href="${partnerPath(name)}">${name}</a></p><p>${edit.intro}</p>${
+    sent === null
+      ? null
+      : faultNotice(request, sent.part === 'edit' ? sent : { ...sent, faults: [] })
+  }<section class="card wide">${form({
+    action: partnerPath(name, 'edit'),
+    csrf,
+    submit: edit.save,
+    body: html`${seen}${recordFields({ ...shown, faults: faultsOf('edit'), inherited: inheritedIn(view), text })}${reason('edit')}`,
+  })}</section>${section(
     edit.textTitle,
     form({
       action: partnerPath(name, 'text'),
       csrf,
       submit: edit.textSave,
-      body: html`${seen}${textArea({ name: 'record', label: edit.textTitle, hint: edit.textHint, value: sent.record, rows: 12 })}${reason('text-reason')}`,
+      body: html`${seen}${textArea({
+        name: 'record',
+        label: edit.textTitle,
+        hint: edit.textHint,
+        value: shown.record,
+        fault: inText.map(({ path, reason: why }) => `${path} ${why}`.trim()).join('; '),
+        rows: 12,
+      })}${reason('text')}`,
     }),
   )}${section(
     edit.removeTitle,
@@ -59,10 +74,10 @@ function editPage(request: PageRequest, view: PartnerView, sent: Sent): PageAnsw
       csrf,
       submit: actions.remove,
       danger: true,
-      body: html`${seen}<p>${edit.removeHint}</p>${reason('remove-reason')}`,
+      body: html`${seen}<p>${edit.removeHint}</p>${reason('remove')}`,
     }),
   )}`;
-  return { kind: 'page', title: edit.title(name), body, status: isOk ? 200 : 422 };
+  return { kind: 'page', title: edit.title(name), body, status: sent === null ? 200 : 422 };
 }
 
 /** Plain values that come from elsewhere than the record. */
@@ -75,88 +90,82 @@ function inheritedIn({ values, partner }: PartnerView): ReadonlyMap<string, stri
   );
 }
 
+/** The path of a fault that the reason has. */
+const REASON = 'reason';
+
 /** Why nothing was kept, as far as no field can say it. */
 export function faultNotice(
   { text }: PageRequest,
   { faults, refusal }: Pick<Sent, 'faults' | 'refusal'>,
-): Html | null {
-  if (refusal === null && faults.length === 0) return null;
+): Html {
   const { faultsTitle, faultsBelow } = text.partners.edit;
-  const rest = otherFaults(faults).map(({ path, reason }) => html`<li>${path} ${reason}</li>`);
+  const others = otherFaults(faults).filter(({ path }) => path !== REASON);
+  const rest = others.map(({ path, reason }) => html`<li>${path} ${reason}</li>`);
   const why = refusal ?? (rest.length === 0 ? faultsBelow : null);
   const list = rest.length === 0 ? null : html`<ul>${rest}</ul>`;
   return notice('bad', html`<strong>${faultsTitle}.</strong> ${why}${list}`);
 }
 
-/** Several forms of a page ask for it, each under an id of its own. */
+/** Why somebody does it; several forms of a page ask for it, each under an id of its own. */
 export function reasonField(
   { text }: PageRequest,
-  { reason }: Pick<Sent, 'reason'>,
+  { reason, faults }: Pick<Sent, 'reason' | 'faults'>,
   name: string,
 ): Html {
   const { edit } = text.partners;
-  const hint = edit.reasonHint;
   return field({
     name,
     label: edit.reason,
-    hint,
+    hint: edit.reasonHint,
     value: reason,
+    fault: faults.find(({ path }) => path === REASON)?.reason,
     required: true,
     maxLength: MAX_REASON_CHARS,
   });
 }
 
-/** The first of the names under which a form sends it. */
-export function reasonOf(form_: URLSearchParams): string {
-  const found = ['reason', 'text-reason', 'remove-reason'].map((name) => form_.get(name) ?? '');
-  return (found.find((one) => one.trim() !== '') ?? '').trim().slice(0, MAX_REASON_CHARS);
+/** The reason that a form sent, and the fault if there is none. */
+export function reasonOf(
+  { form: posted, text }: PageRequest,
+  name: string,
+): { readonly reason: string; readonly faults: readonly FieldFault[] } {
+  const reason = (posted.get(name) ?? '').trim().slice(0, MAX_REASON_CHARS);
+  const { reasonFault } = text.partners.edit;
+  return { reason, faults: reason === '' ? [{ path: REASON, reason: reasonFault }] : [] };
 }
 
-type Change = (
-  request: PageRequest,
-  view: PartnerView,
-) => Pick<PartnerEdit, 'record'> | { readonly faults: readonly FieldFault[] };
+type Changed = Pick<PartnerEdit, 'record'> | { readonly faults: readonly FieldFault[] };
 
-const byForm: Change = ({ form: sent }, view) => ({ record: withForm(view.record, sent) });
+function changeOf(part: Part, { form: posted }: PageRequest, view: PartnerView): Changed {
+  switch (part) {
+    case 'edit':
+      return { record: withForm(view.record, posted) };
+    case 'text': {
+      const parsed = parsePartner(posted.get('record') ?? '');
+      return parsed.kind === 'ok' ? { record: parsed.record } : { faults: parsed.faults };
+    }
+    case 'remove':
+      return { record: null };
+  }
+}
 
-const byText: Change = ({ form: sent }) => {
-  const parsed = parsePartner(sent.get('record') ?? '');
-  return parsed.kind === 'ok' ? { record: parsed.record } : { faults: parsed.faults };
-};
-
-const byRemoval: Change = () => ({ record: null });
-
-/** Pins what was chosen, beside the present ones or in their place. */
-const byPins: Change = ({ form: sent, text }, view) => {
-  const chosen = sent.getAll('trust.pinned').filter((pem) => pem !== '');
-  if (chosen.length === 0) return { faults: [{ path: '', reason: text.partners.pinning.none }] };
-  const kept = sent.get('replace') === 'yes' ? [] : view.partner.trust.pinned;
-  const pins = new URLSearchParams();
-  for (const pem of [...kept, ...chosen]) pins.append('trust.pinned', pem);
-  return { record: withForm(view.record, pins) };
-};
-
-async function save(request: PageRequest, change: Change): Promise<PageAnswer> {
-  const { desk, actor, form: sent, params, text } = request;
+async function save(request: PageRequest, part: Part): Promise<PageAnswer> {
+  const { desk, actor, form: posted, params, text } = request;
   const view = await desk.partners.show(params['name'] ?? '');
   if (view === null) return { kind: 'not-found' };
-  const reason = reasonOf(sent);
-  const again = (faults: readonly FieldFault[], refusal: string | null = null): PageAnswer => {
-    const own = valuesOf(sent);
-    const values = own.size === 0 ? formOf(view.record) : own;
-    const record = sent.get('record') ?? view.text;
-    return editPage(request, view, { values, record, reason, faults, refusal });
-  };
-  if (reason === '') return again([], text.partners.edit.reasonFault);
-  const changed = change(request, view);
+  const { reason, faults } = reasonOf(request, REASONS[part]);
+  const again = (more: readonly FieldFault[], refusal: string | null = null): PageAnswer =>
+    editPage(request, view, {
+      values: part === 'edit' ? valuesOf(posted) : formOf(view.record),
+      record: part === 'text' ? (posted.get('record') ?? '') : view.text,
+      sent: { part, reason, faults: [...faults, ...more], refusal },
+    });
+  const changed = changeOf(part, request, view);
   if ('faults' in changed) return again(changed.faults);
-  const seen = sent.get('seen') ?? '';
-  const edited = await desk.partners.edit(actor, {
-    name: view.partner.name,
-    record: changed.record,
-    reason,
-    seen,
-  });
+  if (reason === '') return again([]);
+  const seen = posted.get('seen') ?? '';
+  const name = view.partner.name;
+  const edited = await desk.partners.edit(actor, { name, record: changed.record, reason, seen });
   switch (edited.kind) {
     case 'written':
       return { kind: 'redirect', to: `/policy/${edited.version}`, notice: 'partner-drafted' };
@@ -169,21 +178,16 @@ async function save(request: PageRequest, change: Change): Promise<PageAnswer> {
   }
 }
 
+const PARTS = ['edit', 'text', 'remove'] as const satisfies readonly Part[];
+
 export const partnerEditPages: readonly Page[] = [
   { method: 'GET', path: '/partners/:name/edit', permission: 'policy.propose', answer: blank },
-  ...(
-    [
-      ['edit', byForm],
-      ['text', byText],
-      ['remove', byRemoval],
-      ['pin', byPins],
-    ] as const
-  ).map(
-    ([path, change]): Page => ({
+  ...PARTS.map(
+    (part): Page => ({
       method: 'POST',
-      path: `/partners/:name/${path}`,
+      path: `/partners/:name/${part}`,
       permission: 'policy.propose',
-      answer: async (request) => await save(request, change),
+      answer: async (request) => await save(request, part),
     }),
   ),
 ];

@@ -17,7 +17,14 @@ const GROUPS: readonly (readonly [
   ['agreement', ['agreement.id', 'agreement.validUntil', 'agreement.contact', 'agreement.asserts']],
   [
     'outbound',
-    ['outbound.encrypt', 'outbound.sign', 'outbound.profile', 'outbound.to', 'outbound.otherwise'],
+    [
+      'outbound.encrypt',
+      'outbound.sign',
+      'outbound.signNoneReason',
+      'outbound.profile',
+      'outbound.to',
+      'outbound.otherwise',
+    ],
   ],
   [
     'inbound',
@@ -99,7 +106,8 @@ function input(name: RecordField, { values, faults, inherited, text }: FormParts
     const words_ = held === undefined ? inherit : edit.inheritOf(held);
     return select({ ...of, options: [['', words_], ...options] });
   }
-  if (!AREAS.has(name)) return field(of);
+  // A field of one line loses the ends of lines: what is a list stands with commas there.
+  if (!AREAS.has(name)) return field({ ...of, value: of.value.replaceAll('\n', ', ') });
   const area = textArea({ ...of, rows: 3 });
   return CERTIFICATES.has(name) ? html`<div>${area}${fileInto(name, edit.file)}</div>` : area;
 }

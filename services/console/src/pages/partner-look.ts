@@ -1,10 +1,23 @@
+import { parseMailbox } from '@sallyport/mail';
 import type { Probed, Trusted } from '../desk/look.ts';
+import { baseOf, isUnder } from '../desk/partner-domains.ts';
+import type { PartnerView } from '../desk/partners.ts';
 import { type Html, html } from '../html.ts';
 import type { Catalogue } from '../texts/en.ts';
 import { certificateView } from './certificate-view.ts';
 import type { Page, PageAnswer, PageRequest } from './page.ts';
-import { partnerPath } from './partners.ts';
-import { badge, facts, field, notice, searchForm, section, type Tone, table } from './parts.ts';
+import { partnerPath } from './partner-parts.ts';
+import {
+  badge,
+  facts,
+  field,
+  notice,
+  searchForm,
+  section,
+  select,
+  type Tone,
+  table,
+} from './parts.ts';
 import { traceTable } from './trace-table.ts';
 
 const MAX_ADDRESS_CHARS = 320;
@@ -17,20 +30,10 @@ async function certificates(request: PageRequest): Promise<PageAnswer> {
   const { trust } = text.partners;
   const view = await desk.partners.show(params['name'] ?? '');
   if (view === null) return { kind: 'not-found' };
-  const domain = (view.partner.domains[0] ?? '').replace(/^\*\./, '');
   const address = (query.get('address') ?? '').trim().slice(0, MAX_ADDRESS_CHARS);
-  const asked: readonly (readonly [Role, string])[] =
-    address === ''
-      ? [
-          ['confidentiality', `domain-confidentiality-authority@${domain}`],
-          ['signing', `domain-signing-authority@${domain}`],
-        ]
-      : [
-          ['confidentiality', address],
-          ['signing', address],
-        ];
+  const fault = await addressFault(request, view, address);
   const shown = await Promise.all(
-    asked.map(async ([role, of]) => {
+    (fault === null ? askedOf(view, address) : []).map(async ([role, of]) => {
       const answer = await desk.look.trust({ address: of, role });
       const found =
         answer.kind === 'found'
@@ -43,10 +46,49 @@ async function certificates(request: PageRequest): Promise<PageAnswer> {
     action: partnerPath(view.partner.name, 'certificates'),
     label: trust.addressAction,
     submit: trust.addressAction,
-    body: field({ name: 'address', label: trust.address, hint: trust.addressHint, value: address }),
+    body: field({
+      name: 'address',
+      label: trust.address,
+      hint: trust.addressHint,
+      value: address,
+      fault: fault ?? undefined,
+    }),
   });
-  const body = html`<p><a href="${partnerPath(view.partner.name)}">${view.partner.name}</a></p><p>${trust.intro}</p>${search}${shown}`;
-  return { kind: 'page', title: trust.title(view.partner.name), body };
+  const none = shown.length === 0 && fault === null ? html`<p>${trust.giveAddress}</p>` : null;
+  const body = html`<p><a href="${partnerPath(view.partner.name)}">${view.partner.name}</a></p><p>${trust.intro}</p>${search}${none}${shown}`;
+  const status = fault === null ? 200 : 422;
+  return { kind: 'page', title: trust.title(view.partner.name), body, status };
+}
+
+/** An address by another record would be judged by that one, and shown as if it were by this. */
+async function addressFault(
+  { desk, text }: PageRequest,
+  { partner }: PartnerView,
+  address: string,
+): Promise<string | null> {
+  if (address === '') return null;
+  const { noAddress, otherRecord } = text.partners.trust;
+  const mailbox = parseMailbox(address);
+  if (mailbox === null) return noAddress;
+  const opened = await desk.policy.inForce();
+  const isOwn = opened !== null && isUnder(mailbox.domain, partner, opened.policy);
+  return isOwn ? null : otherRecord;
+}
+
+/** The authorities of the first domain that the record names, or one address in both roles. */
+function askedOf({ partner }: PartnerView, address: string): readonly (readonly [Role, string])[] {
+  if (address !== '') {
+    return [
+      ['confidentiality', address],
+      ['signing', address],
+    ];
+  }
+  const domain = partner.domains.find((pattern) => !pattern.startsWith('*.'));
+  if (domain === undefined) return [];
+  return [
+    ['confidentiality', `domain-confidentiality-authority@${domain}`],
+    ['signing', `domain-signing-authority@${domain}`],
+  ];
 }
 
 const CHECK_TONES: Readonly<Record<Trusted['checks'][number]['outcome'], Tone>> = {
@@ -90,18 +132,33 @@ function trustView(
 
 /** Connects to the partner's servers. */
 async function servers(request: PageRequest): Promise<PageAnswer> {
-  const { desk, params, text } = request;
+  const { desk, params, query, text } = request;
   const view = await desk.partners.show(params['name'] ?? '');
   if (view === null) return { kind: 'not-found' };
   const { name, domains, tls } = view.partner;
-  const domain = (domains[0] ?? '').replace(/^\*\./, '');
+  const own = [...new Set(domains.map(baseOf))];
+  const domain = own.find((one) => one === query.get('domain')) ?? own[0] ?? '';
   const answer = await desk.look.probe(domain);
   const found =
     answer.kind === 'found'
       ? probeView(answer.found, text, tls.level)
       : notice('bad', answer.sentence);
   const { probe } = text.partners;
-  const body = html`<p><a href="${partnerPath(name)}">${name}</a></p><p>${probe.intro}</p>${found}`;
+  const choice =
+    own.length < 2
+      ? null
+      : searchForm({
+          action: partnerPath(name, 'servers'),
+          label: probe.domain,
+          submit: probe.look,
+          body: select({
+            name: 'domain',
+            label: probe.domain,
+            value: domain,
+            options: own.map((one) => [one, one] as const),
+          }),
+        });
+  const body = html`<p><a href="${partnerPath(name)}">${name}</a></p><p>${probe.intro}</p>${choice}${found}`;
   return { kind: 'page', title: probe.title(domain), body };
 }
 
@@ -140,7 +197,11 @@ export function probeView(found: Probed, text: Catalogue, current: string | null
       )}`,
   );
   const none =
-    mail.hosts.length > 0 ? null : html`<p>${probe.noMail} ${mail.reason ?? mail.kind}</p>`;
+    mail.hosts.length > 0
+      ? mail.reason === null
+        ? null
+        : html`<p>${mail.reason}</p>`
+      : html`<p>${probe.noMail} ${mail.reason ?? mail.kind}</p>`;
   return html`${section(probe.levels, levelRows)}${section(probe.hosts, none, hosts)}${section(
     probe.mtaSts,
     html`<p>${probe.mtaStsText(mtaSts.state, mtaSts.mode, mtaSts.reason)}</p>`,

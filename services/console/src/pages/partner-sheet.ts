@@ -23,7 +23,7 @@ function sheetBlocks(sheet: SheetFacts, text: Catalogue): readonly Block[] {
     { title: words.addressesTitle, lines: words.addresses(domain) },
     {
       title: words.certificatesTitle,
-      lines: sheet.certificates.length === 0 ? [words.noCertificates] : [],
+      lines: sheet.certificates.length === 0 ? [words.noCertificates] : issuerLines(sheet, text),
       code: sheet.certificates.map((one) => certificateLines(one, text)),
     },
     { title: words.demandsTitle, lines: demandLines(partner, text) },
@@ -36,6 +36,14 @@ function sheetBlocks(sheet: SheetFacts, text: Catalogue): readonly Block[] {
     },
     { title: words.testTitle, lines: [], code: testLines(sheet, text) },
   ];
+}
+
+/** Who issued them: whoever wants a path has to ask for that certificate. */
+function issuerLines({ certificates }: SheetFacts, text: Catalogue): string[] {
+  const issuers = certificates.flatMap(({ issuer, subject }) =>
+    issuer === subject ? [] : [issuer],
+  );
+  return [...new Set(issuers)].map((issuer) => text.partners.sheet.issuedBy(issuer));
 }
 
 function certificateLines(one: SheetFacts['certificates'][number], text: Catalogue): string {

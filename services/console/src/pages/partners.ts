@@ -1,114 +1,14 @@
 import { valueTexts } from '@sallyport/policy';
-import type { PartnerRow, Trouble } from '../desk/partner-facts.ts';
+import { baseOf } from '../desk/partner-domains.ts';
 import type { PartnerView } from '../desk/partners.ts';
 import { type Html, type HtmlValue, html } from '../html.ts';
 import type { Catalogue } from '../texts/en.ts';
 import { describedViews } from './certificate-view.ts';
 import type { Page, PageAnswer, PageRequest } from './page.ts';
-import { badge, facts, field, searchForm, section, type Tone, table, time } from './parts.ts';
+import { partnerListPage } from './partner-list.ts';
+import { lastMailCell, partnerPath, troubleList } from './partner-parts.ts';
+import { badge, facts, notice, section, type Tone, table, time } from './parts.ts';
 import { changesTable } from './policy-parts.ts';
-
-const PAGE_SIZE = 50;
-const MAX_TEXT_CHARS = 255;
-
-/** Where one partner, or a page of it, is. */
-export function partnerPath(name: string, below = ''): string {
-  return `/partners/${encodeURIComponent(name)}${below === '' ? '' : `/${below}`}`;
-}
-
-async function list({ desk, query, text, actor }: PageRequest): Promise<PageAnswer> {
-  const { partners } = text;
-  const wanted = (query.get('q') ?? '').slice(0, MAX_TEXT_CHARS);
-  const from = Number(/^\d{1,5}$/.exec(query.get('from') ?? '')?.[0] ?? 0);
-  const found = await desk.partners.list({ text: wanted, from, limit: PAGE_SIZE });
-  const next =
-    found.next === null
-      ? null
-      : html`<nav class="pager"><a rel="next" href="/partners?${new URLSearchParams({ q: wanted, from: String(found.next) }).toString()}">${partners.more}</a></nav>`;
-  const add = actor.permissions.has('policy.propose')
-    ? html`<p><a class="button primary" href="/partners/add/domain">${partners.add}</a></p>`
-    : null;
-  const search = searchForm({
-    action: '/partners',
-    label: partners.search,
-    submit: partners.searchAction,
-    body: field({ name: 'q', label: partners.searchField, type: 'search', value: wanted }),
-  });
-  const body = html`<div class="bar">${search}${add}</div><p class="quiet">${partners.total(found.total)}</p>${listTable(found.partners, text)}${next}`;
-  return { kind: 'page', title: partners.title, body };
-}
-
-function listTable(rows: readonly PartnerRow[], text: Catalogue): Html {
-  const { columns, none, title, never, noAgreement, encrypt, signature } = text.partners;
-  return table({
-    caption: title,
-    empty: none,
-    rows,
-    columns: [
-      {
-        title: columns.name,
-        cell: ({ name, domains }) =>
-          html`<a href="${partnerPath(name)}"><strong>${name}</strong></a><br><span class="quiet">${domains.slice(0, 3).join(', ')}</span>`,
-      },
-      {
-        title: columns.protection,
-        cell: (row) =>
-          html`${badge(ENCRYPT_TONES[row.encrypt], encrypt[row.encrypt])}<br><span class="quiet">${signature[row.signature]}</span>`,
-      },
-      { title: columns.tls, cell: ({ tlsLevel }) => html`<code class="term">${tlsLevel}</code>` },
-      { title: columns.certificates, cell: ({ certificates }) => certificates, narrow: true },
-      {
-        title: columns.agreement,
-        cell: ({ agreement }) => agreement?.validUntil ?? noAgreement,
-        narrow: true,
-      },
-      {
-        title: columns.lastMail,
-        cell: ({ lastMail }) => lastMailCell(lastMail, never),
-        narrow: true,
-      },
-      { title: columns.trouble, cell: ({ trouble }) => troubleList(trouble, text) },
-    ],
-  });
-}
-
-const ENCRYPT_TONES: Readonly<Record<PartnerRow['encrypt'], Tone>> = {
-  required: 'good',
-  'when-possible': 'warn',
-  none: 'plain',
-};
-
-function lastMailCell(last: PartnerRow['lastMail'], never: string): HtmlValue {
-  if (last === null) return never;
-  return html`<a href="/messages/${encodeURIComponent(last.queueId)}">${time(last.time)}</a>`;
-}
-
-const SERIOUS: ReadonlySet<Trouble['kind']> = new Set([
-  'agreement-ended',
-  'nothing-trusted',
-  'held',
-]);
-
-function troubleText(one: Trouble, { partners: { trouble } }: Catalogue): string {
-  switch (one.kind) {
-    case 'held':
-    case 'waiting':
-      return trouble[one.kind](one.count);
-    case 'agreement-ending':
-    case 'certificate-ends':
-      return trouble[one.kind](one.days);
-    default:
-      return trouble[one.kind];
-  }
-}
-
-function troubleList(all: readonly Trouble[], text: Catalogue): HtmlValue {
-  if (all.length === 0) return badge('good', text.partners.fine);
-  return html`<ul class="plain-list">${all.map(
-    (one) =>
-      html`<li>${badge(SERIOUS.has(one.kind) ? 'bad' : 'warn', troubleText(one, text))}</li>`,
-  )}</ul>`;
-}
 
 async function show(request: PageRequest): Promise<PageAnswer> {
   const view = await request.desk.partners.show(request.params['name'] ?? '');
@@ -116,7 +16,7 @@ async function show(request: PageRequest): Promise<PageAnswer> {
   const { text } = request;
   const { sections, noCertificates } = text.partners;
   const certificates =
-    view.certificates.length === 0
+    view.certificates?.certificates.length === 0
       ? html`<p>${noCertificates}</p>`
       : describedViews(view.certificates, text);
   const body = html`${actionsOf(view, request)}<div class="cards">${section(sections.state, stateOf(view, text))}${section(
@@ -135,18 +35,18 @@ async function show(request: PageRequest): Promise<PageAnswer> {
   return { kind: 'page', title: view.partner.name, body };
 }
 
-function actionsOf({ partner }: PartnerView, { text, actor }: PageRequest): Html {
-  const { actions } = text.partners;
-  const { name, domains } = partner;
-  const domain = (domains[0] ?? '').replace(/^\*\./, '');
+function actionsOf(view: PartnerView, { text, actor }: PageRequest): Html {
+  const { actions, busy } = text.partners;
+  const { name, domains } = view.partner;
+  const domain = view.domain ?? baseOf(domains[0] ?? '');
   const may = (permission: Parameters<typeof actor.permissions.has>[0], link: Html): Html | null =>
     actor.permissions.has(permission) ? html`<li>${link}</li>` : null;
   const simulate = new URLSearchParams({ to: `postmaster@${domain}` }).toString();
   const messages = new URLSearchParams({ domain }).toString();
   return html`<ul class="actions">${may('policy.propose', html`<a class="button" href="${partnerPath(name, 'edit')}">${actions.edit}</a>`)}${may(
     'simulate',
-    html`<a href="${partnerPath(name, 'certificates')}">${actions.certificates}</a>`,
-  )}${may('policy.propose', html`<a href="${partnerPath(name, 'found')}">${actions.found}</a>`)}${may('simulate', html`<a href="${partnerPath(name, 'servers')}">${actions.probe}</a>`)}${may(
+    html`<a data-busy="${busy}" href="${partnerPath(name, 'certificates')}">${actions.certificates}</a>`,
+  )}${may('policy.propose', html`<a data-busy="${busy}" href="${partnerPath(name, 'found')}">${actions.found}</a>`)}${may('simulate', html`<a data-busy="${busy}" href="${partnerPath(name, 'servers')}">${actions.probe}</a>`)}${may(
     'simulate',
     html`<a href="/simulate?${simulate}">${actions.simulate}</a>`,
   )}${may('message.read', html`<a href="/messages?${messages}">${actions.messages}</a>`)}${may(
@@ -181,6 +81,12 @@ function agreementOf({ partner: { agreement } }: PartnerView, text: Catalogue): 
   ]);
 }
 
+const KEY_TONES: Readonly<Record<PartnerView['keyChanges'][number]['outcome'], Tone>> = {
+  waits: 'warn',
+  followed: 'plain',
+  pinned: 'good',
+};
+
 /** Certificates that came in place of pinned ones; nothing where there were none. */
 function keyChangesOf(
   { keyChanges, partner }: PartnerView,
@@ -196,10 +102,7 @@ function keyChangesOf(
       { title: columns.time, cell: (one) => time(one.time), narrow: true },
       {
         title: columns.outcome,
-        cell: ({ outcome }) =>
-          outcome === 'followed'
-            ? badge('plain', keyOutcomes.followed)
-            : badge('warn', keyOutcomes.waits),
+        cell: ({ outcome }) => badge(KEY_TONES[outcome], keyOutcomes[outcome]),
       },
       { title: columns.name, cell: ({ domain, direction }) => `${domain}, ${direction}` },
       {
@@ -214,9 +117,14 @@ function keyChangesOf(
   return section(sections.keyChanges, rows, link);
 }
 
-function sessionsOf({ sessions }: PartnerView, text: Catalogue): Html {
-  const { columns, noSessions, sections } = text.partners;
-  return table({
+function sessionsOf({ sessions, posture }: PartnerView, text: Catalogue): HtmlValue {
+  const { columns, noSessions, sections, posture: title, postureOf } = text.partners;
+  const levels = Object.entries(posture).map(([level, count]) =>
+    badge(level === 'clear' ? 'warn' : 'plain', postureOf(level, count)),
+  );
+  const summary =
+    levels.length === 0 ? null : html`<p>${title}: ${levels.map((one) => html`${one} `)}</p>`;
+  const rows = table({
     caption: sections.sessions,
     empty: noSessions,
     rows: sessions,
@@ -228,6 +136,7 @@ function sessionsOf({ sessions }: PartnerView, text: Catalogue): Html {
       { title: columns.sentence, cell: ({ sentence }) => sentence },
     ],
   });
+  return [summary, rows];
 }
 
 function messagesOf({ messages }: PartnerView, text: Catalogue): Html {
@@ -250,8 +159,9 @@ function messagesOf({ messages }: PartnerView, text: Catalogue): Html {
 }
 
 /** What the record says itself, and folded what it inherits. */
-function valuesOf({ values, partner }: PartnerView, text: Catalogue): Html {
-  const { inherited, sections } = text.partners;
+function valuesOf({ values, partner, domain }: PartnerView, text: Catalogue): Html {
+  const { inherited, sections, noValues } = text.partners;
+  if (domain === null) return notice('warn', noValues);
   const own = values.filter(({ source }) => source === `partner ${partner.name}`);
   const others = values.filter((one) => !own.includes(one));
   const words = inherited(others.length);
@@ -294,6 +204,6 @@ function historyOf({ history }: PartnerView, text: Catalogue): HtmlValue {
 }
 
 export const partnerPages: readonly Page[] = [
-  { method: 'GET', path: '/partners', permission: 'partner.read', answer: list },
+  partnerListPage,
   { method: 'GET', path: '/partners/:name', permission: 'partner.read', answer: show },
 ];

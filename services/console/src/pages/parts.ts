@@ -23,7 +23,11 @@ export interface Column<T> {
   readonly narrow?: boolean;
 }
 
-/** A table that becomes a list of cards on a narrow screen. `caption` names it for screen readers. */
+/**
+ * A table that becomes a list of cards on a narrow screen; its roles are written out, for they are lost
+ * with the way it is laid out there. A column of numbers stands to the right. `caption` names it for
+ * screen readers.
+ */
 export function table<T>(of: {
   readonly caption: string;
   readonly columns: readonly Column<T>[];
@@ -32,15 +36,24 @@ export function table<T>(of: {
 }): Html {
   const { caption, columns, rows, empty } = of;
   if (rows.length === 0) return html`<p class="empty">${empty}</p>`;
-  const head = columns.map(({ title }) => html`<th scope="col">${title}</th>`);
+  const shown = columns.map(({ title, cell, narrow }) => {
+    const cells = rows.map(cell);
+    const isCount = cells.every((value) => typeof value === 'number');
+    const look = isCount ? html` class="count"` : narrow === true ? html` class="narrow"` : null;
+    return { title, cells, isCount, look };
+  });
+  const head = shown.map(
+    ({ title, isCount }) =>
+      html`<th scope="col" role="columnheader"${isCount ? html` class="count"` : null}>${title}</th>`,
+  );
   const body = rows.map(
-    (row) =>
-      html`<tr>${columns.map(
-        ({ title, cell, narrow }) =>
-          html`<td data-title="${title}"${narrow === true ? html` class="narrow"` : null}>${cell(row)}</td>`,
+    (_, at) =>
+      html`<tr role="row">${shown.map(
+        ({ title, cells, look }) =>
+          html`<td role="cell" data-title="${title}"${look}>${cells[at]}</td>`,
       )}</tr>`,
   );
-  return html`<div class="table-frame" role="region" aria-label="${caption}" tabindex="0"><table><caption class="unseen">${caption}</caption><thead><tr>${head}</tr></thead><tbody>${body}</tbody></table></div>`;
+  return html`<div class="table-frame" role="region" aria-label="${caption}" tabindex="0"><table role="table"><caption class="unseen">${caption}</caption><thead role="rowgroup"><tr role="row">${head}</tr></thead><tbody role="rowgroup">${body}</tbody></table></div>`;
 }
 
 /** Facts by name. */
@@ -108,7 +121,7 @@ export function select(
 /** A labelled box to tick. */
 export function checkbox(of: {
   readonly name: string;
-  readonly label: string;
+  readonly label: HtmlValue;
   readonly value?: string;
   readonly isChecked?: boolean;
 }): Html {
@@ -121,7 +134,8 @@ export function checkbox(of: {
 function tiesOf({ name, hint, fault, required }: Field): Html {
   const ids = [hint === undefined ? [] : [`${name}-hint`], fault ? [`${name}-fault`] : []].flat();
   return html`${ids.length === 0 ? null : html` aria-describedby="${ids.join(' ')}"`}${
-    fault ? html` aria-invalid="true"` : null
+    // The first of them is where the page opens.
+    fault ? html` aria-invalid="true" autofocus` : null
   }${required === true ? html` required` : null}`;
 }
 
@@ -143,12 +157,14 @@ export function form(of: {
   readonly isInline?: boolean;
   /** For files: the body is then read as multipart/form-data by the browser script, never by us. */
   readonly id?: string;
+  /** Said while the answer is waited for, where that may take long. */
+  readonly busy?: string;
 }): Html {
-  const { action, csrf, submit, body, danger = false, isInline = false, id } = of;
+  const { action, csrf, submit, body, danger = false, isInline = false, id, busy } = of;
   const tone = danger ? 'danger' : of.isQuiet === true ? 'quiet-button' : 'primary';
   return html`<form method="post" action="${action}" class="${isInline ? 'inline' : 'stacked'}"${
     id === undefined ? null : html` id="${id}"`
-  }><input type="hidden" name="csrf" value="${csrf}">${body}<button type="submit" class="${tone}">${submit}</button></form>`;
+  }${busy === undefined ? null : html` data-busy="${busy}"`}><input type="hidden" name="csrf" value="${csrf}">${body}<button type="submit" class="${tone}">${submit}</button></form>`;
 }
 
 /** A form that asks: its fields stand in the address, so that a search can be kept as a link. */
@@ -162,26 +178,31 @@ export function searchForm(of: {
   return html`<form method="get" action="${action}" class="search" role="search" aria-label="${label}">${body}<button type="submit">${submit}</button></form>`;
 }
 
-/** Links to what is older and back to the newest, keeping the other fields of the search. */
+/** Links to the next page and back to the first, keeping the other fields of the search. */
 export function pager(of: {
   readonly path: string;
   readonly query: URLSearchParams;
-  /** Cursor of what is older; null at the end. */
-  readonly before: number | null;
+  /** Cursor of the next page; null at the end. */
+  readonly next: number | string | null;
+  /** The list begins with the oldest: its cursor is `after`; that of others is `before`. */
+  readonly isOldestFirst?: boolean;
   readonly text: Catalogue;
 }): Html | null {
-  const { path, query, before, text } = of;
-  const isFirst = !query.has('before');
-  if (before === null && isFirst) return null;
-  const to = (cursor: number | null): string => {
-    const next = new URLSearchParams(query);
-    next.delete('before');
-    if (cursor !== null) next.set('before', String(cursor));
-    return `${path}?${next}`;
+  const { path, query, next, isOldestFirst = false, text } = of;
+  const { parts } = text;
+  const name = isOldestFirst ? 'after' : 'before';
+  const isFirst = !query.has(name);
+  if (next === null && isFirst) return null;
+  const to = (cursor: number | string | null): string => {
+    const search = new URLSearchParams(query);
+    search.delete(name);
+    search.delete('notice');
+    if (cursor !== null) search.set(name, String(cursor));
+    return search.size === 0 ? path : `${path}?${search}`;
   };
-  return html`<nav class="pager" aria-label="${text.parts.pages}">${
-    isFirst ? null : html`<a href="${to(null)}">${text.parts.newest}</a>`
-  }${before === null ? null : html`<a rel="next" href="${to(before)}">${text.parts.older}</a>`}</nav>`;
+  return html`<nav class="pager" aria-label="${parts.pages}">${
+    isFirst ? null : html`<a href="${to(null)}">${isOldestFirst ? parts.oldest : parts.newest}</a>`
+  }${next === null ? null : html`<a rel="next" href="${to(next)}">${isOldestFirst ? parts.later : parts.older}</a>`}</nav>`;
 }
 
 /** Text to take elsewhere: shown as it is, with a button where scripts run. */
@@ -193,47 +214,6 @@ export function copyBlock(content: string, text: Catalogue): Html {
 export function time(at: string | Date): Html {
   const iso = (typeof at === 'string' ? new Date(at) : at).toISOString();
   return html`<time datetime="${iso}">${iso.slice(0, 19).replace('T', ' ')} UTC</time>`;
-}
-
-export interface Series {
-  readonly label: string;
-  readonly tone: Tone | 'one' | 'two' | 'three' | 'four';
-  readonly values: readonly number[];
-}
-
-const CHART_WIDTH = 320;
-const CHART_HEIGHT = 80;
-
-/** Small stacked bars, one a step of time; the same numbers in words for who does not see them. */
-export function barChart(of: {
-  readonly title: string;
-  /** Start of each step. */
-  readonly steps: readonly string[];
-  readonly series: readonly Series[];
-  readonly text: Catalogue;
-}): Html {
-  const { title, steps, series, text } = of;
-  const sums = steps.map((_, at) => series.reduce((sum, { values }) => sum + (values[at] ?? 0), 0));
-  const most = Math.max(1, ...sums);
-  const width = CHART_WIDTH / Math.max(1, steps.length);
-  const bars = steps.flatMap((step, at) => {
-    let top = CHART_HEIGHT;
-    return series.map(({ tone, values, label }) => {
-      const value = values[at] ?? 0;
-      const height = (value / most) * CHART_HEIGHT;
-      top -= height;
-      if (height === 0) return null;
-      return html`<rect class="${tone}" x="${(at * width + 0.5).toFixed(2)}" y="${top.toFixed(2)}" width="${Math.max(0.5, width - 1).toFixed(2)}" height="${height.toFixed(2)}"><title>${step} ${label}: ${value}</title></rect>`;
-    });
-  });
-  const legend = series.map(
-    ({ label, tone, values }) =>
-      html`<li><span class="swatch ${tone}"></span>${text.parts.chartTotal(
-        label,
-        values.reduce((sum, value) => sum + value, 0),
-      )}</li>`,
-  );
-  return html`<figure class="chart"><figcaption>${title}</figcaption><svg viewBox="0 0 ${CHART_WIDTH} ${CHART_HEIGHT}" preserveAspectRatio="none" aria-hidden="true">${bars}</svg><ul class="legend">${legend}</ul></figure>`;
 }
 
 /** Steps in order of time. */

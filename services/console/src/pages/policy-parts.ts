@@ -9,6 +9,11 @@ const MAX_CHANGES = 200;
 const MAX_RECORDS = 20;
 const MAX_VALUE_CHARS = 400;
 
+/** @returns null for what is no version number. */
+export function versionOf(text: string | undefined): number | null {
+  return /^\d{1,6}$/.test(text ?? '') ? Number(text) : null;
+}
+
 const STATE_TONES: Readonly<Record<VersionState, Tone>> = {
   draft: 'plain',
   proposed: 'warn',

@@ -1,9 +1,10 @@
-import type { QueuePart } from '@sallyport/ipc';
-import type { QueueFilter } from '../desk/queue.ts';
+import type { QueueEntry, QueuePart } from '@sallyport/ipc';
+import { parseQueueId } from '@sallyport/mail';
+import type { QueueDesk, QueueFilter, QueuePage } from '../desk/queue.ts';
 import { type Html, type HtmlValue, html } from '../html.ts';
 import type { Catalogue } from '../texts/en.ts';
 import type { PageRequest } from './page.ts';
-import { field, notice, searchForm } from './parts.ts';
+import { field, notice, pager, searchForm } from './parts.ts';
 import { textOf } from './search-fields.ts';
 
 export const WAITING_STATES = ['waiting', 'active', 'paused', 'corrupt'] as const;
@@ -19,6 +20,32 @@ export function readFilter(query: URLSearchParams): QueueFilter {
     ...(partner === undefined ? {} : { partner }),
     ...(recipient === undefined ? {} : { recipient }),
   };
+}
+
+const PAGE_ROWS = 100;
+
+/** Which page of the list; a cursor that can be none asks for the first one. */
+export function queuePageOf(query: URLSearchParams): QueuePage {
+  const after = parseQueueId(query.get('after') ?? '');
+  return { limit: PAGE_ROWS, ...(after === null ? {} : { after }) };
+}
+
+/** The messages with what is missing among them, and the way to the next ones. */
+export function queueList(
+  view: Awaited<ReturnType<QueueDesk['waiting']>>,
+  of: {
+    readonly path: string;
+    readonly rowsOf: (rows: readonly QueueEntry[], request: PageRequest) => Html;
+  },
+  request: PageRequest,
+): Html {
+  const { query, text } = request;
+  if (view.kind === 'unknown-partner') {
+    return notice('warn', text.queue.unknownPartner(textOf(query, 'partner') ?? ''));
+  }
+  const { path } = of;
+  const next = pager({ path, query, next: view.after, isOldestFirst: true, text });
+  return html`${awayNotices(view.away, text)}${of.rowsOf(view.entries, request)}${next}`;
 }
 
 /** The fields that queue and hold share, after those of the page itself. */

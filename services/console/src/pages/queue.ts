@@ -1,9 +1,8 @@
 import { FAULTS } from '@sallyport/faults';
 import type { QueueEntry } from '@sallyport/ipc';
-import type { OrderDone, QueueDesk } from '../desk/queue.ts';
 import { type Html, type HtmlValue, html } from '../html.ts';
 import { forwardPaths, messageLink, reversePath } from './mail-parts.ts';
-import type { Page, PageAnswer, PageRequest } from './page.ts';
+import type { Page, PageRequest } from './page.ts';
 import {
   badge,
   checkbox,
@@ -17,7 +16,14 @@ import {
   table,
   time,
 } from './parts.ts';
-import { awayNotices, queueFilterForm, readFilter, WAITING_STATES } from './queue-parts.ts';
+import { messagePage, orderAnswer, type ShownMessage } from './queue-answers.ts';
+import {
+  queueFilterForm,
+  queueList,
+  queuePageOf,
+  readFilter,
+  WAITING_STATES,
+} from './queue-parts.ts';
 
 const TONES: Readonly<Record<QueueEntry['state'], Tone>> = {
   waiting: 'plain',
@@ -33,16 +39,14 @@ const list: Page = {
   permission: 'queue.read',
   answer: async (request) => {
     const { desk, query, text } = request;
-    const filter = readFilter(query);
-    const [view, stopped] = await Promise.all([desk.queue.waiting(filter), desk.queue.stopped()]);
-    const rows =
-      view.kind === 'view'
-        ? html`${awayNotices(view.away, text)}${view.more ? notice('warn', text.queue.more(view.entries.length)) : null}${rowsOf(view.entries, request)}`
-        : notice('warn', text.queue.unknownPartner(filter.partner ?? ''));
+    const [view, stopped] = await Promise.all([
+      desk.queue.waiting(readFilter(query), queuePageOf(query)),
+      desk.queue.stopped(),
+    ]);
     return {
       kind: 'page',
       title: text.queue.title,
-      body: html`${filterOf(request)}${rows}${stoppedOf(stopped, request)}`,
+      body: html`${filterOf(request)}${queueList(view, { path: '/queue', rowsOf }, request)}${stoppedOf(stopped, request)}`,
     };
   },
 };
@@ -135,46 +139,18 @@ const destination: Page = {
   },
 };
 
-type Shown = Awaited<ReturnType<QueueDesk['show']>>;
-type Queued = Extract<Shown, { kind: 'entry' }>;
-
-async function withQueued(
-  request: PageRequest,
-  pageOf: (queued: Queued) => { readonly title: string; readonly body: Html },
-): Promise<PageAnswer> {
-  const id = request.params['id'] ?? '';
-  const shown = await request.desk.queue.show(id);
-  return shown.kind === 'entry'
-    ? { kind: 'page', ...pageOf(shown) }
-    : notQueued(shown, id, request);
-}
-
-function notQueued(
-  answer: Exclude<Shown, { kind: 'entry' }>,
-  id: string,
-  { text }: PageRequest,
-): PageAnswer {
-  const { queue } = text;
-  if (answer.kind === 'away') {
-    const body = answer.parts.map((part) => notice('bad', queue.awayOrder(queue.parts[part])));
-    return { kind: 'page', title: queue.message(id), status: 503, body: html`${body}` };
-  }
-  const body = html`<p>${queue.goneSentence}</p><p>${messageLink(id, queue.story)}</p>`;
-  return { kind: 'page', title: queue.gone, status: 404, body };
-}
-
 const one: Page = {
   method: 'GET',
   path: '/queue/:id',
   permission: 'queue.read',
   answer: async (request) =>
-    await withQueued(request, (queued) => ({
+    await messagePage('queue', request, (queued) => ({
       title: request.text.queue.message(queued.entry.id),
       body: queuedOf(queued, request),
     })),
 };
 
-function queuedOf({ entry }: Queued, request: PageRequest): Html {
+function queuedOf({ entry }: ShownMessage, request: PageRequest): Html {
   const { text, actor, csrf } = request;
   const { queue } = text;
   const rows: (readonly [string, HtmlValue])[] = [
@@ -209,7 +185,7 @@ const askDrop: Page = {
   path: '/queue/:id/drop',
   permission: 'queue.change',
   answer: async (request) =>
-    await withQueued(request, ({ entry }) => {
+    await messagePage('queue', request, ({ entry }) => {
       const { text, csrf } = request;
       const { queue } = text;
       return {
@@ -227,32 +203,17 @@ const askDrop: Page = {
             csrf,
             submit: queue.dropYes,
             danger: true,
-            body: checkbox({ name: 'notify', label: queue.notify, isChecked: true }),
+            body: checkbox({
+              name: 'notify',
+              label: queue.notify,
+              isChecked: entry.reversePath !== '',
+            }),
           }),
           html`<p><a href="/queue/${entry.id}">${queue.keep}</a></p>`,
         ),
       };
     }),
 };
-
-function orderAnswer(
-  answer: OrderDone,
-  request: PageRequest,
-  then: { readonly to: string; readonly notice: 'queue-retried' | 'queue-dropped' },
-): PageAnswer {
-  const { text, params } = request;
-  const id = params['id'] ?? '';
-  switch (answer.kind) {
-    case 'done':
-      return { kind: 'redirect', ...then };
-    case 'refused': {
-      const body = html`${notice('bad', text.queue.refused(answer.sentence))}<p>${messageLink(id, text.queue.story)}</p>`;
-      return { kind: 'page', title: text.queue.message(id), status: 409, body };
-    }
-    default:
-      return notQueued(answer, id, request);
-  }
-}
 
 const retry: Page = {
   method: 'POST',
@@ -261,7 +222,7 @@ const retry: Page = {
   answer: async (request) => {
     const { desk, actor, params } = request;
     const done = await desk.queue.retry(actor, params['id'] ?? '');
-    return orderAnswer(done, request, { to: '/queue', notice: 'queue-retried' });
+    return orderAnswer(done, { place: 'queue', done: 'queue-retried' }, request);
   },
 };
 
@@ -273,7 +234,7 @@ const drop: Page = {
     const { desk, actor, params, form: fields } = request;
     const notify = fields.get('notify') === 'yes';
     const done = await desk.queue.drop(actor, { id: params['id'] ?? '', notify });
-    return orderAnswer(done, request, { to: '/queue', notice: 'queue-dropped' });
+    return orderAnswer(done, { place: 'queue', done: 'queue-dropped' }, request);
   },
 };
 

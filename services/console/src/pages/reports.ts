@@ -2,21 +2,12 @@ import type { ReceivedTlsReport } from '@sallyport/ipc';
 import { daysUntil, SOON_DAYS } from '../desk/key-life.ts';
 import { orAway } from '../desk/refused.ts';
 import type { Ending, Endings, Posture, TlsReportPage } from '../desk/reports.ts';
-import { type Html, type HtmlValue, html } from '../html.ts';
+import { type Html, html } from '../html.ts';
 import type { Catalogue } from '../texts/en.ts';
-import { keyPath } from './keys-life.ts';
+import { barChart, type Series } from './chart.ts';
+import { endingOwner } from './ending-owner.ts';
 import type { Page, PageAnswer, PageRequest } from './page.ts';
-import {
-  badge,
-  barChart,
-  type Column,
-  notice,
-  type Series,
-  section,
-  type Tone,
-  table,
-  time,
-} from './parts.ts';
+import { badge, type Column, notice, pager, section, type Tone, table, time } from './parts.ts';
 
 const POSTURE_DAYS = 30;
 const REPORTS_A_PAGE = 20;
@@ -129,7 +120,7 @@ function endingsSection({ endings, missing }: Endings, { now, text, actor }: Pag
         { title: columns.when, cell: ({ until }) => time(until), narrow: true },
         { title: columns.left, cell: (row) => leftBadge(row, now, words), narrow: true },
         { title: columns.what, cell: ({ what }) => words.whats[what] },
-        { title: columns.whose, cell: (row) => ownerOf(row, seesKeys ? 'linked' : 'named') },
+        { title: columns.whose, cell: (row) => endingOwner(row, seesKeys ? 'linked' : 'named') },
         { title: columns.name, cell: ({ name }) => name },
       ],
     }),
@@ -142,17 +133,9 @@ function leftBadge({ until }: Ending, now: Date, words: Words): Html {
   return badge(tone, words.left(days));
 }
 
-function ownerOf({ what, whose }: Ending, keys: 'linked' | 'named'): HtmlValue {
-  if (what !== 'own-certificate') {
-    return html`<a href="/partners/${encodeURIComponent(whose)}">${whose}</a>`;
-  }
-  return keys === 'linked' ? html`<a href="${keyPath(whose)}">${whose}</a>` : whose;
-}
-
 function tlsSection(page: TlsReportPage | null, query: URLSearchParams, text: Catalogue): Html {
-  const { reports: words, parts } = text;
+  const { reports: words } = text;
   if (page === null) return section(words.tls, notice('warn', html`<p>${words.tlsAway}</p>`));
-  const older = page.before === null ? null : new URLSearchParams({ before: page.before });
   return section(
     words.tls,
     html`<p class="quiet">${words.tlsHint}</p>`,
@@ -162,11 +145,7 @@ function tlsSection(page: TlsReportPage | null, query: URLSearchParams, text: Ca
       rows: page.reports,
       columns: reportColumns(words),
     }),
-    older === null && !query.has('before')
-      ? null
-      : html`<nav class="pager" aria-label="${parts.pages}">${
-          query.has('before') ? html`<a href="/reports">${parts.newest}</a>` : null
-        }${older === null ? null : html`<a rel="next" href="/reports?${older.toString()}">${parts.older}</a>`}</nav>`,
+    pager({ path: '/reports', query, next: page.before, text }),
   );
 }
 

@@ -10,6 +10,7 @@ test('a page says that the log is still being read, as long as it is', () => {
     actor: null,
     csrf: null,
     path: '/',
+    back: '/',
     notice: null,
     isIndexBehind: true,
     theme: 'auto',

@@ -2,11 +2,12 @@ import type { Simulated } from '../desk/simulate.ts';
 import { type Html, html } from '../html.ts';
 import type { Page, PageAnswer, PageRequest } from './page.ts';
 import { facts, field, form, notice, section, select, textArea } from './parts.ts';
-import { versionOf } from './policy.ts';
+import { versionOf } from './policy-parts.ts';
 import { traceTable } from './trace-table.ts';
 
 const MAX_ADDRESS_CHARS = 320;
 const OFFERED_VERSIONS = 20;
+const MAX_VERSION_CHARS = 10;
 
 interface Sent {
   readonly from: string;
@@ -18,7 +19,8 @@ interface Sent {
 async function blank(request: PageRequest): Promise<PageAnswer> {
   const { query, text } = request;
   const [from, to] = [query.get('from') ?? '', query.get('to') ?? ''];
-  const sent = { from, to, version: query.get('version') ?? '', message: '' };
+  const version = versionOf(query.get('version') ?? undefined);
+  const sent = { from, to, version: version === null ? '' : String(version), message: '' };
   return { kind: 'page', title: text.simulate.title, body: await formFor(request, sent) };
 }
 
@@ -26,10 +28,14 @@ async function formFor(request: PageRequest, sent: Sent): Promise<Html> {
   const { csrf, text, desk } = request;
   const { simulate, policy } = text;
   const { versions } = await desk.policy.list({ limit: OFFERED_VERSIONS });
-  const options = versions.map(
+  const recent = versions.map(
     ({ version, state }) =>
       [String(version), simulate.versionOption(version, policy.states[state])] as const,
   );
+  const isOther = sent.version !== '' && !recent.some(([number]) => number === sent.version);
+  const options = isOther
+    ? [...recent, [sent.version, policy.versionLink(Number(sent.version))] as const]
+    : recent;
   return html`<p>${simulate.intro}</p>${section(
     simulate.label,
     form({
@@ -79,14 +85,18 @@ async function run(request: PageRequest): Promise<PageAnswer> {
   const sent = {
     from: (posted.get('from') ?? '').slice(0, MAX_ADDRESS_CHARS),
     to: (posted.get('to') ?? '').slice(0, MAX_ADDRESS_CHARS),
-    version: posted.get('version') ?? '',
+    version: (posted.get('version') ?? '').slice(0, MAX_VERSION_CHARS),
     message: posted.get('message') ?? '',
   };
   const message = messageOf(posted);
+  const version = versionOf(sent.version);
+  const refused = (sentence: string) => ({ kind: 'refused', sentence }) as const;
   const answer =
     message === 'broken'
-      ? ({ kind: 'refused', sentence: text.simulate.notBase64 } as const)
-      : await desk.simulation.simulate({ ...sent, message, version: versionOf(sent.version) });
+      ? refused(text.simulate.notBase64)
+      : version === null && sent.version !== ''
+        ? refused(text.simulate.noVersion)
+        : await desk.simulation.simulate({ ...sent, message, version });
   const isDone = answer.kind === 'simulated';
   const shown = isDone ? resultOf(answer, request) : refusal(answer.sentence, request);
   const body = html`${shown}${await formFor(request, sent)}`;
@@ -120,12 +130,7 @@ function resultOf({ answer, version, transport }: Simulated, { text }: PageReque
             html`<code class="hash">${certificate.fingerprint}</code> ${simulate.certificateFacts(certificate.owner, certificate.door, certificate.proof, certificate.revocation)}`,
           ] as const,
         ]),
-    [
-      simulate.transport,
-      transport.route === null
-        ? simulate.transportFacts(transport.level, transport.rule)
-        : simulate.transportRoute(transport.route),
-    ],
+    [simulate.transport, transportText(transport, simulate)],
   ]);
   const remarks =
     answer.remarks.length === 0
@@ -135,6 +140,14 @@ function resultOf({ answer, version, transport }: Simulated, { text }: PageReque
     simulate.traceTitle,
     traceTable(answer.steps, text),
   )}`;
+}
+
+function transportText(
+  { level, rule, route, decides }: Simulated['transport'],
+  words: PageRequest['text']['simulate'],
+): string {
+  if (route === null) return words.transportFacts(level, rule);
+  return decides === 'both' ? words.transportBoth(level, rule, route) : words.transportRoute(route);
 }
 
 export const simulatePages: readonly Page[] = [

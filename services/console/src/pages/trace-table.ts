@@ -14,8 +14,10 @@ const TONES: Readonly<Record<Step['outcome'], Tone>> = {
   failed: 'bad',
 };
 
-/** The search for a certificate, step by step, as command line and audit log have it. */
-/** `about` keeps its name apart from other traces on the page. */
+/**
+ * The search for a certificate, step by step, as command line and audit log have it. `about` keeps
+ * its name apart from other traces on the page.
+ */
 export function traceTable(steps: readonly Step[], text: Catalogue, about = ''): Html {
   const { columns, trust } = text.partners;
   return table({

@@ -14,12 +14,14 @@ export interface AccountPage {
   readonly own: Session;
   readonly csrf: string;
   readonly fault?: string;
+  /** The form that the fault is about; it stands there then. */
+  readonly at?: 'password' | 'tokens';
 }
 
 export function accountBody(of: AccountPage): Html {
-  const { account, fault } = of;
+  const { account, fault, at } = of;
   const isLocal = account.oidc === null;
-  return html`${fault === undefined ? null : notice('bad', fault)}${
+  return html`${fault === undefined || at !== undefined ? null : notice('bad', fault)}${
     isLocal && account.passkeys.length === 0 ? notice('warn', text.noPasskey) : null
   }${section(account.name, factsOf(account))}${
     isLocal ? [passkeySection(of), codesSection(of), passwordSection(of)] : null
@@ -102,11 +104,11 @@ function codesSection({ account, csrf }: AccountPage): Html {
   return section(
     codes.title,
     html`<p>${codes.sentence(account.recoveryCodeHashes.length)}</p>`,
-    form({ action: '/account/recovery-codes', csrf, submit: codes.make }),
+    form({ action: '/account/recovery-codes', csrf, submit: codes.make, isQuiet: true }),
   );
 }
 
-function passwordSection({ account, csrf }: AccountPage): Html {
+function passwordSection({ account, csrf, fault, at }: AccountPage): Html {
   const { password } = text;
   const input = (name: string, label: string, hint?: string): Html =>
     field({
@@ -116,6 +118,7 @@ function passwordSection({ account, csrf }: AccountPage): Html {
       autocomplete: name === 'present' ? 'current-password' : 'new-password',
       required: true,
       ...(hint === undefined ? {} : { hint }),
+      fault: name === 'present' && at === 'password' ? fault : undefined,
     });
   const body = [
     html`<input type="hidden" name="username" autocomplete="username" value="${account.name}">`,
@@ -138,7 +141,7 @@ function sessionSection({ sessions, own, csrf }: AccountPage): Html {
       empty: words.empty,
       rows: sessions,
       columns: [
-        { title: words.browser, cell: ({ agent }) => agent },
+        { title: words.browser, cell: ({ agent }) => browserOf(agent) },
         { title: words.from, cell: ({ address }) => address },
         { title: words.since, cell: ({ signedInAt }) => time(signedInAt), narrow: true },
         { title: words.seen, cell: ({ lastSeenAt }) => time(lastSeenAt), narrow: true },
@@ -152,6 +155,7 @@ function sessionSection({ sessions, own, csrf }: AccountPage): Html {
                   csrf,
                   submit: words.end,
                   isInline: true,
+                  isQuiet: true,
                   body: html`<input type="hidden" name="id" value="${id}">`,
                 }),
         },
@@ -161,10 +165,32 @@ function sessionSection({ sessions, own, csrf }: AccountPage): Html {
   );
 }
 
-function tokenSection({ account, tokens, csrf }: AccountPage): Html {
+const BROWSERS = [
+  ['Edge', /Edg\/(\d+)/],
+  ['Firefox', /Firefox\/(\d+)/],
+  ['Chrome', /Chrome\/(\d+)/],
+  ['Safari', /Version\/(\d+).* Safari/],
+] as const;
+const SYSTEMS = ['Windows', 'Android', 'iPhone', 'iPad', 'Mac OS X', 'CrOS', 'Linux'] as const;
+
+/** What a browser says of itself, as people would; as it says it where that is unknown. */
+function browserOf(agent: string): string {
+  const system = SYSTEMS.find((one) => agent.includes(one));
+  for (const [name, pattern] of BROWSERS) {
+    const version = pattern.exec(agent)?.[1];
+    if (version !== undefined) return [`${name} ${version}`, system ?? []].flat().join(', ');
+  }
+  return agent;
+}
+
+function tokenSection({ account, tokens, csrf, fault, at }: AccountPage): Html {
   const { tokens: words } = text;
   const scopes = [...permissionsOf(account.roles)].map((scope) =>
-    checkbox({ name: 'scope', label: scope, value: scope }),
+    checkbox({
+      name: 'scope',
+      value: scope,
+      label: html`<code>${scope}</code> ${words.scopeWords[scope]}`,
+    }),
   );
   return section(
     words.title,
@@ -196,16 +222,17 @@ function tokenSection({ account, tokens, csrf }: AccountPage): Html {
       csrf,
       submit: words.create,
       body: [
+        fault !== undefined && at === 'tokens' ? notice('bad', fault) : null,
         field({ name: 'token-name', label: words.name, maxLength: 64, required: true }),
         field({
           name: 'days',
           label: words.days,
           type: 'number',
           value: '90',
-          hint: `1–${MAX_TOKEN_DAYS}`,
+          hint: words.daysHint(MAX_TOKEN_DAYS),
           required: true,
         }),
-        html`<fieldset><legend>${words.scopes}</legend>${scopes}</fieldset>`,
+        html`<fieldset><legend>${words.scopes}</legend><div class="columns">${scopes}</div></fieldset>`,
       ],
     }),
   );

@@ -36,7 +36,12 @@ export function registerAccount(door: Door): void {
   registerTokens(door);
 }
 
-async function showAccount(door: Door, visit: OwnVisit, fault?: string): Promise<unknown> {
+interface Fault {
+  readonly fault?: string;
+  readonly at?: 'password' | 'tokens';
+}
+
+async function showAccount(door: Door, visit: OwnVisit, found: Fault = {}): Promise<unknown> {
   const { store, sessions, ports } = door.entrance;
   const { account, session } = visit;
   const body = accountBody({
@@ -45,15 +50,23 @@ async function showAccount(door: Door, visit: OwnVisit, fault?: string): Promise
     sessions: sessions.of(account, ports.clock.now()),
     own: session,
     csrf: session.csrf,
-    ...(fault === undefined ? {} : { fault }),
+    ...found,
   });
-  const status = fault === undefined ? 200 : 400;
+  const status = found.fault === undefined ? 200 : 400;
   return await door.show({ ...visit, status }, { title: text.title, body });
 }
 
 /** After a change: back to the page; the refusal stands there otherwise. */
-async function goBack(door: Door, visit: OwnVisit, changed: Changed<unknown>): Promise<unknown> {
-  if (changed.kind === 'refused') return await showAccount(door, visit, changed.sentence);
+async function goBack(
+  door: Door,
+  visit: OwnVisit,
+  changed: Changed<unknown>,
+  at?: 'tokens',
+): Promise<unknown> {
+  if (changed.kind === 'refused') {
+    const fault = { fault: changed.sentence, ...(at === undefined ? {} : { at }) };
+    return await showAccount(door, visit, fault);
+  }
   return await visit.reply.redirect('/account?notice=saved', 303);
 }
 
@@ -159,9 +172,11 @@ function registerSecrets(door: Door): void {
   ownRoute(door, 'POST', { path: '/account/password', needs: 'fresh' }, async (visit) => {
     const { account, request } = visit;
     const fault = await passwordFault(door, visit);
-    if (fault !== null) return await showAccount(door, visit, fault);
+    if (fault !== null) return await showAccount(door, visit, { fault, at: 'password' });
     const hash = await entrance.hashers.known.hash(fieldOf(request.body, 'next'));
-    if (hash === null) return await showAccount(door, visit, text.password.busy);
+    if (hash === null) {
+      return await showAccount(door, visit, { fault: text.password.busy, at: 'password' });
+    }
     return await changeAndStay(door, visit, () =>
       changeAccounts(entrance, account.name, (all) => setPassword(all, account, hash)),
     );
@@ -223,7 +238,7 @@ function registerTokens(door: Door): void {
     const changed = await changeAccounts(entrance, account.name, (all) =>
       createToken(all, account, order),
     );
-    if (changed.kind === 'refused') return await goBack(door, visit, changed);
+    if (changed.kind === 'refused') return await goBack(door, visit, changed, 'tokens');
     const { made: title, keep, done } = text.tokens;
     const { secret } = changed.result;
     return await showOnce(door, visit, { title, keep, secret, done });

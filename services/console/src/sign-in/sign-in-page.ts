@@ -5,8 +5,12 @@ import { en } from '../texts/en.ts';
 const text = en.signIn;
 
 /** What the browser script needs to ask for a passkey, and what it says if that fails. */
-function passkeyButton(of: { readonly words: string; readonly next: string }): Html {
-  return html`<div class="passkey" data-passkey="sign-in" data-next="${of.next}" data-fault="${text.passkeyFault}" hidden><p class="fault" role="alert" hidden></p><button type="button">${of.words}</button></div>`;
+function passkeyButton(of: {
+  readonly words: string;
+  readonly next: string;
+  readonly isPrimary?: boolean;
+}): Html {
+  return html`<div class="passkey" data-passkey="sign-in" data-next="${of.next}" data-fault="${text.passkeyFault}" hidden><p class="fault" role="alert" hidden></p><button type="button"${of.isPrimary === true ? html` class="primary"` : null}>${of.words}</button></div>`;
 }
 
 export interface SignInForm {
@@ -18,7 +22,9 @@ export interface SignInForm {
 
 export function signInBody({ next, hasProvider, name, fault }: SignInForm): Html {
   const query = new URLSearchParams({ next });
-  return html`${fault === undefined ? null : notice('bad', fault)}<section class="card narrow-card"><form method="post" action="/sign-in" class="stacked"><input type="hidden" name="next" value="${next}">${field(
+  // Whoever was sent here from another page is told that they get there.
+  const toGoOn = next === '/' ? null : html`<p class="quiet">${text.toGoOn}</p>`;
+  return html`${fault === undefined ? toGoOn : notice('bad', fault)}<section class="card narrow-card"><form method="post" action="/sign-in" class="stacked"><input type="hidden" name="next" value="${next}">${field(
     {
       name: 'name',
       label: text.name,
@@ -46,7 +52,7 @@ export function signInBody({ next, hasProvider, name, fault }: SignInForm): Html
 export function secondStepBody(of: { readonly name: string; readonly fault?: string }): Html {
   const { second } = text;
   return html`${of.fault === undefined ? null : notice('bad', of.fault)}<section class="card narrow-card"><p>${second.sentence(of.name)}</p>${passkeyButton(
-    { words: second.passkey, next: '' },
+    { words: second.passkey, next: '', isPrimary: true },
   )}<form method="post" action="/sign-in/recovery" class="stacked">${field({
     name: 'code',
     label: second.code,
@@ -83,7 +89,7 @@ export function againBody(of: {
     },
   )}<button type="submit" class="primary">${again.submit}</button></form>`;
   return html`${fault === undefined ? null : notice('bad', fault)}<section class="card narrow-card"><p>${again.sentence}</p>${
-    ways.passkey ? passkeyButton({ words: again.passkey, next }) : null
+    ways.passkey ? passkeyButton({ words: again.passkey, next, isPrimary: !ways.password }) : null
   }${ways.password ? form : null}${
     ways.provider
       ? html`<p><a href="/sign-in/provider?${query.toString()}">${again.provider}</a></p>`

@@ -1,5 +1,6 @@
-import { appendFile, open, readFile, rename } from 'node:fs/promises';
-import { emptyIfGone } from '@sallyport/spool';
+import { appendFile, open, readFile } from 'node:fs/promises';
+import { ifGone, replaceFile } from '@sallyport/disk';
+import { parseJson } from '@sallyport/mail';
 import { type TlsCount, TlsTally, tlsCountSchema } from '@sallyport/transport';
 import { z } from 'zod';
 
@@ -43,7 +44,7 @@ export class DayFile {
   /** Reads what there is; a line that was torn by a crash is left out. */
   static async open(path: string): Promise<DayFile> {
     const day = new DayFile(path);
-    const text = await readFile(path, 'utf8').catch(emptyIfGone);
+    const text = await readFile(path, 'utf8').catch(ifGone(''));
     for (const line of text.split('\n')) day.#read(line);
     if (text !== '') await day.#rewrite();
     return day;
@@ -88,13 +89,7 @@ export class DayFile {
 
   #read(line: string): void {
     if (line === '') return;
-    let value: unknown;
-    try {
-      value = JSON.parse(line);
-    } catch {
-      return;
-    }
-    const parsed = lineSchema.safeParse(value);
+    const parsed = lineSchema.safeParse(parseJson(line));
     if (!parsed.success) return;
     if ('progress' in parsed.data) this.#progress.set(parsed.data.domain, parsed.data);
     else this.#tally.add(parsed.data);
@@ -115,14 +110,7 @@ export class DayFile {
     const all = [...this.#tally.counts(), ...this.#progress.values()];
     this.#pending = [];
     const text = all.map((one) => `${JSON.stringify(one)}\n`).join('');
-    const file = await open(`${this.#path}.new`, 'w', 0o600);
-    try {
-      await file.writeFile(text);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(`${this.#path}.new`, this.#path);
+    await replaceFile(this.#path, text, 0o600);
     // Counted from here: sums that are long of themselves are not written anew with each line.
     this.#bytes = 0;
   }

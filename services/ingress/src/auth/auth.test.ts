@@ -3,17 +3,11 @@ import { chmodSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { mailbox, silentLogger } from '../testing.ts';
+import { formatPasswordHash, hashPassword, type PasswordHash } from '@sallyport/password';
+import { mailbox } from '@sallyport/test/addresses';
+import { silentLogger } from '../testing.ts';
 import { type LoginLimits, PasswordAuthenticator } from './authenticator.ts';
-import { HashSlots, hashPassword, matchesPassword } from './hasher.ts';
-import {
-  formatPasswordHash,
-  type Login,
-  mayUse,
-  type PasswordHash,
-  parsePasswordFile,
-  parsePasswordHash,
-} from './password-file.ts';
+import { type Login, mayUse, parsePasswordFile } from './password-file.ts';
 import { PasswordStore } from './password-store.ts';
 
 const CHEAP = { memoryKib: 1_024, passes: 1, parallelism: 1 };
@@ -24,17 +18,6 @@ before(async () => {
   folder = mkdtempSync(join(tmpdir(), 'sallyport-auth-'));
 });
 after(() => rmSync(folder, { recursive: true }));
-
-test('RFC 9106: the reference program reads our hashes and we read its hashes', async () => {
-  // echo -n password | argon2 somesalt -id -t 2 -m 16 -p 1 -v 13 -e
-  const foreign = parsePasswordHash(
-    '$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc',
-  );
-  assert.ok(foreign !== null);
-  assert.equal(await matchesPassword('password', foreign), true);
-  assert.equal(await matchesPassword('Password', foreign), false);
-  assert.deepEqual(parsePasswordHash(formatPasswordHash(hash)), hash);
-});
 
 test('a password file with a bad line is refused with its number', () => {
   const line = `ann:${formatPasswordHash(hash)}`;
@@ -86,26 +69,6 @@ test('a password file open to others is refused; a changed one is read again; a 
   write('broken\n', 3_000);
   assert.deepEqual([...(await store.refreshed()).keys()], ['bob']);
   assert.match(lines.join(''), /logins\.not-reloaded/);
-});
-
-test('two hashes at once, a short queue, and the next one is turned away', async () => {
-  const slots = new HashSlots({ atOnce: 2, maxWaiting: 1 });
-  const gates = [0, 1, 2, 3].map(() => Promise.withResolvers<void>());
-  const started: number[] = [];
-  const runs = gates.map((gate, index) =>
-    slots.run(() => {
-      started.push(index);
-      return gate.promise.then(() => index);
-    }),
-  );
-  assert.equal(await runs[3], null);
-  assert.deepEqual(started, [0, 1]);
-  gates[0]?.resolve();
-  assert.equal(await runs[0], 0);
-  gates[1]?.resolve();
-  gates[2]?.resolve();
-  assert.deepEqual(await Promise.all(runs.slice(1, 3)), [1, 2]);
-  assert.equal(await slots.run(() => Promise.resolve('free')), 'free');
 });
 
 const LIMITS: LoginLimits = {

@@ -1,7 +1,8 @@
+import { Gate } from '@sallyport/mail';
+import { matchesPassword, type PasswordHash, RECOMMENDED_COST } from '@sallyport/password';
 import type { Authenticator, LoginOutcome } from '../smtp/types.ts';
 import { FailureLimit } from './failure-limit.ts';
-import { HashSlots, matchesPassword } from './hasher.ts';
-import { DEFAULT_HASH_PARAMETERS, type Login, type PasswordHash } from './password-file.ts';
+import type { Login } from './password-file.ts';
 
 /** Limits of guessing. */
 export interface LoginLimits {
@@ -27,14 +28,15 @@ export interface PasswordAuthenticatorOptions {
 /** Checks passwords against argon2id hashes. */
 export class PasswordAuthenticator implements Authenticator {
   readonly #options: PasswordAuthenticatorOptions;
-  readonly #slots: HashSlots;
+  /** Each hash takes 64 MiB and a quarter of a second. */
+  readonly #gate: Gate;
   readonly #perAddress: FailureLimit;
   readonly #perLogin: FailureLimit;
 
   constructor(options: PasswordAuthenticatorOptions) {
     this.#options = options;
     const { limits } = options;
-    this.#slots = new HashSlots({ atOnce: limits.hashesAtOnce, maxWaiting: limits.maxWaiting });
+    this.#gate = new Gate({ atOnce: limits.hashesAtOnce, maxWaiting: limits.maxWaiting });
     const { windowMs } = limits;
     this.#perAddress = new FailureLimit({ max: limits.failuresPerAddress, windowMs });
     this.#perLogin = new FailureLimit({ max: limits.failuresPerLogin, windowMs });
@@ -56,7 +58,7 @@ export class PasswordAuthenticator implements Authenticator {
     const known = logins.get(login);
     // A login that does not exist costs the same time as one that does.
     const hash = known?.hash ?? decoy(logins);
-    const matches = await this.#slots.run(() => matchesPassword(password, hash));
+    const matches = await this.#gate.run(() => matchesPassword(password, hash));
     if (matches === null) return { kind: 'refused', fault: 'authentication-busy' };
     if (!matches || known === undefined) return this.#failed(login, address);
     this.#perLogin.clear(login);
@@ -77,7 +79,7 @@ export class PasswordAuthenticator implements Authenticator {
 function decoy(logins: ReadonlyMap<string, Login>): PasswordHash {
   const first = logins.values().next();
   const like = first.done === true ? null : first.value.hash;
-  const { memoryKib, passes, parallelism } = like ?? DEFAULT_HASH_PARAMETERS;
+  const { memoryKib, passes, parallelism } = like ?? RECOMMENDED_COST;
   return {
     memoryKib,
     passes,

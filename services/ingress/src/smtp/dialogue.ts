@@ -1,13 +1,6 @@
-import type { ReplyFaultId } from '@sallyport/faults';
 import { AuthDialogue, type AuthStep, type Credentials } from './auth-dialogue.ts';
 import { type Command, isHeloName, parseCommand } from './command.ts';
-import { parseMailParameters, parseRecipientParameters } from './parameters.ts';
-import {
-  isInternational,
-  parseForwardPathText,
-  parseReversePathText,
-  splitPathArgument,
-} from './path.ts';
+import { MailCommands } from './mail-commands.ts';
 import {
   closing,
   ehloReply,
@@ -43,11 +36,6 @@ export interface DialogueOptions {
   readonly front: Front | null;
 }
 
-interface OpenTransaction {
-  readonly smtpUtf8: boolean;
-  recipients: number;
-}
-
 type Answer = (argument: string) => MaybePromise<Reply>;
 
 /** Somebody has made a browser talk to us. */
@@ -66,6 +54,7 @@ const UNIMPLEMENTED_VERBS = ['EXPN', 'TURN', 'ETRN', 'SEND', 'SOML', 'SAML', 'BD
 export class Dialogue {
   readonly #options: DialogueOptions;
   readonly #rules: SessionRules;
+  readonly #mail: MailCommands;
   readonly #answers: ReadonlyMap<string, Answer>;
   #helo: string | null = null;
   #reported: ReportedClient | null = null;
@@ -74,22 +63,22 @@ export class Dialogue {
   #login: string | null = null;
   #auth: AuthDialogue | null = null;
   #failedLogins = 0;
-  #transaction: OpenTransaction | null = null;
   #effect: Effect | null = null;
 
   constructor(options: DialogueOptions) {
     this.#options = options;
     this.#rules = options.rules;
+    this.#mail = new MailCommands(options.rules, options.transactions);
     this.#answers = new Map<string, Answer>([
       ['EHLO', (argument) => this.#ehlo(argument, true)],
       ['HELO', (argument) => this.#ehlo(argument, false)],
       ['STARTTLS', (argument) => this.#startTls(argument)],
       ['AUTH', (argument) => this.#authenticate(argument)],
       ['XCLIENT', (argument) => this.#xclient(argument)],
-      ['MAIL', (argument) => this.#mail(argument)],
-      ['RCPT', (argument) => this.#recipient(argument)],
-      ['DATA', (argument) => this.#data(argument)],
-      ['RSET', (argument) => this.#reset(argument)],
+      ['MAIL', (argument) => this.#beginMail(argument)],
+      ['RCPT', (argument) => this.#mail.recipient(argument, this.facts)],
+      ['DATA', (argument) => this.#mail.data(argument, this.facts)],
+      ['RSET', (argument) => this.#mail.reset(argument)],
       ['NOOP', () => REPLIES.noopDone],
       ['VRFY', (argument) => (argument === '' ? fault('syntax-error') : REPLIES.cannotVerify)],
       ['HELP', () => REPLIES.help],
@@ -109,7 +98,7 @@ export class Dialogue {
 
   /** True while a mail transaction is open. */
   get isInTransaction(): boolean {
-    return this.#transaction !== null;
+    return this.#mail.isOpen;
   }
 
   get facts(): SessionFacts {
@@ -137,7 +126,8 @@ export class Dialogue {
   takeEffect(): Effect | null {
     const effect = this.#effect;
     this.#effect = null;
-    return effect;
+    const sink = this.#mail.takeSink();
+    return sink === null ? effect : { kind: 'receive-data', sink };
   }
 
   /** RFC 3207 section 4.2: after the handshake nothing that was said before counts. */
@@ -150,8 +140,7 @@ export class Dialogue {
   }
 
   endTransaction(): void {
-    this.#transaction = null;
-    this.#options.transactions.reset();
+    this.#mail.end();
   }
 
   /** Answers one line, its CRLF taken off. */
@@ -198,7 +187,7 @@ export class Dialogue {
   /** A front names its client; the session begins anew as that client's. */
   #xclient(argument: string): Reply {
     if (!this.#mayReport()) return fault('xclient-refused');
-    if (this.#transaction !== null) return fault('bad-sequence');
+    if (this.#mail.isOpen) return fault('bad-sequence');
     // Before it is read: what a stranger's name makes malformed must not leave another's behind.
     this.#reported = null;
     const reported = parseXclient(argument);
@@ -225,7 +214,7 @@ export class Dialogue {
   #startTls(argument: string): Reply {
     if (argument !== '') return fault('syntax-error');
     if (this.#rules.tls === 'none') return fault('command-not-implemented');
-    if (!this.#offersTls() || this.#transaction !== null) return fault('bad-sequence');
+    if (!this.#offersTls() || this.#mail.isOpen) return fault('bad-sequence');
     this.#effect = { kind: 'start-tls' };
     return REPLIES.startTls;
   }
@@ -233,7 +222,7 @@ export class Dialogue {
   #authenticate(argument: string): MaybePromise<Reply> {
     if (this.#rules.auth === 'none') return fault('command-not-implemented');
     if (this.#tls === null) return fault('authentication-encryption-required');
-    const isDone = this.#login !== null || this.#transaction !== null;
+    const isDone = this.#login !== null || this.#mail.isOpen;
     if (isDone || !this.#isExtended || this.#helo === null) return fault('bad-sequence');
     const { dialogue, step } = AuthDialogue.begin(argument);
     this.#auth = dialogue;
@@ -260,75 +249,13 @@ export class Dialogue {
     return this.#failedLogins >= MAX_FAILED_LOGINS ? closing(reply) : reply;
   }
 
-  /** What must have happened before a transaction may begin. */
-  #checkMayBegin(): ReplyFaultId | null {
-    if (this.#helo === null) return 'bad-sequence';
-    if (this.#rules.auth === 'required' && this.#login === null) return 'authentication-required';
-    return this.#transaction === null ? null : 'bad-sequence';
-  }
-
-  #mail(argument: string): MaybePromise<Reply> {
-    const early = this.#checkMayBegin();
-    if (early !== null) return fault(early);
-    const split = splitPathArgument(argument, 'FROM');
-    if (split === null) return fault('syntax-error');
-    const parameters = parseMailParameters(split.parameters, {
-      auth: this.#offersAuth(),
-      requireTls: this.#offersRequireTls(),
-    });
-    if (parameters.kind === 'refused') return fault(parameters.fault);
-    const { smtpUtf8, sizeBytes } = parameters.value;
-    if (isInternational(split.path) && !smtpUtf8) return fault('smtputf8-required');
-    const reversePath = parseReversePathText(split.path);
-    if (reversePath === null) return fault('mailbox-syntax');
-    // RFC 1870 section 6.1: refused before the first byte of it is sent.
-    if ((sizeBytes ?? 0) > this.#rules.maxMessageBytes) return fault('message-too-big');
-    const command = { reversePath, parameters: parameters.value };
-    return settle(this.#options.transactions.mail(command, this.facts), (refused) => {
-      if (refused !== null) return fault(refused);
-      this.#transaction = { smtpUtf8, recipients: 0 };
-      return REPLIES.reversePathGood;
-    });
-  }
-
-  #recipient(argument: string): MaybePromise<Reply> {
-    const transaction = this.#transaction;
-    if (transaction === null) return fault('bad-sequence');
-    const split = splitPathArgument(argument, 'TO');
-    if (split === null) return fault('syntax-error');
-    const { smtpUtf8 } = transaction;
-    const parameters = parseRecipientParameters(split.parameters, smtpUtf8);
-    if (parameters.kind === 'refused') return fault(parameters.fault);
-    if (isInternational(split.path) && !smtpUtf8) return fault('smtputf8-required');
-    const forwardPath = parseForwardPathText(split.path, this.#rules.postmaster);
-    if (forwardPath === null) return fault('mailbox-syntax');
-    if (transaction.recipients >= this.#rules.maxRecipients) return fault('too-many-recipients');
-    const command = { forwardPath, parameters: parameters.value };
-    return settle(this.#options.transactions.recipient(command, this.facts), (refused) => {
-      if (refused !== null) return fault(refused);
-      transaction.recipients += 1;
-      return REPLIES.forwardPathGood;
-    });
-  }
-
-  #data(argument: string): MaybePromise<Reply> {
-    if (argument !== '') return fault('syntax-error');
-    // RFC 5321 section 3.3: DATA without an accepted recipient is out of sequence.
-    if ((this.#transaction?.recipients ?? 0) === 0) return fault('bad-sequence');
-    return settle(this.#options.transactions.data(this.facts), (start) => {
-      if (start.kind === 'refused') {
-        this.endTransaction();
-        return fault(start.fault);
-      }
-      this.#effect = { kind: 'receive-data', sink: start.sink };
-      return REPLIES.startData;
-    });
-  }
-
-  #reset(argument: string): Reply {
-    if (argument !== '') return fault('syntax-error');
-    this.endTransaction();
-    return REPLIES.resetDone;
+  #beginMail(argument: string): MaybePromise<Reply> {
+    if (this.#helo === null) return fault('bad-sequence');
+    if (this.#rules.auth === 'required' && this.#login === null) {
+      return fault('authentication-required');
+    }
+    const offered = { auth: this.#offersAuth(), requireTls: this.#offersRequireTls() };
+    return this.#mail.begin(argument, offered, this.facts);
   }
 }
 
@@ -337,8 +264,4 @@ const fault = faultReply;
 /** The certificate of a front says nothing of its client. */
 function withoutCertificate({ version, cipher }: TlsFacts): TlsFacts {
   return { version, cipher, clientCertificate: null, clientAuthorized: false };
-}
-
-function settle<T>(value: MaybePromise<T>, then: (value: T) => Reply): MaybePromise<Reply> {
-  return value instanceof Promise ? value.then(then) : then(value);
 }

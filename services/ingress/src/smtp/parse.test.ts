@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { formatMailbox, formatReversePath } from '@sallyport/mail';
+import { mailbox } from '@sallyport/test/addresses';
 import fc from 'fast-check';
-import { mailbox } from '../testing.ts';
 import { isHeloName, parseCommand } from './command.ts';
 import { parseMailParameters, parseRecipientParameters } from './parameters.ts';
 import { parseForwardPathText, parseReversePathText, splitPathArgument } from './path.ts';

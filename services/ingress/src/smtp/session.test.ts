@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { FAULTS, type FaultId, type ReplyFaultId, replyLine } from '@sallyport/faults';
-import { RawClient, RememberingTransactions, testListener, testRules } from '../testing.ts';
+import { RawClient } from '../test-client.ts';
+import { RememberingTransactions, testListener, testRules } from '../testing.ts';
 import type { Deadlines } from './types.ts';
 
 const remembering = () => {

@@ -1,13 +1,8 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import {
-  RawClient,
-  RememberingTransactions,
-  testListener,
-  testRules,
-  testTls,
-} from '../testing.ts';
+import { RawClient } from '../test-client.ts';
+import { RememberingTransactions, testListener, testRules, testTls } from '../testing.ts';
 
 const vectors = JSON.parse(
   readFileSync(new URL('./vectors/eod-sequences-hex.json', import.meta.url), 'utf8'),

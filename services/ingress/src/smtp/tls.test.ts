@@ -5,13 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { connect as connectTls } from 'node:tls';
-import {
-  RawClient,
-  RememberingTransactions,
-  testListener,
-  testRules,
-  testTls,
-} from '../testing.ts';
+import { RawClient } from '../test-client.ts';
+import { RememberingTransactions, testListener, testRules, testTls } from '../testing.ts';
 import type { LoginOutcome, SessionFacts } from './types.ts';
 
 const tls = testTls();

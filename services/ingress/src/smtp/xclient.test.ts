@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { RawClient, testListener, testRules, testTls } from '../testing.ts';
+import { RawClient } from '../test-client.ts';
+import { testListener, testRules, testTls } from '../testing.ts';
 import type { SessionFacts } from './types.ts';
 import { parseXclient } from './xclient.ts';
 

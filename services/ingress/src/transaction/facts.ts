@@ -3,11 +3,11 @@ import type { ReplyFaultId } from '@sallyport/faults';
 import type { ClientFacts } from '@sallyport/ipc';
 import type { Logger, Metrics } from '@sallyport/log';
 import {
-  AUTHORITY_LOCAL_PARTS,
   type Clock,
   type Domain,
   formatMailbox,
   formatReversePath,
+  isReservedLocalPart,
   type Mailbox,
   type QueueId,
   type ReversePath,
@@ -39,7 +39,7 @@ export function clientFacts(facts: SessionFacts, listener: ListenerKind): Client
 
 /** RFC 3183 section 3.1.1: names of the authorities, which are never mailboxes. */
 export function isReserved(mailbox: Mailbox): boolean {
-  return AUTHORITY_LOCAL_PARTS.has(mailbox.localPart.toLowerCase());
+  return isReservedLocalPart(mailbox.localPart);
 }
 
 /** RFC 5321 section 4.5.1. */

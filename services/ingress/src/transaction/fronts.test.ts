@@ -1,15 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ClientFacts } from '@sallyport/ipc';
-import { MemoryPorts, RawClient, testIngress } from '../testing.ts';
-
-const PARTNER = {
-  kind: 'partner',
-  host: '127.0.0.1',
-  port: 0,
-  tls: 'none',
-  greetingDelayMs: 0,
-} as const;
+import { RawClient } from '../test-client.ts';
+import { MemoryPorts, PARTNER_LISTENER, testIngress } from '../testing.ts';
 
 /** Hands one message over; gives what worker inward was told, and what became of it. */
 async function handOver(network: string, lines: readonly string[], front: object = {}) {
@@ -30,7 +23,7 @@ async function handOver(network: string, lines: readonly string[], front: object
   };
   let text = '';
   const fronts = [{ networks: [network], xclient: true, ...front }];
-  await using running = await testIngress({ memory, listener: { ...PARTNER, fronts } });
+  await using running = await testIngress({ memory, listener: { ...PARTNER_LISTENER, fronts } });
   const client = await RawClient.connect(running.port);
   await client.reply();
   const replies: string[] = [];

@@ -42,6 +42,11 @@ export class Token {
     this.#logger = logger;
   }
 
+  /** Whether the last use found it away. */
+  get isAway(): boolean {
+    return this.#isAway;
+  }
+
   /** The operator says that something changed: a PIN that was refused may be tried again. */
   reload(): void {
     if (this.#thread !== null) this.#send({ kind: 'reload' });

@@ -1,4 +1,5 @@
 import type { adviseProtocol, CallResult } from '@sallyport/ipc';
+import { TLS_LEVELS } from '@sallyport/policy';
 import type { SurveyedHost, SurveyedMail } from '@sallyport/survey';
 
 type Level = CallResult<typeof adviseProtocol, 'probe'>['levels'][number];
@@ -19,16 +20,7 @@ export function levelFindings(
   { kind, hosts, reason, dnssec }: SurveyedMail,
   domain: string,
 ): Level[] {
-  const levels: readonly Level['level'][] = [
-    'may',
-    'encrypt',
-    'fingerprint',
-    'verify',
-    'secure',
-    'dane',
-    'dane-only',
-  ];
-  return levels.map((level) => {
+  return TLS_LEVELS.filter((level) => level !== 'none').map((level) => {
     if (kind !== 'mx' || hosts.length === 0) {
       return { level, holds: 'unknown', sentence: reason ?? 'no host could be looked at' };
     }

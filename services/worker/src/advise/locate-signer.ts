@@ -1,4 +1,4 @@
-import { checkAuthorityName, checkNameMapping } from '@sallyport/domsec';
+import { checkAuthorityName, checkNameMapping, namingOptions } from '@sallyport/domsec';
 import { locateCertificates, type TraceStep, type Verdict } from '@sallyport/lookup';
 import { type Mailbox, sameMailbox } from '@sallyport/mail';
 import { type Certificate, parseCertificate, type ValidatedCertificate } from '@sallyport/pki';
@@ -6,7 +6,6 @@ import type { AppliedPartner, CertificateFacts, Proof } from '@sallyport/policy'
 import type { LookupPorts } from '../shared/lookup-ports.ts';
 import { certificatesOf, pinsFor } from '../shared/policy-certificates.ts';
 import { judgeTrust, unusableOf } from '../shared/proof.ts';
-import { namingOptions } from '../shared/trust.ts';
 
 interface Usable {
   readonly kind: 'usable';

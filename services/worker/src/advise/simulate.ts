@@ -1,4 +1,4 @@
-import { openLayers, protectedSizeEstimate } from '@sallyport/domsec';
+import { MESSAGE_LIMITS, openLayers, protectedSizeEstimate } from '@sallyport/domsec';
 import { type adviseProtocol, type CallParams, type CallResult, IpcRefused } from '@sallyport/ipc';
 import { bufferContent, type Clock, never, parseMailbox, parseReversePath } from '@sallyport/mail';
 import { summariseRevocation } from '@sallyport/pki';
@@ -17,9 +17,8 @@ import type { ActivePolicy, PolicyReader } from '@sallyport/policy-store/read';
 import type { KnownCapabilities } from '../capabilities/known-capabilities.ts';
 import { filterContent } from '../filter/filter.ts';
 import { locateForRecipient } from '../outward/certificates.ts';
-import { reviewFacts } from '../outward/decide-recipients.ts';
+import { reviewFacts, untreated } from '../outward/decide-recipients.ts';
 import { listFacts, messageFacts } from '../outward/facts.ts';
-import { LIMITS } from '../shared/limits.ts';
 import type { LookupPorts } from '../shared/lookup-ports.ts';
 
 type Params = CallParams<typeof adviseProtocol, 'simulate'>;
@@ -44,7 +43,9 @@ export async function simulate(params: Params, ports: SimulatePorts): Promise<Re
   const now = ports.clock.now();
   const content = await contentFacts(params, { active, isOwn, ports, now });
   const policy = policyFor(active.policy, isOwn ? own : null);
-  const rule = outwardRuleFor(policy, recipient.domain, recipient.localPart);
+  const rule = ports.ownDomains.has(recipient.domain)
+    ? untreated(policy, 'own-domain')
+    : outwardRuleFor(policy, recipient.domain, recipient.localPart);
   const applied = withListDemand(rule, content.list ?? { kind: 'plain' });
   const located = await locateForRecipient(recipient, applied, ports.lookup, now);
   const asked = { recipient, rule: applied.rule, now };
@@ -144,7 +145,7 @@ async function contentFacts(params: Params, asked: Asked): Promise<ContentFacts>
     mayOpen: () => Promise.resolve(false),
     knownCertificates: [],
     legacy: false,
-    limits: LIMITS,
+    limits: MESSAGE_LIMITS,
   });
   if (read.kind === 'malformed') throw new IpcRefused(read.fault, read.reason);
   const { message } = read;

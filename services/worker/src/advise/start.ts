@@ -13,7 +13,7 @@ import type { Runtime, Started } from '../shared/runtime.ts';
 import { describeTexts } from './describe-certificate.ts';
 import { locateSigner } from './locate-signer.ts';
 import { simulate } from './simulate.ts';
-import { anchorsIn, probe, survey } from './survey.ts';
+import { anchorsIn, probe, survey, tlsIn } from './survey.ts';
 import { trustOf } from './trust.ts';
 
 /** Role advise: says what would happen and why; touches no mail and no key. */
@@ -46,6 +46,7 @@ export async function startAdvise(options: AdviseOptions, runtime: Runtime): Pro
       smtpPort: options.smtpPort,
       trustsDnssec: options.dns.trusted,
       anchorsFor: (domain) => anchorsIn(document, domain),
+      tlsOf: (domain) => tlsIn(document, domain),
     };
   };
   const server = await serveSocket({

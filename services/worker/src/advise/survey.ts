@@ -1,9 +1,10 @@
 import type { adviseProtocol, CallResult } from '@sallyport/ipc';
 import type { Domain } from '@sallyport/mail';
 import { parseCertificate } from '@sallyport/pki';
-import { anchorsFor, outwardRuleFor, type PolicyDocument } from '@sallyport/policy';
+import { anchorsFor, outwardRuleFor, type PolicyDocument, tlsPolicyFor } from '@sallyport/policy';
 import {
   type DomainSurvey,
+  type OwnTls,
   type SurveyedHost,
   type SurveyedMail,
   type SurveyedMtaSts,
@@ -133,4 +134,10 @@ export function anchorsIn(policy: PolicyDocument, domain: Domain) {
   const { trust } = outwardRuleFor(policy, domain);
   const pems = [...anchorsFor(trust, 'encrypt'), ...anchorsFor(trust, 'sign'), ...trust.pinned];
   return certificatesOf(pems);
+}
+
+/** How its record, if it has one, would have its servers proven. */
+export function tlsIn(policy: PolicyDocument, domain: Domain): OwnTls | null {
+  const { rule, tls } = tlsPolicyFor(policy, domain);
+  return rule === 'default' ? null : tls;
 }

@@ -1,3 +1,4 @@
+import { MESSAGE_LIMITS } from '@sallyport/domsec';
 import type { ClientFacts } from '@sallyport/ipc';
 import type { Resolver } from '@sallyport/lookup';
 import {
@@ -10,7 +11,6 @@ import {
 } from '@sallyport/mail';
 import { authors, type Entity, type HeaderField, readEntity } from '@sallyport/mime';
 import type { DmarcFacts } from '@sallyport/policy';
-import { LIMITS } from '../shared/limits.ts';
 import { questionsFor } from './dns.ts';
 import { type Authentication, type DkimFacts, SAID_BY_FRONT, type SpfFacts } from './facts.ts';
 import { type FrontResults, readFrontResults } from './front-results.ts';
@@ -43,7 +43,7 @@ export async function authenticate(
   const resolver = questionsFor(ports.resolver, DEADLINE_MS);
   const [spf, read] = await Promise.all([
     spfOf(message, resolver, ports.authservId),
-    readEntity(message.content, LIMITS.mime),
+    readEntity(message.content, MESSAGE_LIMITS.mime),
   ]);
   if (read.kind === 'malformed') return { spf, dkim: [], dmarc: NO_DMARC, fromFront: [] };
   const dkim = await dkimOf(read.value, { resolver, now: ports.now });
@@ -100,7 +100,7 @@ function signaturesOf(said: FrontResults, own: readonly DkimFacts[]): readonly D
 }
 
 function onlyAuthorOf(header: readonly HeaderField[]): Domain | null {
-  const { from, malformed } = authors(header, LIMITS.mime);
+  const { from, malformed } = authors(header, MESSAGE_LIMITS.mime);
   const domains = new Set(from.map(({ domain }) => domain));
   const [domain] = domains;
   return malformed || domains.size !== 1 ? null : parseDomain(domain ?? '');
@@ -201,7 +201,7 @@ async function dmarcOf(
   { spf, dkim }: Pick<Authentication, 'spf' | 'dkim'>,
   resolver: Question,
 ): Promise<DmarcFacts> {
-  const { from, malformed } = authors(header, LIMITS.mime);
+  const { from, malformed } = authors(header, MESSAGE_LIMITS.mime);
   const domains = [...new Set(from.map(({ domain }) => domain))];
   // Such a message is refused for what it is; nothing is said in anybody's name.
   if (malformed || domains.length > MAX_AUTHOR_DOMAINS) {

@@ -8,8 +8,9 @@ import { type TestContext, test } from 'node:test';
 import type { AuditEvent } from '@sallyport/audit-log';
 import { encodeCapabilities, type OwnCapability } from '@sallyport/cms';
 import { createLogger } from '@sallyport/log';
-import { type Domain, type Mailbox, newQueueId, parseMailbox } from '@sallyport/mail';
+import { type Domain, newQueueId } from '@sallyport/mail';
 import { type Certificate, issueCertificate, parseCertificate, validatePath } from '@sallyport/pki';
+import { mailbox } from '@sallyport/test/addresses';
 import { type Entry, parseFile, pathOf, takeIn } from './capability-file.ts';
 import type { Heard } from './heard.ts';
 import { announcementOf, KnownCapabilities } from './known-capabilities.ts';
@@ -200,12 +201,6 @@ test('strangers push out strangers, never a partner', async (t) => {
 });
 
 // ---- who speaks for a certificate
-
-function mailbox(text: string): Mailbox {
-  const parsed = parseMailbox(text);
-  assert.ok(parsed !== null);
-  return parsed;
-}
 
 function certificateOf(email: string, capabilities?: readonly OwnCapability[]): Certificate {
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });

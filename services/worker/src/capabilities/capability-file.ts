@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
-import type { Domain } from '@sallyport/mail';
+import { type Domain, parseJson } from '@sallyport/mail';
 import { z } from 'zod';
 
 /**
@@ -69,13 +69,7 @@ export function formatFile(place: Place, entries: readonly Entry[]): string {
 
 /** @returns nothing for what is no such file: it is learned anew. */
 export function parseFile(text: string): readonly Entry[] {
-  try {
-    const parsed = fileSchema.safeParse(JSON.parse(text));
-    return parsed.success ? parsed.data.entries : [];
-  } catch (error) {
-    if (error instanceof SyntaxError) return [];
-    throw error;
-  }
+  return fileSchema.safeParse(parseJson(text)).data?.entries ?? [];
 }
 
 /** Leaves out what a file cannot hold; what stands first is what the signer prefers. */

@@ -1,8 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { ifGone } from '@sallyport/disk';
 import type { Logger } from '@sallyport/log';
 import { type Clock, never } from '@sallyport/mail';
-import { BoundedFolder, emptyIfGone } from '@sallyport/spool';
+import { BoundedFolder } from '@sallyport/spool';
 import { BackgroundLine } from '../shared/background-line.ts';
 import type { Recorder } from '../shared/ports.ts';
 import {
@@ -121,7 +122,7 @@ export class CapabilityLearner {
       this.#known.set(path, cached);
       return cached;
     }
-    const text = await readFile(path, 'utf8').catch(emptyIfGone);
+    const text = await readFile(path, 'utf8').catch(ifGone(''));
     const known = { place, entries: parseFile(text), isDirty: false };
     this.#known.set(path, known);
     if (this.#known.size > MAX_CACHED) await this.#forgetOldest();

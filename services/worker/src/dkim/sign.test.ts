@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
+import { MESSAGE_LIMITS } from '@sallyport/domsec';
 import type { DkimFields } from '@sallyport/ipc';
 import { bufferContent, readContent } from '@sallyport/mail';
 import { readEntityBytes } from '@sallyport/mime';
-import { LIMITS } from '../shared/limits.ts';
 import { signDkim } from './sign.ts';
 import { signedFields } from './signed-fields.ts';
 
@@ -24,7 +24,7 @@ const MESSAGE = [
 ].join('\r\n');
 
 function headerOf(text: string) {
-  const read = readEntityBytes(Buffer.from(text, 'latin1'), LIMITS.mime);
+  const read = readEntityBytes(Buffer.from(text, 'latin1'), MESSAGE_LIMITS.mime);
   assert.ok(read.kind === 'entity');
   return read.value.header;
 }

@@ -1,7 +1,7 @@
+import { MESSAGE_LIMITS } from '@sallyport/domsec';
 import type { DkimFields } from '@sallyport/ipc';
 import { bufferContent, type Content, concatContent, loadSmall } from '@sallyport/mail';
 import { readEntity } from '@sallyport/mime';
-import { LIMITS } from '../shared/limits.ts';
 import { relaxedBodyHash } from './body-hash.ts';
 import { signedFields } from './signed-fields.ts';
 
@@ -21,7 +21,7 @@ export async function signDkim(message: Content, signers: readonly DkimSigner[])
   if (signers.length === 0) return message;
   // What is encrypted on the way out is made once for the hash and for the file.
   const content = await loadSmall(message);
-  const read = await readEntity(content, LIMITS.mime);
+  const read = await readEntity(content, MESSAGE_LIMITS.mime);
   if (read.kind === 'malformed') return content;
   const chosen = signedFields(read.value.header);
   if (chosen === null) return content;

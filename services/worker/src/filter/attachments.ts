@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
+import { MESSAGE_LIMITS } from '@sallyport/domsec';
 import { contentType, type Entity, type EntityTree, fieldValues, readTree } from '@sallyport/mime';
 import type { AttachmentStream, MessageText } from 'mailparser';
-import { LIMITS } from '../shared/limits.ts';
 import { shortened } from './shortened.ts';
 
 /** An attachment as a person would see it. */
@@ -69,7 +69,7 @@ const SINGLE = ['content-type', 'content-disposition', 'content-transfer-encodin
 
 // Two of these fields on one part: the recipient's program may go by the one that we do not.
 async function refuseAmbiguous(entity: Entity): Promise<void> {
-  const tree = await readTree(entity, LIMITS.mime);
+  const tree = await readTree(entity, MESSAGE_LIMITS.mime);
   const waiting: EntityTree[] = tree.kind === 'tree' ? [tree.value] : [{ entity, parts: [] }];
   for (let node = waiting.pop(); node !== undefined; node = waiting.pop()) {
     const part = node.entity;

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
-import { formatMailbox, type Mailbox } from '@sallyport/mail';
+import { formatMailbox, type Mailbox, parseJson } from '@sallyport/mail';
 import { z } from 'zod';
 
 /**
@@ -47,13 +47,7 @@ export function formatFile(mailbox: Mailbox, entries: readonly HarvestedEntry[])
 
 /** @returns nothing for what is no such file: mail brings it again. */
 export function parseFile(text: string): readonly HarvestedEntry[] {
-  try {
-    const parsed = fileSchema.safeParse(JSON.parse(text));
-    return parsed.success ? parsed.data.entries : [];
-  } catch (error) {
-    if (error instanceof SyntaxError) return [];
-    throw error;
-  }
+  return fileSchema.safeParse(parseJson(text)).data?.entries ?? [];
 }
 
 /**

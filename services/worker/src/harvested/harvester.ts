@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises';
+import { ifGone } from '@sallyport/disk';
 import type { Logger } from '@sallyport/log';
 import type { Clock } from '@sallyport/mail';
-import { BoundedFolder, emptyIfGone } from '@sallyport/spool';
+import { BoundedFolder } from '@sallyport/spool';
 import { BackgroundLine } from '../shared/background-line.ts';
 import type { Recorder } from '../shared/ports.ts';
 import type { Harvested } from './harvest.ts';
@@ -60,7 +61,7 @@ export class Harvester {
     const path = pathOf(this.#folder, mailbox, prefix);
     if (this.#newest.get(path) === certificate.fingerprint) return;
     const entries = takeIn(
-      parseFile(await readFile(path, 'utf8').catch(emptyIfGone)),
+      parseFile(await readFile(path, 'utf8').catch(ifGone(''))),
       entry,
       this.#clock.now(),
     );

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import type { ClientFacts } from '@sallyport/ipc';
-import { type Mailbox, parseMailbox } from '@sallyport/mail';
+import { mailbox } from '@sallyport/test/addresses';
 import { meetsDemands } from './client-name.ts';
 import {
   checkRecipient,
@@ -18,12 +18,6 @@ import { decryptionFloorMs, padToFloor } from './time-floor.ts';
 const folder = mkdtempSync(join(tmpdir(), 'sallyport-inward-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
 const file = (name: string): string => join(folder, name);
-
-function mailbox(text: string): Mailbox {
-  const value = parseMailbox(text);
-  assert.ok(value !== null, text);
-  return value;
-}
 
 // ---- recipients
 

@@ -1,65 +1,30 @@
 /** Who may vouch for whom, and what a stranger can learn from the answer. */
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { constants, generateKeyPairSync, type KeyObject, privateDecrypt } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { after, test } from 'node:test';
-import { authEnvelopedData, envelopedData } from '@sallyport/cms';
-import type { UnwrapRequest } from '@sallyport/domsec';
+import { test } from 'node:test';
+import { authEnvelopedData } from '@sallyport/cms';
 import { bufferContent, newQueueId, readContent } from '@sallyport/mail';
 import { pkcs7MimeEntity } from '@sallyport/mime';
-import {
-  type Certificate,
-  formatPemCertificate,
-  issueCertificate,
-  parseCertificate,
-} from '@sallyport/pki';
+import { formatPemCertificate } from '@sallyport/pki';
 import { parsePolicyDocument } from '@sallyport/policy';
-import type { Keyring } from '../shared/keyholder-client.ts';
+import { type IssuedIdentity, issuedIdentity } from '@sallyport/test/issued-identity';
 import { silentLookup } from '../shared/test-lookup-ports.ts';
+import { crlf, encryptTo, keyringOf, NOW, signText } from '../shared/test-signers.ts';
 import { type Judgement, type JudgePorts, judgeMessage } from './judge.ts';
 
-const NOW = new Date();
-const folder = mkdtempSync(join(tmpdir(), 'sallyport-judge-'));
-after(() => rmSync(folder, { recursive: true, force: true }));
-const file = (name: string): string => join(folder, name);
-const crlf = (text: string): Buffer => Buffer.from(text.replace(/\r?\n/g, '\r\n'), 'latin1');
-
-interface Identity {
-  readonly certificate: Certificate;
-  readonly key: KeyObject;
-}
-
-function identity(cn: string, email: string | string[] | null, issuer?: Identity): Identity {
-  const rsa = cn === 'domain-confidentiality-authority';
-  const { privateKey: key, publicKey } = rsa
-    ? generateKeyPairSync('rsa', { modulusLength: 2048 })
-    : generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  const notBefore = new Date(NOW.getTime() - 86_400_000);
-  const fields = {
-    subject: { cn },
-    notBefore,
-    days: 30,
+function identity(
+  cn: string,
+  email: string | string[] | null,
+  issuer?: IssuedIdentity,
+): IssuedIdentity {
+  return issuedIdentity({
+    cn,
+    kind: cn === 'domain-confidentiality-authority' ? 'rsa' : 'ec',
     emails: email === null ? [] : [email].flat(),
-  };
-  const bytes =
-    issuer === undefined
-      ? issueCertificate({
-          ...fields,
-          privateKey: key,
-          ca: { pathLength: null },
-          keyUsage: ['keyCertSign'],
-        })
-      : issueCertificate({
-          ...fields,
-          spki: publicKey.export({ format: 'der', type: 'spki' }),
-          issuer: { certificate: issuer.certificate, privateKey: issuer.key },
-        });
-  const parsed = parseCertificate(bytes);
-  assert.ok(parsed.kind === 'certificate');
-  return { certificate: parsed.value, key };
+    issuer,
+    isCa: issuer === undefined,
+    notBefore: new Date(NOW.getTime() - 86_400_000),
+    days: 30,
+  });
 }
 
 const alphaRoot = identity('Alpha Root', null);
@@ -100,54 +65,7 @@ const parsedPolicy = parsePolicyDocument({
 assert.ok(parsedPolicy.kind === 'ok');
 const active = { version: 1, sha256: '', policy: parsedPolicy.policy };
 
-function sign(text: string, who: Identity): string {
-  writeFileSync(file('in'), crlf(text));
-  writeFileSync(file('cert'), formatPemCertificate(who.certificate.der));
-  writeFileSync(file('key'), who.key.export({ format: 'pem', type: 'pkcs8' }));
-  execFileSync(
-    'openssl',
-    [
-      'cms',
-      '-sign',
-      '-nodetach',
-      '-md',
-      'sha256',
-      '-in',
-      file('in'),
-      '-signer',
-      file('cert'),
-      '-inkey',
-      file('key'),
-      '-out',
-      file('out'),
-    ],
-    { stdio: 'ignore' },
-  );
-  return readFileSync(file('out'), 'latin1');
-}
-
-async function encrypt(text: string): Promise<string> {
-  const cms = envelopedData(bufferContent(crlf(text)), [dca.certificate], {
-    content: 'aes256-cbc',
-    keyTransport: 'rsa-pkcs1v15',
-  });
-  return (await readContent(pkcs7MimeEntity(cms, { smimeType: 'enveloped-data' }))).toString(
-    'latin1',
-  );
-}
-
-const keyring = {
-  ownRecipients: () => Promise.resolve([{ keyId: 'k', certificate: dca.certificate }]),
-  unwrapperFor: () => ({
-    unwrap: ({ recipient }: UnwrapRequest) =>
-      Promise.resolve(
-        privateDecrypt(
-          { key: dca.key, padding: constants.RSA_PKCS1_PADDING },
-          recipient.encryptedKey,
-        ),
-      ),
-  }),
-} as unknown as Keyring;
+const keyring = keyringOf(dca);
 
 const ports: JudgePorts = {
   keyring,
@@ -188,33 +106,33 @@ function outcome(judgement: Judgement): string {
 
 test('a partner signs for itself', async () => {
   assert.equal(
-    outcome(await judged('From: ann@alpha.example\n', sign(TEXT, alphaUser))),
+    outcome(await judged('From: ann@alpha.example\n', signText(TEXT, alphaUser))),
     'deliver',
   );
   assert.equal(
-    outcome(await judged('From: bob@bravo.example\n', sign(TEXT, bravoUser))),
+    outcome(await judged('From: bob@bravo.example\n', signText(TEXT, bravoUser))),
     'deliver',
   );
 });
 
 test('TM-1: the CA of one partner does not vouch for the domain of another, whoever MAIL FROM names', async () => {
-  const forged = sign(TEXT, bravoForgery);
+  const forged = signText(TEXT, bravoForgery);
   for (const reversePath of ['bob@bravo.example', 'ann@alpha.example', '', 'x@nowhere.example']) {
     const judgement = await judged('From: ann@alpha.example\n', forged, { reversePath });
     assert.equal(outcome(judgement), 'refuse signer-not-trusted', reversePath);
   }
   const withSender = 'From: ann@alpha.example\nSender: bob@bravo.example\n';
   assert.match(outcome(await judged(withSender, forged)), /^refuse /);
-  assert.match(outcome(await judged(withSender, sign(TEXT, alphaUser))), /^refuse /);
+  assert.match(outcome(await judged(withSender, signText(TEXT, alphaUser))), /^refuse /);
   for (const issuer of [bravoRoot, alphaRoot]) {
     const both = identity('A', ['ann@alpha.example', 'bob@bravo.example'], issuer);
-    const judgement = await judged(withSender, sign(TEXT, both));
+    const judgement = await judged(withSender, signText(TEXT, both));
     assert.equal(outcome(judgement), 'refuse signer-not-trusted', 'both partners must trust it');
   }
 });
 
 test('DS-N6: the exception of one partner does not cover the author of another', async () => {
-  const byGateway = sign(TEXT, bravoGateway);
+  const byGateway = signText(TEXT, bravoGateway);
   const own = await judged('From: bob@bravo.example\n', byGateway);
   assert.equal(outcome(own), 'deliver');
   assert.equal(own.kind === 'judged' && own.verdict.mapping, 'exception');
@@ -229,7 +147,7 @@ test('DS-N6: the exception of one partner does not cover the author of another',
 });
 
 test('I-class: a protected From of a partner brings in its rule, another outer From or not', async () => {
-  const inner = sign(`From: ann@alpha.example\n${TEXT}`, bravoForgery);
+  const inner = signText(`From: ann@alpha.example\n${TEXT}`, bravoForgery);
   assert.equal(
     outcome(await judged('From: x@nowhere.example\n', inner)),
     'refuse signer-not-trusted',
@@ -242,7 +160,7 @@ test('RFC 9788 4.4: a protected From is handed on if a signature is bound to it,
     `From: ${from}\nSubject: inside\nContent-Type: text/plain; hp="cipher"\n\nhello\n`;
   const bound = await judged(
     header,
-    await encrypt(sign(marked('eve@bravo.example'), bravoGateway)),
+    await encryptTo(dca, signText(marked('eve@bravo.example'), bravoGateway)),
   );
   assert.equal(outcome(bound), 'deliver');
   assert.ok(bound.kind === 'judged');
@@ -275,7 +193,7 @@ test('design 4: unproven CBC content has one answer, whatever is inside', async 
     `From: a@alpha.example\nFrom: b@alpha.example\n${TEXT}`,
     `From: not an address\n${TEXT}`,
     'no header here\n\nx\n',
-    `From: ann@alpha.example\n${sign(TEXT, bravoForgery)}`,
+    `From: ann@alpha.example\n${signText(TEXT, bravoForgery)}`,
     'Content-Type: application/pkcs7-mime\n\nbroken\n',
     'Content-Type: application/x-msdownload; name=evil.exe\n\nMZ\n',
   ];
@@ -284,10 +202,10 @@ test('design 4: unproven CBC content has one answer, whatever is inside', async 
     ['ann@alpha.example', 'refuse decryption-failed'],
   ]) {
     for (const inside of insides) {
-      const judgement = await judged(`From: ${from}\n`, await encrypt(inside));
+      const judgement = await judged(`From: ${from}\n`, await encryptTo(dca, inside));
       assert.equal(outcome(judgement), expected, `${from}: ${inside.slice(0, 60)}`);
     }
-    const failed = await judged(`From: ${from}\n`, await encrypt(TEXT), {
+    const failed = await judged(`From: ${from}\n`, await encryptTo(dca, TEXT), {
       ports: { mayOpen: () => Promise.resolve(false) },
     });
     assert.equal(outcome(failed), expected);
@@ -296,7 +214,7 @@ test('design 4: unproven CBC content has one answer, whatever is inside', async 
 
 test('design 4: the scanner never sees unproven plaintext', async () => {
   const scanner = { scan: () => Promise.reject(new Error('asked')) };
-  const judgement = await judged('From: x@nowhere.example\n', await encrypt(TEXT), {
+  const judgement = await judged('From: x@nowhere.example\n', await encryptTo(dca, TEXT), {
     ports: { scanner },
   });
   assert.equal(outcome(judgement), 'hold decryption-failed');
@@ -305,7 +223,10 @@ test('design 4: the scanner never sees unproven plaintext', async () => {
 test('a From that everybody can see to be wrong is refused as such', async () => {
   const twice = 'From: ann@alpha.example\nFrom: bob@bravo.example\n';
   assert.equal(outcome(await judged(twice, TEXT)), 'malformed message-malformed');
-  assert.equal(outcome(await judged(twice, await encrypt(TEXT))), 'malformed message-malformed');
+  assert.equal(
+    outcome(await judged(twice, await encryptTo(dca, TEXT))),
+    'malformed message-malformed',
+  );
 });
 
 test('SMTP smuggling: a bare line end out of a CMS object does not reach the next hop', async () => {
@@ -355,15 +276,15 @@ test('SM-4: what a signer announces is heard from those alone who are believed',
         `${place.rule} ${place.domain} ${entry.role} ${entry.capabilities.slice(0, 2).join()}`,
     );
   };
-  const fromAnn = sign(TEXT, alphaUser);
+  const fromAnn = signText(TEXT, alphaUser);
   assert.deepEqual(await heardFrom('From: ann@alpha.example\n', fromAnn), [
     'partner:Alpha alpha.example originator aes256-cbc,aes192-cbc',
   ]);
-  assert.deepEqual(await heardFrom('From: bob@bravo.example\n', sign(TEXT, bravoGateway)), [
+  assert.deepEqual(await heardFrom('From: bob@bravo.example\n', signText(TEXT, bravoGateway)), [
     'partner:Bravo bravo.example domain aes256-cbc,aes192-cbc',
   ]);
   const nobody: readonly (readonly [header: string, inner: string])[] = [
-    ['From: ann@alpha.example\n', sign(TEXT, bravoForgery)], // not trusted for this author
+    ['From: ann@alpha.example\n', signText(TEXT, bravoForgery)], // not trusted for this author
     ['From: eve@alpha.example\n', fromAnn], // not in the name of the author
     ['From: ann@alpha.example\nSender: bob@bravo.example\n', fromAnn],
     ['From: ann@alpha.example\n', fromAnn.replace(/^[A-Za-z0-9+/]{60}/m, (line) => line.slice(4))],

@@ -6,6 +6,7 @@ import {
   formatVerdict,
   judgeLayers,
   labelsOf,
+  MESSAGE_LIMITS,
   type OpenedMessage,
   type Verdict,
 } from '@sallyport/domsec';
@@ -37,7 +38,6 @@ import { type Heard, heardIn } from '../capabilities/heard.ts';
 import { filterContent, type Scanner } from '../filter/filter.ts';
 import { type Harvested, harvestOf } from '../harvested/harvest.ts';
 import type { Keyring } from '../shared/keyholder-client.ts';
-import { LIMITS } from '../shared/limits.ts';
 import type { LookupPorts } from '../shared/lookup-ports.ts';
 import { openMessage } from '../shared/open-message.ts';
 import { certificatesOf } from '../shared/policy-certificates.ts';
@@ -184,7 +184,7 @@ export async function judgeMessage(
 async function forNextHop(made: Content): Promise<Content> {
   const loaded = await loadSmall(made);
   if ((await checkCanonical(loaded)).kind === 'crlf') return loaded;
-  return await canonicalise((await binaryToBase64(loaded, LIMITS.mime)) ?? loaded);
+  return await canonicalise((await binaryToBase64(loaded, MESSAGE_LIMITS.mime)) ?? loaded);
 }
 
 function resultsField(

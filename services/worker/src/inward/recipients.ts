@@ -1,6 +1,6 @@
 import { readFile, stat } from 'node:fs/promises';
 import type { ReplyFaultId } from '@sallyport/faults';
-import { AUTHORITY_LOCAL_PARTS, type Mailbox, parseMailbox } from '@sallyport/mail';
+import { isReservedLocalPart, type Mailbox, parseMailbox } from '@sallyport/mail';
 import type { OwnDomain } from '../options.ts';
 
 export type RecipientCheck = 'known' | 'unknown' | 'unavailable';
@@ -27,7 +27,7 @@ export async function checkRecipient(
   if (name === 'postmaster') return null;
   // RFC 3183 section 6, DS-N11: nobody may get mail under the authorities' names, or a
   // certificate by proving that they do.
-  if (AUTHORITY_LOCAL_PARTS.has(name)) return 'recipient-reserved';
+  if (isReservedLocalPart(name)) return 'recipient-reserved';
   switch (await asker.exists(mailbox)) {
     case 'known':
       return null;

@@ -1,4 +1,4 @@
-import { type Content, childQueueId, type QueueId } from '@sallyport/mail';
+import { type Content, childQueueId, parseQueueId, type QueueId } from '@sallyport/mail';
 import { putQueueFile, type QueueFileHeader } from '@sallyport/spool';
 import { activeFor } from './active-for.ts';
 import { judgeMessage } from './judge.ts';
@@ -33,7 +33,7 @@ export async function releaseInward(
   const received = stored.header.extra['receivedAs'];
   const judgement = await judgeMessage(
     {
-      queueId: typeof received === 'string' ? (received as QueueId) : id,
+      queueId: (typeof received === 'string' ? parseQueueId(received) : null) ?? id,
       client: stored.header.client,
       reversePath: stored.header.reversePath,
       content: stored.content,

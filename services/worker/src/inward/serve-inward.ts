@@ -1,4 +1,3 @@
-import type { AuditEvent } from '@sallyport/audit-log';
 import type { ReplyFaultId } from '@sallyport/faults';
 import {
   type CallParams,
@@ -20,7 +19,7 @@ import {
 import type { PolicyReader } from '@sallyport/policy-store/read';
 import { PolicyUnavailable } from '@sallyport/policy-store/read';
 import { type QueueFileHeader, type Spool, writeQueueFile } from '@sallyport/spool';
-import { authenticationFacts, provesReversePath } from '../authentication/facts.ts';
+import { provesReversePath } from '../authentication/facts.ts';
 import type { KeyChangeLog } from '../shared/key-change-log.ts';
 import { type Recorder, Unavailable } from '../shared/ports.ts';
 import type { ReceivedReports } from '../tls-reports/received-folder.ts';
@@ -29,6 +28,7 @@ import { activeFor } from './active-for.ts';
 import { checkDemands } from './check-demands.ts';
 import { type Judgement, type JudgePorts, judgeMessage } from './judge.ts';
 import { checkRecipient, type RecipientAsker } from './recipients.ts';
+import { recordJudgement } from './record-judgement.ts';
 import { decryptionFloorMs, padToFloor } from './time-floor.ts';
 
 type Protocol = typeof inwardProtocol;
@@ -261,48 +261,4 @@ function returnFacts(judgement: Judgement & { kind: 'judged' }): Record<string, 
     verdict.mapping !== 'mismatch';
   const isProven = isSigned || provesReversePath(authentication);
   return isProven && outerHeader !== null ? { returnable: true, outerHeader } : {};
-}
-
-const MAX_RECORDED_DOMAINS = 100;
-
-async function recordJudgement(
-  queueId: QueueId,
-  judgement: Judgement,
-  policyVersion: number,
-  ports: InwardPorts,
-): Promise<void> {
-  if (judgement.kind === 'malformed') return;
-  const { verdict, authentication, decision, senderLookup, keyChanges } = judgement;
-  const event: AuditEvent = {
-    kind: 'opened',
-    queueId,
-    verdict: {
-      signature: verdict.signature,
-      signatureType: verdict.signatureType,
-      signer: verdict.signer,
-      originator: verdict.originator,
-      mapping: verdict.mapping,
-      encryption: verdict.encryption,
-      scope: verdict.scope,
-      reason: verdict.reason.slice(0, 2_000),
-      ...(verdict.revocation === undefined
-        ? {}
-        : { revocation: { mode: verdict.revocation.mode, status: verdict.revocation.status } }),
-      ...(senderLookup === null ? {} : { senderLookup }),
-    },
-    authentication: authenticationFacts(authentication),
-    decision: decision.kind,
-    ...('fault' in decision ? { fault: decision.fault } : {}),
-    domains: judgement.claimed.slice(0, MAX_RECORDED_DOMAINS),
-    sentence: decision.sentence.slice(0, 2_000),
-    rule: decision.rule.slice(0, 128),
-    policyVersion,
-  };
-  await ports.recorder.record(event, false);
-  for (const change of keyChanges) {
-    const [mailbox] = change.certificate.mailboxes;
-    if (mailbox === undefined) continue;
-    const { domain } = mailbox;
-    await ports.keyChangeLog.record([change], { queueId, domain, rule: decision.rule });
-  }
 }

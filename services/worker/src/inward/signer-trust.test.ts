@@ -1,20 +1,18 @@
 /** What becomes of mail whose signer is revoked, cannot be asked about, or changed its key. */
 import assert from 'node:assert/strict';
-import { constants, createHash, privateDecrypt } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { test } from 'node:test';
-import { envelopedData } from '@sallyport/cms';
-import type { UnwrapRequest } from '@sallyport/domsec';
 import type { Resolver } from '@sallyport/lookup';
 import { bufferContent, newQueueId, readContent } from '@sallyport/mail';
-import { pkcs7MimeEntity } from '@sallyport/mime';
 import { parsePolicyDocument } from '@sallyport/policy';
-import type { Keyring } from '../shared/keyholder-client.ts';
 import type { LookupPorts } from '../shared/lookup-ports.ts';
 import { silentLookup } from '../shared/test-lookup-ports.ts';
 import {
   crlf,
+  encryptTo,
   type Identity,
   issued,
+  keyringOf,
   makeRoot,
   NOW,
   pem,
@@ -33,27 +31,7 @@ const forger = issued('Bob', BOB, makeRoot('Nobody'));
 const DCA = 'domain-confidentiality-authority';
 const dca = issued(DCA, `${DCA}@our.example`, root, 'keyEncipherment');
 
-async function encrypt(text: string): Promise<string> {
-  const cms = envelopedData(bufferContent(crlf(text)), [dca.certificate], {
-    content: 'aes256-cbc',
-    keyTransport: 'rsa-pkcs1v15',
-  });
-  const entity = pkcs7MimeEntity(cms, { smimeType: 'enveloped-data' });
-  return (await readContent(entity)).toString('latin1');
-}
-
-const keyring = {
-  ownRecipients: () => Promise.resolve([{ keyId: 'k', certificate: dca.certificate }]),
-  unwrapperFor: () => ({
-    unwrap: ({ recipient }: UnwrapRequest) =>
-      Promise.resolve(
-        privateDecrypt(
-          { key: dca.key, padding: constants.RSA_PKCS1_PADDING },
-          recipient.encryptedKey,
-        ),
-      ),
-  }),
-} as unknown as Keyring;
+const keyring = keyringOf(dca);
 
 interface World extends LookupPorts {
   /** What the DNS was asked for. */
@@ -165,13 +143,13 @@ test('without the list hard mode waits, soft mode takes the mail and says so', a
 });
 
 test('inside CBC encryption a revoked signer has the one reply; an outage is a temporary one', async () => {
-  const inner = await encrypt(sign(bob));
+  const inner = await encryptTo(dca, sign(bob));
   const trust = { revocation: 'hard' };
   const revoked = await judged(inner, { trust, lookup: await withList(world(), root, [bob]) });
   assert.equal(outcome(revoked), 'refuse decryption-failed');
   const away = await judged(inner, { trust, lookup: world() });
   assert.equal(outcome(away), 'wait revocation-unavailable');
-  const forged = await judged(await encrypt(sign(forger)), { trust, lookup: world() });
+  const forged = await judged(await encryptTo(dca, sign(forger)), { trust, lookup: world() });
   assert.equal(outcome(forged), 'refuse decryption-failed');
 });
 
@@ -182,7 +160,7 @@ test('design 4: nobody is asked about a signer without path or whose signature d
   const broken = sign(bob).replace(/^[A-Za-z0-9+/]{60}/m, (line) => line.slice(4));
   const trust = { revocation: 'hard', senderLookup: 'require' };
   for (const inner of [sign(forger), broken, 'Content-Type: text/plain\n\nhello\n']) {
-    for (const text of [inner, await encrypt(inner)]) {
+    for (const text of [inner, await encryptTo(dca, inner)]) {
       const lookup = world();
       const { decision } = await judged(text, { trust, lookup });
       assert.equal(decision.kind, 'refuse');

@@ -9,9 +9,10 @@ import {
   formatPemCertificate,
   generateKeyPairPem,
   issueCertificate,
-  parseCertificate,
 } from '@sallyport/pki';
 import { parsePolicyDocument } from '@sallyport/policy';
+import { mailbox } from '@sallyport/test/addresses';
+import { certificateOf } from '@sallyport/test/certificates';
 import type { LookupPorts } from '../shared/lookup-ports.ts';
 import { silentLookup } from '../shared/test-lookup-ports.ts';
 import { NOW, withList } from '../shared/test-signers.ts';
@@ -21,14 +22,8 @@ const PERIOD = { notBefore: new Date(NOW.getTime() - 20 * 86_400_000), days: 60 
 const DCA = 'domain-confidentiality-authority';
 const CRL_URL = 'http://crl.bravo.example/ca.crl';
 
-function parsed(der: Buffer): Certificate {
-  const result = parseCertificate(der);
-  assert.ok(result.kind === 'certificate');
-  return result.value;
-}
-
 const caKey = generateKeyPairPem('ec-p256').privateKeyPem;
-const ca = parsed(
+const ca = certificateOf(
   issueCertificate({
     ...PERIOD,
     subject: { cn: 'Bravo CA' },
@@ -39,7 +34,7 @@ const ca = parsed(
 );
 
 function issue(cn: string, email: string, change: object = {}): Certificate {
-  return parsed(
+  return certificateOf(
     issueCertificate({
       ...PERIOD,
       subject: { cn },
@@ -104,14 +99,8 @@ function applied({ domains = ['bravo.example'], outbound = {}, trust = {} }: Rul
   return { ...partner, rule: 'partner:Bravo', agreement: undefined };
 }
 
-function mailbox() {
-  const found = parseMailbox('bob@bravo.example');
-  assert.ok(found !== null);
-  return found;
-}
-
 async function locate(lookup: LookupPorts, rule: Rule = {}): Promise<LocatedCertificate> {
-  return await locateForRecipient(mailbox(), applied(rule), lookup, NOW);
+  return await locateForRecipient(mailbox('bob@bravo.example'), applied(rule), lookup, NOW);
 }
 
 /** The certificate and whose it is, or why there is none. */
@@ -193,14 +182,19 @@ test('a change of the pinned key waits, is told, and the pin stays in use; follo
 test('while the pin comes first and serves, a look behind the doors still tells of the change', async () => {
   const rule = applied({ trust: { pinned: [pem(dca)] } });
   const lookup = world({ [AT.authority]: [newDca] });
-  const first = await locateForRecipient(mailbox(), rule, lookup, NOW);
+  const first = await locateForRecipient(mailbox('bob@bravo.example'), rule, lookup, NOW);
   assert.deepEqual([first.facts.kind, first.keyChanges.length], ['found', 0]);
-  const changes = await lookForKeyChange(mailbox(), rule, lookup, NOW);
+  const changes = await lookForKeyChange(mailbox('bob@bravo.example'), rule, lookup, NOW);
   assert.deepEqual(
     changes.map(({ certificate }) => certificate),
     [newDca],
   );
-  const same = await lookForKeyChange(mailbox(), rule, world({ [AT.authority]: [dca] }), NOW);
+  const same = await lookForKeyChange(
+    mailbox('bob@bravo.example'),
+    rule,
+    world({ [AT.authority]: [dca] }),
+    NOW,
+  );
   assert.deepEqual(same, []);
 });
 

@@ -1,4 +1,9 @@
-import { AUTHORITY_NAMES, checkAuthorityName, checkNameMapping } from '@sallyport/domsec';
+import {
+  AUTHORITY_NAMES,
+  checkAuthorityName,
+  checkNameMapping,
+  namingOptions,
+} from '@sallyport/domsec';
 import {
   type Candidate,
   type DoorName,
@@ -25,7 +30,6 @@ import type {
 import type { LookupPorts } from '../shared/lookup-ports.ts';
 import { certificatesOf, pinsFor } from '../shared/policy-certificates.ts';
 import { judgeTrust, type KeyChange, unusableOf } from '../shared/proof.ts';
-import { namingOptions } from '../shared/trust.ts';
 
 export interface LocatedCertificate {
   readonly facts: CertificateFacts;

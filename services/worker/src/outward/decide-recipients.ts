@@ -7,6 +7,7 @@ import {
   type OutboundPolicy,
   type OutwardDecision,
   outwardRuleFor,
+  type PolicyDocument,
   type ReviewFacts,
   withListDemand,
 } from '@sallyport/policy';
@@ -14,6 +15,7 @@ import { isTlsReport } from '@sallyport/spool';
 import { locateForRecipient } from './certificates.ts';
 import { listFacts, type MessageFacts } from './facts.ts';
 import type { ForwardEntry, Job, OutwardPorts } from './job.ts';
+import { loggedStep } from './logged-step.ts';
 import { type Treatment, treatmentKey } from './protect.ts';
 
 interface Decided {
@@ -78,7 +80,7 @@ async function decideOne(
   // The way to a find is told by `cert locate`; the way to none belongs in the log.
   if (located.facts.kind !== 'found') {
     for (const step of located.trace) {
-      ports.logger.info('lookup.step', { queueId, ...step });
+      ports.logger.info('lookup.step', { queueId, ...loggedStep(step) });
     }
   }
   const { outbound } = applied;
@@ -130,10 +132,18 @@ function appliedFor(
   const applied = outwardRuleFor(active.policy, recipient.domain, recipient.localPart);
   const isReport = isTlsReport(header);
   if (!isReport && !ownDomains.has(recipient.domain)) return applied;
+  return untreated(active.policy, isReport ? 'tls-report' : 'own-domain');
+}
+
+/** The rule for what leaves as it is. */
+export function untreated(
+  { default: others }: PolicyDocument,
+  rule: 'tls-report' | 'own-domain',
+): AppliedPartner {
   return {
-    rule: isReport ? 'tls-report' : 'own-domain',
-    outbound: { ...active.policy.default.outbound, sign: 'none', encrypt: 'none', review: 'none' },
-    trust: active.policy.default.trust,
+    rule,
+    outbound: { ...others.outbound, sign: 'none', encrypt: 'none', review: 'none' },
+    trust: others.trust,
     agreement: undefined,
     domains: [],
   };

@@ -1,16 +1,14 @@
 /** What is true of outgoing mail whose own signatures must be asked about. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { openLayers } from '@sallyport/domsec';
 import { bufferContent, newQueueId } from '@sallyport/mail';
 import { parsePolicyDocument } from '@sallyport/policy';
-import { LIMITS } from '../shared/limits.ts';
 import type { LookupPorts } from '../shared/lookup-ports.ts';
 import { Unavailable } from '../shared/ports.ts';
 import { silentLookup } from '../shared/test-lookup-ports.ts';
 import { crlf, issued, makeRoot, NOW, pem, sign, withList } from '../shared/test-signers.ts';
 import { messageFacts } from './facts.ts';
-import { HEADER } from './testing.ts';
+import { HEADER, openForeign } from './testing.ts';
 
 const root = makeRoot('Acme Root');
 const alice = issued('Alice', 'alice@acme.example', root);
@@ -20,19 +18,12 @@ async function innerSignatures(revocation: string, lookup: LookupPorts): Promise
   const parsed = parsePolicyDocument({ default: { trust } });
   assert.ok(parsed.kind === 'ok');
   const text = `From: alice@acme.example\nTo: bob@bravo.example\n${sign(alice)}`;
-  const opened = await openLayers(bufferContent(crlf(text)), {
-    ownRecipients: [],
-    unwrapper: { unwrap: () => Promise.reject(new Error('asked')) },
-    mayOpen: () => Promise.resolve(true),
-    knownCertificates: [],
-    limits: LIMITS,
-  });
-  assert.ok(opened.kind === 'opened');
+  const message = await openForeign(bufferContent(crlf(text)));
   const active = { version: 1, sha256: '', policy: parsed.policy };
   const header = { ...HEADER, id: newQueueId(NOW), createdAt: NOW.toISOString() };
   const context = { active, now: NOW, receipt: null, lookup };
   const own = new Set(['acme.example']);
-  return (await messageFacts(header, opened.message, own, context)).innerSignatures;
+  return (await messageFacts(header, message, own, context)).innerSignatures;
 }
 
 test("DS-G2: an author's revoked signature is not valid; one that nobody can say of waits in hard mode", async () => {

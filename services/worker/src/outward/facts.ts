@@ -4,6 +4,7 @@ import {
   judgeLayers,
   type LayerReport,
   type ListPlan,
+  namingOptions,
   type OpenedMessage,
   planListHandling,
   type SignedReceipt,
@@ -14,7 +15,7 @@ import type { ActivePolicy } from '@sallyport/policy-store/read';
 import type { QueueFileHeader } from '@sallyport/spool';
 import type { LookupPorts } from '../shared/lookup-ports.ts';
 import { Unavailable } from '../shared/ports.ts';
-import { namingOptions, proveSigners } from '../shared/trust.ts';
+import { proveSigners } from '../shared/trust.ts';
 
 /** What is true of a message for every recipient alike. */
 export interface MessageFacts {

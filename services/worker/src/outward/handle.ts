@@ -1,4 +1,4 @@
-import { readReceipt } from '@sallyport/domsec';
+import { MESSAGE_LIMITS, readReceipt } from '@sallyport/domsec';
 import { type FaultId, faultOf } from '@sallyport/faults';
 import { parseQueueId, type QueueId } from '@sallyport/mail';
 import { fieldValues } from '@sallyport/mime';
@@ -7,7 +7,6 @@ import { type ActivePolicy, PolicyUnavailable } from '@sallyport/policy-store/re
 import { isTlsReport, type QueueFileHeader } from '@sallyport/spool';
 import type { DkimSigner } from '../dkim/sign.ts';
 import { filterContent } from '../filter/filter.ts';
-import { LIMITS } from '../shared/limits.ts';
 import { openMessage } from '../shared/open-message.ts';
 import { Unavailable } from '../shared/ports.ts';
 import { decideAll, groupByTreatment } from './decide-recipients.ts';
@@ -19,6 +18,8 @@ import { rememberSent, sendOn, settleHeld, settleRefused } from './settle.ts';
 import { readOutwardState } from './state.ts';
 import { withTlsRequired } from './tls-required.ts';
 import { soonestOf, waitLonger } from './wait.ts';
+
+const RECEIPT_OPTIONS = { limits: MESSAGE_LIMITS, knownCertificates: [] } as const;
 
 /** Takes one message from `incoming` to `outgoing`, `hold` or back to its author. */
 export async function handleOutward(id: QueueId, ports: OutwardPorts): Promise<JobResult> {
@@ -126,7 +127,7 @@ async function work(job: Job, ports: OutwardPorts): Promise<JobResult> {
     return await refuseAll(job, pending, why, ports);
   }
   const now = ports.clock.now();
-  const receipt = await readReceipt(read.message, { limits: LIMITS, knownCertificates: [] });
+  const receipt = await readReceipt(read.message, RECEIPT_OPTIONS);
   const { lookup } = ports;
   const context = { active, now, receipt, lookup };
   const facts = await messageFacts(header, read.message, ports.ownDomains, context);

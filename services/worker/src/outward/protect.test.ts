@@ -8,15 +8,22 @@ import {
   encodeEssAttribute,
   type Layer,
   type ListPlan,
-  openLayers,
+  MESSAGE_LIMITS,
 } from '@sallyport/domsec';
 import { bufferContent, type Content, parseDomain, readContent } from '@sallyport/mail';
 import { type Entity, readEntityBytes } from '@sallyport/mime';
 import type { ValidatedCertificate } from '@sallyport/pki';
 import { decideOutward, outwardRuleFor, parsePolicyDocument } from '@sallyport/policy';
-import { LIMITS } from '../shared/limits.ts';
 import { Protector, type Treatment, treatmentKey } from './protect.ts';
-import { DCA, type Identity, identity, NOW, outwardFacts, validated } from './testing.ts';
+import {
+  DCA,
+  type Identity,
+  identity,
+  NOW,
+  openForeign,
+  outwardFacts,
+  validated,
+} from './testing.ts';
 
 const dsa = identity('domain-signing-authority', 'acme.example');
 const second = identity('domain-signing-authority', 'acme.example');
@@ -72,7 +79,7 @@ function signerOf({ certificate, key }: Identity): DomainSigner {
 }
 
 function entity(text: string): Entity {
-  const read = readEntityBytes(Buffer.from(text.replaceAll('\n', '\r\n')), LIMITS.mime);
+  const read = readEntityBytes(Buffer.from(text.replaceAll('\n', '\r\n')), MESSAGE_LIMITS.mime);
   assert.ok(read.kind === 'entity');
   return read.value;
 }
@@ -138,15 +145,7 @@ async function protect(plan: ListPlan, given: Treatment): Promise<Content> {
 }
 
 async function layersOf(content: Content): Promise<readonly Layer[]> {
-  const read = await openLayers(bufferContent(await readContent(content)), {
-    ownRecipients: [],
-    unwrapper: { unwrap: () => Promise.reject(new Error('nothing is ours')) },
-    mayOpen: () => Promise.resolve(true),
-    knownCertificates: [],
-    limits: LIMITS,
-  });
-  assert.ok(read.kind === 'opened');
-  return read.message.layers;
+  return (await openForeign(bufferContent(await readContent(content)))).layers;
 }
 
 const words = (layers: readonly Layer[]): readonly string[] =>

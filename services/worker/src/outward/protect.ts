@@ -5,6 +5,7 @@ import {
   domainSign,
   type HeaderTreatment,
   type ListPlan,
+  MESSAGE_LIMITS,
   type OpenPlan,
   originatorOf,
   outerHeader,
@@ -17,7 +18,6 @@ import { bufferContent, type Content, concatContent, never } from '@sallyport/ma
 import type { Entity } from '@sallyport/mime';
 import type { OutwardDecision, Permit } from '@sallyport/policy';
 import { type DkimSigner, signDkim } from '../dkim/sign.ts';
-import { LIMITS } from '../shared/limits.ts';
 
 export type Treatment = Extract<OutwardDecision, { kind: 'protect' | 'sign-only' | 'pass' }>;
 
@@ -145,7 +145,13 @@ export class Protector {
     const plan = this.#plan;
     const listed = profile === 'compat' && plan.kind === 'rebuild' ? (plan.outer ?? []) : [];
     const attributes = listed.length === 0 ? {} : { attributes: listed };
-    const options = { profile, ...headers, innerEncoding, limits: LIMITS.mime, ...attributes };
+    const options = {
+      profile,
+      ...headers,
+      innerEncoding,
+      limits: MESSAGE_LIMITS.mime,
+      ...attributes,
+    };
     const message = plannedMessage(this.#root, plan);
     const made = this.#ports.signers().then((signers) => domainSign(message, signers, options));
     this.#signed.set(key, made);

@@ -1,6 +1,6 @@
 import { type FaultId, isFaultId } from '@sallyport/faults';
-import { isSelected, type QueueEntry, type QueueSelection } from '@sallyport/ipc';
-import type { QueueId } from '@sallyport/mail';
+import { type QueueEntry, type QueuePageQuery, queuePage } from '@sallyport/ipc';
+import { type QueueId, queueIdTime } from '@sallyport/mail';
 import type { QueueFileHeader, Spool } from '@sallyport/spool';
 import { readOutwardState } from './state.ts';
 
@@ -12,32 +12,19 @@ export interface ListPorts {
   readonly holdExpiryMs: number;
 }
 
-/** The messages that an operator asks for, folder by folder, at most `limit`. */
+/** A page of the messages that an operator asks for, of all folders. */
 export async function listQueue(
-  wanted: {
-    readonly state: QueueEntry['state'] | undefined;
-    readonly limit: number;
-    readonly selection: QueueSelection;
-  },
+  query: QueuePageQuery,
   ports: ListPorts,
 ): Promise<{ entries: QueueEntry[]; more: boolean }> {
-  const { state, limit, selection } = wanted;
-  const entries: QueueEntry[] = [];
-  for await (const entry of allEntries(ports)) {
-    if (state !== undefined && entry.state !== state) continue;
-    if (!isSelected(entry, selection)) continue;
-    if (entries.length === limit) return { entries, more: true };
-    entries.push(entry);
-  }
-  return { entries, more: false };
+  const isHold = query.place === 'hold' || query.state === 'held';
+  const names = namesIn(isHold ? ['hold'] : FOLDERS, ports);
+  return await queuePage(query, names, async ({ folder, id }) => await entryOf(folder, id, ports));
 }
 
-async function* allEntries(ports: ListPorts): AsyncGenerator<QueueEntry> {
-  for (const folder of FOLDERS) {
-    for await (const id of ports.spool.list(folder)) {
-      const entry = await entryOf(folder, id, ports);
-      if (entry !== null) yield entry;
-    }
+async function* namesIn(folders: readonly Folder[], { spool }: ListPorts) {
+  for (const folder of folders) {
+    for await (const id of spool.list(folder)) yield { folder, id };
   }
 }
 
@@ -78,10 +65,11 @@ function endOfHold(
   holdExpiryMs: number,
 ): Pick<QueueEntry, 'expiresAt' | 'release'> {
   const expiresAt = new Date(Date.parse(createdAt) + holdExpiryMs).toISOString();
+  const end = `${expiresAt.slice(0, 19).replace('T', ' ')} UTC`;
   const release =
     origin === 'inward'
-      ? `A mail admin or a security admin may release it: it then goes to its recipients here. Otherwise it is dropped on ${expiresAt}, and its author is not told.`
-      : `A mail admin or a security admin may release it: it is then decided anew under the policy in force, which may hold it again. Otherwise it comes back to its author on ${expiresAt}.`;
+      ? `A mail admin or a security admin may release it: it then goes to its recipients here. Otherwise it is dropped on ${end}, and its author is not told.`
+      : `A mail admin or a security admin may release it: it is then decided anew under the policy in force, which may hold it again. Otherwise it comes back to its author on ${end}.`;
   return { expiresAt, release };
 }
 
@@ -90,7 +78,7 @@ function corruptEntry(folder: Folder, id: QueueId, reason: string): QueueEntry {
     id,
     state: 'corrupt',
     folder,
-    createdAt: new Date(0).toISOString(),
+    createdAt: new Date(queueIdTime(id)).toISOString(),
     dueAt: null,
     destination: null,
     reversePath: '',

@@ -40,20 +40,22 @@ const MAX_RETURNED_BYTES = 256 * 1024;
  * Tells the author what became of a message (RFC 3464): a new message of origin `gateway`.
  * Nothing goes to the null reverse-path (RFC 5321 section 4.5.5), nor where NOTIFY says no
  * (RFC 3461 section 4.1).
+ *
+ * @returns whether anybody is told.
  */
 export async function reportToAuthor(
   header: QueueFileHeader,
   content: Content,
   report: Report,
   ports: ReportPorts,
-): Promise<void> {
+): Promise<boolean> {
   const to = parseReversePath(header.reversePath);
-  if (to === null || isNullPath(to)) return;
+  if (to === null || isNullPath(to)) return false;
   // A path that is no address cannot be named in a report (RFC 3464 section 2.3.2).
   const wanted = report.recipients.filter(
     (one) => isWanted(one, report.action) && parseMailbox(one.path) !== null,
   );
-  if (wanted.length === 0) return;
+  if (wanted.length === 0) return false;
   const now = ports.clock.now();
   const id = newQueueId(now);
   const dsn = await formatReport({ header, content, report, wanted, id, now, to, ports });
@@ -69,6 +71,7 @@ export async function reportToAuthor(
       ),
   );
   await ports.added(id);
+  return true;
 }
 
 function isWanted(

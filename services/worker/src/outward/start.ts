@@ -119,7 +119,7 @@ function healthOf(
       const unusable = await policyTrouble(policy);
       if (unusable !== null) return unusable;
       const { waiting, running } = await schedule.counts();
-      return { ok: true, sentence: `${waiting} message(s) wait, ${running} are worked on` };
+      return { ok: true, sentence: `messages that wait: ${waiting}, in work: ${running}` };
     },
     collect: async () => await gauges?.collect(),
   };
@@ -181,11 +181,11 @@ async function notifyDropped(
   folder: 'incoming' | 'hold',
   id: QueueId,
   ports: OutwardPorts,
-): Promise<void> {
+): Promise<boolean> {
   const stored = await ports.spool.read(folder, id);
-  if (stored.kind !== 'ok' || stored.header.origin === 'inward') return;
+  if (stored.kind !== 'ok' || stored.header.origin === 'inward') return false;
   const recipients = stored.header.forwardPaths.filter((one) => parseMailbox(one.path) !== null);
   const sentence = 'Returned: an operator removed the message from the queue.';
   const report = { action: 'failed', fault: 'dropped-by-operator', sentence, recipients } as const;
-  await reportToAuthor(stored.header, stored.content, report, ports);
+  return await reportToAuthor(stored.header, stored.content, report, ports);
 }

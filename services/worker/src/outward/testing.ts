@@ -5,7 +5,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
+import { MESSAGE_LIMITS, type OpenedMessage, openLayers } from '@sallyport/domsec';
 import { createLogger } from '@sallyport/log';
+import type { Content } from '@sallyport/mail';
 import {
   type Certificate,
   issueCertificate,
@@ -96,3 +98,16 @@ export const HEADER: Omit<QueueFileHeader, 'id'> = {
   requireTls: false,
   extra: {},
 };
+
+/** The layers of a message of which nothing is encrypted to us. */
+export async function openForeign(content: Content): Promise<OpenedMessage> {
+  const opened = await openLayers(content, {
+    ownRecipients: [],
+    unwrapper: { unwrap: () => Promise.reject(new Error('nothing is ours')) },
+    mayOpen: () => Promise.resolve(true),
+    knownCertificates: [],
+    limits: MESSAGE_LIMITS,
+  });
+  assert.ok(opened.kind === 'opened');
+  return opened.message;
+}

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { MESSAGE_LIMITS } from '@sallyport/domsec';
 import { newQueueId } from '@sallyport/mail';
 import { readEntityBytes } from '@sallyport/mime';
-import { LIMITS } from '../shared/limits.ts';
 import { HEADER, NOW } from './testing.ts';
 import { withTlsRequired } from './tls-required.ts';
 
@@ -18,7 +18,7 @@ const CASES: readonly (readonly [fields: string, requireTls: boolean, tag: unkno
 test('RFC 8689 4.1: TLS-Required: No counts once, and not beside REQUIRETLS', () => {
   for (const [fields, requireTls, tag] of CASES) {
     const text = `Subject: hi\r\n${fields}\r\ntext\r\n`;
-    const read = readEntityBytes(Buffer.from(text), LIMITS.mime);
+    const read = readEntityBytes(Buffer.from(text), MESSAGE_LIMITS.mime);
     assert.ok(read.kind === 'entity');
     const header = { ...HEADER, id: newQueueId(NOW), requireTls };
     assert.equal(withTlsRequired(header, read.value).extra['tlsRequired'], tag, fields);

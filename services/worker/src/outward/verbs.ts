@@ -1,4 +1,4 @@
-import type { Handlers, hintProtocol } from '@sallyport/ipc';
+import type { CallResult, Handlers, hintProtocol } from '@sallyport/ipc';
 import { type Clock, parseQueueId, type QueueId } from '@sallyport/mail';
 import type { JobSchedule } from '@sallyport/queue';
 import type { Recorder } from '../shared/ports.ts';
@@ -18,11 +18,9 @@ export interface VerbPorts extends ListPorts {
   readonly isActive: (id: QueueId) => boolean;
   /** Makes a released message from outside ready for the inner MTA, once `record` has succeeded. */
   readonly releaseInward: (id: QueueId, record: () => Promise<void>) => Promise<string | null>;
-  /** Tells the author that an operator dropped the message. */
-  readonly notifyDropped: (folder: 'incoming' | 'hold', id: QueueId) => Promise<void>;
+  /** Tells the author that an operator dropped the message; false where no report may go. */
+  readonly notifyDropped: (folder: 'incoming' | 'hold', id: QueueId) => Promise<boolean>;
 }
-
-const DEFAULT_LIMIT = 100;
 
 /** First come, first served: a hint counts from when it came. */
 async function takeHint(
@@ -43,12 +41,29 @@ async function takeHint(
   return {};
 }
 
+type Done = CallResult<Protocol, 'drop'>;
+
+const BUSY = 'it is being worked on at this moment; ask again';
+
 /** Job hints and queue verbs over `incoming`, `hold` and `corrupt`. */
 export function outwardVerbs(ports: VerbPorts): Handlers<Protocol> {
+  const underWay = new Set<QueueId>();
+  /** Two orders for one message at once would both find it, and both be on record as done. */
+  const alone = async (text: string, order: (found: Found | null) => Promise<Done>) => {
+    const known = await find(text, ports);
+    if (known === null) return await order(null);
+    const { id } = known;
+    if (underWay.has(id)) return { kind: 'not-possible', sentence: BUSY } as const;
+    underWay.add(id);
+    try {
+      return await order(await find(id, ports));
+    } finally {
+      underWay.delete(id);
+    }
+  };
   return {
     hint: (params) => takeHint(params, ports),
-    list: async ({ state, limit = DEFAULT_LIMIT, selection = {} }) =>
-      await listQueue({ state, limit, selection }, ports),
+    list: async (query) => await listQueue(query, ports),
     show: async ({ id }) => {
       const found = await find(id, ports);
       if (found === null) return { kind: 'unknown-id' };
@@ -57,7 +72,7 @@ export function outwardVerbs(ports: VerbPorts): Handlers<Protocol> {
       const read = await ports.spool.readHeader(found.folder, found.id);
       return { kind: 'entry', entry, details: read.kind === 'ok' ? { ...read.header } : {} };
     },
-    release: async ({ id, by }) => await release(id, by, ports),
+    release: async ({ id, by }) => await alone(id, (found) => release(found, by, ports)),
     retry: async ({ id }) => {
       const found = await find(id, ports);
       if (found?.folder !== 'incoming')
@@ -66,24 +81,28 @@ export function outwardVerbs(ports: VerbPorts): Handlers<Protocol> {
       await ports.schedule.wake(found.id);
       return { kind: 'done' };
     },
-    drop: async ({ id, by, notify }) => {
-      const found = await find(id, ports);
-      if (found === null || found.folder === 'corrupt') {
-        return unknownOrNot(found, 'a file in corrupt is kept; move it away by hand');
-      }
-      if (ports.isActive(found.id)) {
-        return unknownOrNot(found, 'it is being worked on at this moment; ask again');
-      }
-      if (notify) await ports.notifyDropped(found.folder, found.id);
-      await ports.recorder.record(
-        { kind: 'dropped', queueId: found.id, notified: notify, personal: { by } },
-        true,
-      );
-      await ports.schedule.remove(found.id);
-      await ports.spool.remove(found.folder, found.id);
-      return { kind: 'done' };
-    },
+    drop: async ({ id, by, notify }) =>
+      await alone(id, (found) => drop(found, { by, notify }, ports)),
   };
+}
+
+async function drop(
+  found: Found | null,
+  { by, notify }: { readonly by: string; readonly notify: boolean },
+  ports: VerbPorts,
+): Promise<Done> {
+  if (found === null || found.folder === 'corrupt') {
+    return unknownOrNot(found, 'a file in corrupt is kept; move it away by hand');
+  }
+  const { folder, id } = found;
+  if (ports.isActive(id)) return unknownOrNot(found, BUSY);
+  // While its author is told, its turn must not come.
+  await ports.schedule.remove(id);
+  if (ports.isActive(id)) return unknownOrNot(found, BUSY); // the next scan knows it again
+  const notified = notify && (await ports.notifyDropped(folder, id));
+  await ports.recorder.record({ kind: 'dropped', queueId: id, notified, personal: { by } }, true);
+  await ports.spool.remove(folder, id);
+  return { kind: 'done' };
 }
 
 function unknownOrNot(
@@ -119,8 +138,7 @@ async function findHeldCopy(accepted: QueueId, ports: VerbPorts): Promise<Found 
   return null;
 }
 
-async function release(id: string, by: string, ports: VerbPorts) {
-  const found = await find(id, ports);
+async function release(found: Found | null, by: string, ports: VerbPorts): Promise<Done> {
   if (found?.folder !== 'hold') return unknownOrNot(found, 'only a held message can be released');
   const read = await ports.spool.readHeader('hold', found.id);
   if (read.kind !== 'ok') return unknownOrNot(found, 'the file cannot be read');
@@ -129,9 +147,7 @@ async function release(id: string, by: string, ports: VerbPorts) {
     const refusal = await ports.releaseInward(found.id, () =>
       ports.recorder.record(released, true),
     );
-    return refusal === null
-      ? ({ kind: 'done' } as const)
-      : ({ kind: 'not-possible', sentence: refusal } as const);
+    return refusal === null ? { kind: 'done' } : { kind: 'not-possible', sentence: refusal };
   }
   await ports.recorder.record(released, true);
   // Decided anew under the present policy: only the filter's hold is lifted.
@@ -142,5 +158,5 @@ async function release(id: string, by: string, ports: VerbPorts) {
   await ports.spool.commit(found.id, 'hold', 'incoming');
   const job = await outwardJob(ports.spool, found.id);
   if (job !== null) await ports.schedule.add(job);
-  return { kind: 'done' } as const;
+  return { kind: 'done' };
 }

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
-import { type FileHandle, mkdir, open, readdir, rm } from 'node:fs/promises';
+import { mkdir, open, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { ifGone } from '@sallyport/disk';
 import type { Clock } from '@sallyport/mail';
 
 const ENTRY_BYTES = 32;
@@ -133,7 +134,8 @@ export class HashIndex {
   }
 
   async #readFile(name: string): Promise<void> {
-    const file = await open(join(this.#folder, name), 'r').catch(nullIfGone);
+    // The other worker may have removed an old day between our look and our reading.
+    const file = await open(join(this.#folder, name), 'r').catch(ifGone(null));
     if (file === null) return;
     try {
       let at = this.#readBytes.get(name) ?? 0;
@@ -178,10 +180,4 @@ function hash(bytes: Buffer): string {
     .update(bytes)
     .digest('hex')
     .slice(0, KEY_BYTES * 2);
-}
-
-function nullIfGone(error: unknown): FileHandle | null {
-  // The other worker removed an old day between our look and our reading.
-  if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null;
-  throw error;
 }

@@ -1,8 +1,7 @@
-import { openLayers, type ReadMessage } from '@sallyport/domsec';
+import { MESSAGE_LIMITS, openLayers, type ReadMessage } from '@sallyport/domsec';
 import type { Content, QueueId } from '@sallyport/mail';
 import type { Certificate } from '@sallyport/pki';
 import type { Keyring } from './keyholder-client.ts';
-import { LIMITS } from './limits.ts';
 
 /**
  * Takes a message apart with the gateway's own keys.
@@ -24,6 +23,6 @@ export async function openMessage(options: {
     mayOpen: options.mayOpen,
     knownCertificates: options.knownCertificates,
     legacy: options.legacy ?? false,
-    limits: LIMITS,
+    limits: MESSAGE_LIMITS,
   });
 }

@@ -6,9 +6,9 @@ import {
   formatPemCertificate,
   generateKeyPairPem,
   issueCertificate,
-  parseCertificate,
 } from '@sallyport/pki';
 import { parsePolicyDocument, type TrustPolicy } from '@sallyport/policy';
+import { certificateOf } from '@sallyport/test/certificates';
 import { pinsFor } from './policy-certificates.ts';
 import { judgeTrust, type Trusted, type TrustQuestion } from './proof.ts';
 import { silentLookup } from './test-lookup-ports.ts';
@@ -21,25 +21,19 @@ interface Ca {
   readonly privateKey: string;
 }
 
-function parsed(der: Buffer): Certificate {
-  const result = parseCertificate(der);
-  assert.ok(result.kind === 'certificate');
-  return result.value;
-}
-
 function makeCa(cn: string): Ca {
   const { privateKeyPem: privateKey } = generateKeyPairPem('ec-p256');
   const ca = { pathLength: null };
   const keyUsage = ['keyCertSign', 'cRLSign'] as const;
   const fields = { ...PERIOD, subject: { cn }, ca, keyUsage };
-  return { certificate: parsed(issueCertificate({ ...fields, privateKey })), privateKey };
+  return { certificate: certificateOf(issueCertificate({ ...fields, privateKey })), privateKey };
 }
 
 function issue(issuer: Ca, usage: 'keyAgreement' | 'digitalSignature'): Certificate {
   const { spki } = generateKeyPairPem('ec-p256');
   const emails = ['gateway@bravo.example'];
   const fields = { ...PERIOD, subject: { cn: 'G' }, emails, keyUsage: [usage] };
-  return parsed(issueCertificate({ ...fields, spki, issuer }));
+  return certificateOf(issueCertificate({ ...fields, spki, issuer }));
 }
 
 const [bravo, other] = [makeCa('Bravo CA'), makeCa('Other CA')];

@@ -1,4 +1,9 @@
-import type { JudgeOptions, Layer, NameMappingOptions, OpenedMessage } from '@sallyport/domsec';
+import {
+  type JudgeOptions,
+  type Layer,
+  namingOptions,
+  type OpenedMessage,
+} from '@sallyport/domsec';
 import { type Domain, type Mailbox, sameMailbox } from '@sallyport/mail';
 import { type Certificate, newStepBudget } from '@sallyport/pki';
 import {
@@ -113,20 +118,6 @@ function strictest(answers: readonly Answer[]): Answer {
   const refused = answers.filter((answer) => answer.kind === 'invalid');
   const [first = { kind: 'invalid', reason: 'the message names no originator' }] = answers;
   return refused.find(({ fault }) => fault !== 'revocation-unavailable') ?? refused[0] ?? first;
-}
-
-/** What naming may use beside the RFC's own rule: partner domains and dated exceptions (DS-N6). */
-export function namingOptions(
-  trusts: readonly TrustPolicy[],
-  partnerDomains: readonly string[],
-  time: Date,
-): NameMappingOptions {
-  const domains = partnerDomains.map((pattern) => pattern.replace(/^\*\./, '') as Domain);
-  return {
-    exceptions: trusts.flatMap((trust) => trust.exceptions),
-    ...(domains.length > 0 ? { partnerDomains: domains } : {}),
-    time,
-  };
 }
 
 /**

@@ -50,7 +50,7 @@ export function monitorSpec(config: GatewayConfig, layout: GatewayLayout): Proce
 }
 
 /** The processes that this gateway has, on one host or under units of their own. */
-function watchedRoles(config: GatewayConfig): readonly MetricServer[] {
+export function watchedRoles(config: GatewayConfig): readonly MetricServer[] {
   const { directory, console: pages, audit, ingress } = config;
   return [
     'recorder',

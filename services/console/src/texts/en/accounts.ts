@@ -19,6 +19,7 @@ export const accounts = {
     submit: 'Make a link',
   },
   one: {
+    title: 'The account',
     setRoles: 'Set the roles',
     disable: 'Disable',
     enable: 'Enable',
@@ -32,8 +33,8 @@ export const accounts = {
   },
   link: {
     title: 'A link to set the account up',
-    sentence: (name: string, until: string) =>
-      `Give this link to ${name} on a way that nobody else reads. It works once, until ${until}, and is shown this once.`,
+    sentence: (name: string) =>
+      `Give this link to ${name} on a way that nobody else reads. It is shown this once, and works once, until`,
     done: 'Done',
   },
 } as const;

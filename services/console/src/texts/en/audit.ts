@@ -7,7 +7,7 @@ export const audit = {
   anyKind: 'Any',
   queueId: 'Queue id',
   address: 'Address',
-  addressHint: 'The whole address.',
+  domain: 'Domain',
   text: 'Words',
   by: 'By whom',
   since: 'From (UTC)',

@@ -20,7 +20,6 @@ export const hold = {
   size: 'Size',
   bytes: (count: number) => `${count} bytes`,
   origin: 'Way',
-  rule: 'Rule',
   queueId: 'Queue id',
   story: 'All that happened to it',
   noContent: 'Its content and its subject are not shown to anybody here.',
@@ -36,13 +35,11 @@ export const hold = {
   dropWill:
     'It is removed and cannot be brought back. The audit log keeps who did it and when, and whether the author was told.',
   notify: 'Tell the author that it was not delivered',
-  notifyHint:
-    'Only where that can be done safely: mail from outside whose author is not proven gets no report.',
+  notifyNever: 'Its author is not told: mail from outside gets no report of this.',
   dropYes: 'Drop it',
   keep: 'Leave it held',
   gone: 'It is not held any more',
   goneSentence:
     'This message is not in hold: it was released, dropped or came to its end. Its history says which.',
-  away: (part: string) => `${part} does not answer, so nothing can be said or done now.`,
-  refused: (sentence: string) => `It was left as it is: ${sentence}.`,
+  refused: (sentence: string) => `It was left as it is: ${sentence.replace(/\.$/, '')}.`,
 } as const;

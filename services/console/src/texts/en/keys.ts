@@ -3,6 +3,11 @@ function inSentence(words: string): string {
   return words.replace(/^[A-Z](?=[a-z])/, (first) => first.toLowerCase());
 }
 
+function daysOf(days: number): string {
+  if (days === 0) return 'under a day';
+  return days === 1 ? '1 day' : `${days} days`;
+}
+
 /** Texts of the pages about keys. */
 export const keys = {
   title: 'Keys and certificates',
@@ -41,13 +46,13 @@ export const keys = {
     former: 'None.',
   },
   until: (date: string, days: number) =>
-    days < 0 ? `ended on ${date}` : `until ${date}, ${days} ${days === 1 ? 'day' : 'days'} left`,
+    days < 0 ? `ended on ${date}` : `until ${date}, ${daysOf(days)} left`,
   takesOver: 'takes over at',
   noCertificate: 'no certificate',
   endsSoon: (days: number) =>
     days < 0
       ? 'The certificate has ended. Partners may refuse what it signs, and may not encrypt to it.'
-      : `The certificate ends in ${days} ${days === 1 ? 'day' : 'days'}. Start its replacement now: a CA and the DNS take their time.`,
+      : `The certificate ends in ${daysOf(days)}. Start its replacement now: a CA and the DNS take their time.`,
   noneInUse: (words: string) =>
     `No ${inSentence(words)} is in use for this domain. Mail that needs one waits.`,
   replace: 'Replace',
@@ -121,6 +126,8 @@ export const keys = {
       'Add these lines to the zone, beside those of the key in use. Wait until the world sees them, and until the TTL of the former lines has passed.',
     publishDkim: 'Add this line to the zone before the key signs, or nobody can check it.',
     publishNothing: 'This key adds no lines to the DNS.',
+    publishUnknown:
+      'Which lines this key adds cannot be read at the moment. Do not let it take over before they are published.',
     check: 'Check what the world sees',
     seen: {
       ok: 'seen',
@@ -146,6 +153,9 @@ export const keys = {
     nowHint: 'Use this only if partners already see the new lines, or if the former key is lost.',
     retire:
       'The former key still opens mail that was encrypted to it. Retire it when no such mail can come any more; a retired key can be reopened on the host.',
+    retireBeside:
+      'The keys in use sign every message together. Retire those that no partner needs any more; the last one stays.',
+    beside: 'Also in use:',
     retireOne: (keyId: string) => `Retire ${keyId}`,
     former: 'Former keys that open mail still:',
     finished:

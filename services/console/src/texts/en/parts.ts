@@ -2,6 +2,8 @@
 export const parts = {
   older: 'Older',
   newest: 'Newest',
+  later: 'Later',
+  oldest: 'Oldest',
   copy: 'Copy',
   copied: 'Copied',
   pages: 'Pages',
@@ -9,5 +11,8 @@ export const parts = {
   required: 'required',
   yes: 'yes',
   no: 'no',
+  chartTable: 'The numbers',
+  chartStep: 'From',
   chartTotal: (label: string, total: number) => `${label}: ${total}`,
+  chartMost: (label: string, most: number) => `${label}: ${most} at most`,
 } as const;

@@ -46,6 +46,11 @@ export const policy = {
   compareLabel: 'Compare with another version',
   compareHint: 'Compared with version',
   compareAction: 'Compare',
+  compareFault: 'There is no such version.',
+  comparedTitle: (version: number | null) => `What differs from version ${version}`,
+  otherComparison: (version: number | null) =>
+    `You compare with version ${version}. A step is taken in view of what the version changes now.`,
+  backToBase: 'What it changes now, and the next step',
   changesNone: 'Nothing differs.',
   changesMore: (shown: number, total: number) =>
     `The first ${shown} of ${total} differences are shown; the document has them all.`,
@@ -54,11 +59,11 @@ export const policy = {
   faultsTitle: 'This gateway cannot hold to it',
   rehearsalTitle: 'Rehearsal',
   rehearsalHint:
-    'Decides the newest messages of the audit log again, by this version. Nothing is sent.',
+    'Decides the newest messages of the audit log again, by this version. Nothing is sent. What was refused in its session was never accepted, so it is not among them.',
   rehearsalAction: 'Rehearse on the last 1,000 messages',
   rehearsalNone: 'There is no mail in the audit log to rehearse it on.',
   rehearsed: ({ envelopes, recipients, changed, wouldFail, unknown }: RehearsalSummary) =>
-    `Of the last ${envelopes} messages with ${recipients} decisions, ${changed} would change; ${wouldFail} of them went on and would not. Of ${unknown} the log cannot tell.`,
+    `Of ${recipients} decisions on the last ${envelopes} messages, ${changed} would change; ${wouldFail} of them went on and would not. Of ${unknown} the log cannot tell.`,
   rehearsalColumns: {
     direction: 'Direction',
     rule: 'Rule',
@@ -106,6 +111,9 @@ export const policy = {
   changed:
     'Somebody else took a step or changed the policy since you opened the page. Look again and decide anew.',
   documentTitle: 'Document',
+  documentFault: 'Paste the whole policy.',
+  documentLong:
+    'It is longer than 900,000 characters; the command sallyport partner propose takes longer ones.',
   documentLink: 'Download as YAML',
   invalidTitle: 'This is no policy that can be used',
 } as const;

@@ -48,7 +48,7 @@ export const reports = {
     exception: 'Exception',
   },
   left: (days: number) =>
-    days < 0 ? 'over' : days === 0 ? 'today' : `${days} ${days === 1 ? 'day' : 'days'}`,
+    days < 0 ? 'has ended' : days === 0 ? 'under a day' : `${days} ${days === 1 ? 'day' : 'days'}`,
   missing: {
     'own-keys': 'Our own keys are missing here: the keyholder does not answer.',
     policy: 'Partners are missing here: no policy is in force.',

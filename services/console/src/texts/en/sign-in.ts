@@ -1,6 +1,8 @@
 /** Texts of signing in, and of a person's own account. */
 export const signIn = {
   title: 'Sign in',
+  toGoOn:
+    'Sign in to go on to the page that you asked for. A session ends after half an hour without use.',
   name: 'Account name',
   password: 'Password',
   submit: 'Sign in',

@@ -26,8 +26,11 @@ export const simulate = {
   transportFacts: (level: string, rule: string) => `TLS level ${level}, by ${rule}`,
   transportRoute: (route: string) =>
     `by the route for ${route} of the config, which decides on TLS`,
+  transportBoth: (level: string, rule: string, route: string) =>
+    `TLS level ${level}, by ${rule}, and what the route for ${route} of the config demands`,
   remarks: 'Taken for granted',
   traceTitle: 'How its certificate was looked for',
   refusedTitle: 'It cannot be simulated',
+  noVersion: 'There is no such policy version.',
   notBase64: 'The file was not read whole; choose it again.',
 } as const;

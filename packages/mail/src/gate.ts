@@ -1,5 +1,5 @@
-/** Lets so many run at once and so many wait. */
-export class HashSlots {
+/** Lets few run at once and few wait: what one of them may take is bounded, and so is all of it together. */
+export class Gate {
   readonly #atOnce: number;
   readonly #maxWaiting: number;
   readonly #waiting: (() => void)[] = [];
@@ -10,20 +10,26 @@ export class HashSlots {
     this.#maxWaiting = options.maxWaiting;
   }
 
-  /** Runs the work when there is a slot; null, at once, if too many wait already. */
-  async run<T>(work: () => Promise<T>): Promise<T | null> {
+  /**
+   * Runs the task when there is a place.
+   *
+   * @returns null, at once, if too many wait already.
+   * @throws what the task throws.
+   */
+  async run<T>(task: () => Promise<T>): Promise<T | null> {
     if (this.#running >= this.#atOnce) {
       if (this.#waiting.length >= this.#maxWaiting) return null;
       const { promise, resolve } = Promise.withResolvers<void>();
       this.#waiting.push(resolve);
-      await promise; // whoever ends hands its slot over
+      await promise;
     } else {
       this.#running += 1;
     }
     try {
-      return await work();
+      return await task();
     } finally {
       const next = this.#waiting.shift();
+      // The place goes from hand to hand, so that nobody slips in between.
       if (next === undefined) this.#running -= 1;
       else next();
     }

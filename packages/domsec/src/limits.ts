@@ -1,5 +1,7 @@
-/** Bounds of what a worker takes apart; over one of them is the fault of that limit (TM-7). */
-export const LIMITS = {
+import type { OpenOptions } from './layers.ts';
+
+/** Bounds of what the gateway takes apart; over one of them is the fault of that limit (TM-7). */
+export const MESSAGE_LIMITS = {
   mime: {
     maxHeaderBytes: 1024 * 1024,
     maxHeaderFields: 2_000,
@@ -15,4 +17,4 @@ export const LIMITS = {
   },
   /** Cryptographic layers, one inside the other. */
   depth: 12,
-} as const;
+} as const satisfies OpenOptions['limits'];
