@@ -1,10 +1,11 @@
 import { z } from 'zod';
+import { dayField } from './day-field.ts';
 
 /** What two organisations agreed on paper. */
 export const agreementSchema = z.strictObject({
   id: z.string().min(1).max(100).describe('the number of the agreement'),
   asserts: z.string().max(1000).describe('what a domain signature asserts under it'),
-  validUntil: z.iso.date().describe('last day it holds'),
+  validUntil: dayField.describe('last day it holds'),
   contact: z.string().max(320).describe('whom to ask'),
 });
 
@@ -21,7 +22,7 @@ function endOf(date: string): number {
   return Date.parse(`${date}T00:00:00Z`) + DAY_MS;
 }
 
-/** Where an agreement stands; `ending` for the last thirty days. */
+/** Where an agreement stands; `ending` for the last thirty days, with the whole days that are left. */
 export type AgreementState =
   | { readonly kind: 'current' }
   | { readonly kind: 'ending'; readonly daysLeft: number }
@@ -33,6 +34,6 @@ export function agreementState(
   now: Date,
 ): AgreementState {
   if (hasEnded(validUntil, now)) return { kind: 'ended' };
-  const daysLeft = Math.ceil((endOf(validUntil) - now.getTime()) / DAY_MS);
-  return daysLeft <= WARNING_DAYS ? { kind: 'ending', daysLeft } : { kind: 'current' };
+  const daysLeft = Math.floor((endOf(validUntil) - now.getTime()) / DAY_MS);
+  return daysLeft < WARNING_DAYS ? { kind: 'ending', daysLeft } : { kind: 'current' };
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { dayField } from './day-field.ts';
 import { pemSchema } from './pem-field.ts';
 
 const MAX_LIST = 200;
@@ -27,7 +28,7 @@ const pinSchema = z
       .describe(
         'current is in use; backup lies ready; pending is the next one and counts from a day on',
       ),
-    from: z.iso.date().exactOptional().describe('first day of a pending key, UTC'),
+    from: dayField.exactOptional().describe('first day of a pending key, UTC'),
     note: z.string().max(200).exactOptional().describe('where it is from, who told us'),
   })
   .superRefine((pin, context) => {

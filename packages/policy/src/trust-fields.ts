@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { dayField } from './day-field.ts';
 import { pemSchema } from './pem-field.ts';
 import { requirementsSchema } from './requirement-fields.ts';
 
@@ -7,7 +8,7 @@ const MAX_LIST = 200;
 const exceptionSchema = z.strictObject({
   subject: z.string().min(1).max(1000).describe('the certificate name the exception is for'),
   reason: z.string().min(10).max(500).describe('what was agreed'),
-  until: z.iso.date().describe('last day it holds'),
+  until: dayField.describe('last day it holds'),
 });
 
 /** Whom we believe of one partner, in which direction, and how hard we look. */

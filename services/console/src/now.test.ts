@@ -1,5 +1,7 @@
 /** What the first page says at a moment. */
 import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import type { AuditEvent } from '@sallyport/audit-log';
 import { EVENTS, HELD, NOW, testConsole } from './testing.ts';
@@ -76,4 +78,12 @@ test('a partner that shows another certificate wants a decision until the policy
   world.setTime(new Date(NOW.getTime() + 60_000));
   await world.log({ kind: 'policy-activated', version: 2, sha256: 'c'.repeat(64) });
   assert.equal(await seen(), false);
+});
+
+test('the first page stands while the version in force cannot be read, and says what is missing', async () => {
+  await using world = await testConsole();
+  await writeFile(join(world.options.folders.policy, '000001.json'), 'what a failing disk leaves');
+  const answer = await world.ask({ as: 'auditor', url: '/' });
+  assert.equal(answer.statusCode, 200);
+  assert.match(answer.payload, /no policy is in force/);
 });

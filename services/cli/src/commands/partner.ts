@@ -59,7 +59,7 @@ export function agreementText(agreement: PartnerPolicy['agreement'], now: Date):
     case 'current':
       return `agreement ${id} until ${validUntil}`;
     case 'ending':
-      return `AGREEMENT ${id} ENDS IN ${state.daysLeft} DAYS, on ${validUntil}`;
+      return `AGREEMENT ${id} ENDS with ${validUntil}, ${state.daysLeft} days are left`;
     case 'ended':
       return `AGREEMENT ${id} ENDED on ${validUntil}: its mail is held`;
   }

@@ -48,7 +48,7 @@ export const policyCheck: Check = {
         findings.push(
           warning(
             'agreement-ends',
-            `The agreement with ${name} ends in ${state.daysLeft} days.`,
+            `The agreement with ${name} ends in ${state.daysLeft === 0 ? 'less than a day' : `${state.daysLeft} days`}.`,
             'Agree anew, then change validUntil.',
           ),
         );

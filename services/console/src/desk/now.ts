@@ -1,6 +1,6 @@
 import type { CountedStep, Latencies } from '@sallyport/audit-index';
 import type { QueueEntry, QueuePart } from '@sallyport/ipc';
-import type { VersionState } from '@sallyport/policy-store/read';
+import { PolicyUnavailable, type VersionState } from '@sallyport/policy-store/read';
 import type { Actor } from '../actor.ts';
 import type { DeskPorts } from './desk.ts';
 import { daysUntil, SOON_DAYS } from './key-life.ts';
@@ -136,11 +136,11 @@ async function gather(
 ): Promise<NowView> {
   const now = ports.clock.now();
   await upToDate(ports.index);
-  const [{ waiting, held }, stopped, { endings, missing }, versions, parts] = await Promise.all([
+  const [{ waiting, held }, stopped, { endings, missing }, proposed, parts] = await Promise.all([
     queue.everything(),
     queue.stopped(),
     reports.endings(),
-    policy.list({ limit: MAX_VERSIONS }),
+    proposedIn(policy),
     askParts(ports.options),
   ]);
   return {
@@ -153,12 +153,23 @@ async function gather(
     },
     endings: endings.flatMap((one) => endingSoon(one, now)),
     endingsMissing: missing,
-    proposed: versions.versions
-      .filter(({ state }) => state === 'proposed' || state === 'approved')
-      .map(({ version, state }) => ({ version, state })),
+    proposed,
     keyChanges: keyChanges(ports, now),
     parts,
   };
+}
+
+/** None while a version cannot be read: the first page must stand, and the page of the policy says it. */
+async function proposedIn({ list }: Pick<PolicyDesk, 'list'>): Promise<NowView['proposed']> {
+  try {
+    const { versions } = await list({ limit: MAX_VERSIONS });
+    return versions
+      .filter(({ state }) => state === 'proposed' || state === 'approved')
+      .map(({ version, state }) => ({ version, state }));
+  } catch (error) {
+    if (error instanceof PolicyUnavailable) return [];
+    throw error;
+  }
 }
 
 function waitingOf({ entries, after, away }: QueueView): Omit<NowView['queue'], 'stopped'> {

@@ -93,16 +93,14 @@ function worldSection({ domain }: Zone, check: DnsCheck | null, text: Catalogue)
     return section(dns.world, notice('warn', html`<p>${dns.unanswered}</p>`), again);
   }
   const rows = check.checks.toSorted((a, b) => ORDER.indexOf(a.status) - ORDER.indexOf(b.status));
-  const wrong = rows.filter(({ status }) => status !== 'ok').length;
-  const isAll = wrong === 0 && check.unchecked.length === 0;
-  const sentence = isAll ? dns.allSeen(rows.length) : dns.wrong(wrong, rows.length);
+  const isAll = check.unchecked.length === 0 && rows.every(({ status }) => status === 'ok');
   const unchecked = check.unchecked.map(
     ({ name, type }) => html`<li><code>${name} ${type}</code></li>`,
   );
   return section(
     dns.world,
     html`<p class="quiet">${dns.worldHint}</p>`,
-    rows.length === 0 ? null : notice(isAll ? 'good' : 'warn', html`<p>${sentence}</p>`),
+    rows.length === 0 ? null : notice(isAll ? 'good' : 'warn', html`<p>${sumOf(rows, dns)}</p>`),
     unchecked.length === 0
       ? null
       : notice('warn', html`<p>${dns.unchecked}</p><ul>${unchecked}</ul>`),
@@ -141,6 +139,17 @@ function columnsOf({ dns }: Catalogue): readonly Column<RecordCheck>[] {
 }
 
 /** Both sides in full: who has to put it right compares them. */
+/** How many lines are wrong, and of how many nobody can say. */
+function sumOf(rows: readonly RecordCheck[], dns: Catalogue['dns']): string {
+  const unknown = rows.filter(({ status }) => status === 'failed').length;
+  const wrong = rows.filter(({ status }) => status !== 'ok' && status !== 'failed').length;
+  const sentences = [
+    wrong > 0 ? dns.wrong(wrong, rows.length) : null,
+    unknown > 0 ? dns.unknown(unknown, rows.length) : null,
+  ].filter((one) => one !== null);
+  return sentences.length === 0 ? dns.allSeen(rows.length) : sentences.join(' ');
+}
+
 function differences(
   { status, expected, seen }: RecordCheck,
   { columns }: Catalogue['dns'],

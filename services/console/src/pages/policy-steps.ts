@@ -39,7 +39,10 @@ export function nextForms(
   if (view.next.length === 0) return html`<p>${text.policy.nextNone}</p>`;
   const own = view.next.filter((move) => actor.permissions.has(MOVE_PERMISSIONS[move]));
   if (own.length === 0) return html`<p>${text.policy.nextOthers}</p>`;
-  return own.map((move) => moveForm(request, view, { move, sent }));
+  const waits = view.state === 'proposed' && !own.includes('approve') && !own.includes('activate');
+  return html`${waits ? html`<p>${text.policy.nextApproval}</p>` : null}${own.map((move) =>
+    moveForm(request, view, { move, sent }),
+  )}`;
 }
 
 function moveForm(
@@ -56,7 +59,7 @@ function moveForm(
   return form({
     action: `/policy/${view.version}/${move}`,
     csrf,
-    submit: moves[move],
+    submit: move === 'propose' && view.state !== 'draft' ? moves.proposeAgain : moves[move],
     danger: move === 'rollback',
     body: html`<input type="hidden" name="sha256" value="${view.sha256}"><input type="hidden" name="seen" value="${view.tag}">${
       hint === undefined ? null : html`<p class="hint">${hint}</p>`

@@ -16,6 +16,8 @@ export const dns = {
   allSeen: (count: number) => `The world sees all ${count} lines as they should be.`,
   wrong: (wrong: number, count: number) =>
     `${wrong} of ${count} lines are not seen as they should be.`,
+  unknown: (unknown: number, count: number) =>
+    `Of ${unknown} of ${count} lines nothing is known: the DNS did not answer.`,
   status: {
     ok: 'as it should be',
     missing: 'missing',

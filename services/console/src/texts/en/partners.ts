@@ -62,7 +62,8 @@ export const partners = {
   trouble: {
     'agreement-ended': 'The agreement has ended: mail to it is held.',
     'agreement-missing': 'No agreement is on record.',
-    'agreement-ending': (days: number) => `The agreement ends in ${countOf(days, 'day')}.`,
+    'agreement-ending': (days: number) =>
+      days === 0 ? 'The agreement ends today.' : `The agreement ends in ${countOf(days, 'day')}.`,
     'nothing-trusted':
       'Nothing to encrypt to is trusted: no anchor, no pinned certificate, no DNSSEC that counts.',
     'no-signer-trusted':

@@ -88,8 +88,10 @@ export const policy = {
   nextTitle: 'Next',
   nextNone: 'Nothing is to be done with it.',
   nextOthers: 'The next step needs somebody with another role.',
+  nextApproval: 'It waits for somebody else to approve of it.',
   moves: {
     propose: 'Propose',
+    proposeAgain: 'Propose again',
     approve: 'Approve',
     activate: 'Put in force now',
     schedule: 'Put in force at this time',
