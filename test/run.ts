@@ -2,7 +2,8 @@
  * `npm test`: installs the peers that are missing where it can, then runs every test.
  *
  * Arguments are test file patterns; without any, all tests run. `--unit` leaves out those that
- * start real processes and peers; `--java` installs Java too, for the tests that want it.
+ * start real processes and peers; `--java` installs Java too, for the tests that want it; `--pictures`
+ * keeps pictures of the console's pages in test/console/screenshots.
  */
 import { spawn } from 'node:child_process';
 import { globSync } from 'node:fs';
@@ -10,7 +11,7 @@ import { dirname, join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { installPeers } from './harness/install-peers.ts';
-import { UNIT, WHOLE } from './test-files.ts';
+import { PICTURES, UNIT, WHOLE } from './test-files.ts';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const given = process.argv.slice(2).filter((one) => !one.startsWith('--'));
@@ -35,7 +36,11 @@ const child = spawn(
     cwd: root,
     stdio: 'inherit',
     // Some hundred files and as many commands read the same modules: compiled once, they start in half the time.
-    env: { ...process.env, NODE_COMPILE_CACHE: join(root, 'node_modules', '.cache', 'compile') },
+    env: {
+      ...process.env,
+      ...(process.argv.includes('--pictures') ? { [PICTURES]: 'yes' } : {}),
+      NODE_COMPILE_CACHE: join(root, 'node_modules', '.cache', 'compile'),
+    },
   },
 );
 child.once('exit', (code) => process.exit(code ?? 1));

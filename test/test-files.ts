@@ -20,3 +20,6 @@ export const WHOLE: readonly string[] = [
 
 /** Those with a command of their own: `npm run test:chaos`, `npm run test:interop-java`. */
 export const APART: readonly string[] = ['test/chaos/*.test.ts', 'test/interop-java/*.test.ts'];
+
+/** Set where people want to look at the pages: some hundred pictures take as long as all else of their tests. */
+export const PICTURES = 'SALLYPORT_PICTURES';

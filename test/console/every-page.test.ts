@@ -2,7 +2,7 @@
  * Every page that a role can reach by links, as a person would meet it: on a phone and on a laptop, in
  * light and in dark; and the states that no link leads to: faults beside fields, what is not there, what
  * is not theirs. axe-core finds nothing, no script is refused, no request leaves the host, and the first
- * load is small. Pictures of all of them lie in `screenshots` afterwards.
+ * load is small. `npm run test:pictures` keeps pictures of all of them in `screenshots`.
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';

@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
+import { PICTURES } from '../test-files.ts';
 import { temporaryFolder } from './folder.ts';
 import { runOk } from './process.ts';
 
@@ -187,8 +188,9 @@ export async function faultsInEachLook(page: Page, name: string): Promise<readon
   return faults;
 }
 
-/** Keeps a picture of the whole page for people to look at. */
+/** Keeps a picture of the whole page for people to look at, where they asked for it (`npm run test:pictures`). */
 export async function takeScreenshot(page: Page, name: string): Promise<void> {
+  if (process.env[PICTURES] === undefined) return;
   await mkdir(SCREENSHOTS, { recursive: true });
   await page.screenshot({ path: join(SCREENSHOTS, `${name}.png`), fullPage: true });
 }
