@@ -25,7 +25,7 @@ const child = spawn(
   [
     '--test',
     '--test-concurrency=4',
-    '--test-timeout=300000',
+    '--test-timeout=600000',
     '--test-reporter=spec',
     '--test-reporter-destination=stdout',
     '--test-reporter=./test/summary.ts',

@@ -17,7 +17,7 @@ const ARGS = [
   '--disable-component-update',
   '--disable-sync',
 ];
-const ACTION_TIMEOUT_MS = 10_000;
+const ACTION_TIMEOUT_MS = 30_000;
 const SCREENSHOTS = fileURLToPath(new URL('../console/screenshots/', import.meta.url));
 
 /** The packages that a test of the browser needs, for `skipWithout`. */
