@@ -37,9 +37,9 @@ snippet() {
     /^```/ { if (open) { open = 0 } else { open = 1; count += 1 } next }
     open && count == wanted' "$project/docs/operations.md"
 }
-echo 'a passphrase of a trial' >"$root/root/passphrase" && chmod 600 "$root/root/passphrase"
-snippet 1 | sed 's#sallyport init #&--passphrase-file /root/passphrase #' >"$root/root/install.sh"
-snippet 2 | grep -v doctor >"$root/root/start.sh"
+echo 'a passphrase of a trial' >"$root/srv/passphrase" && chmod 600 "$root/srv/passphrase"
+snippet 1 | sed 's#sallyport init #&--passphrase-file ../../srv/passphrase #' >"$root/srv/install.sh"
+snippet 2 | grep -v doctor >"$root/srv/start.sh"
 
 # PID 1 of a Debian with nothing of this machine but its kernel: no network but a loopback of its own.
 cat >"$root/boot.sh" <<'BOOT'
@@ -85,8 +85,8 @@ for _ in $(seq 100); do
   sleep 0.3
 done
 echo "== $(live 'systemctl --version' | head -1): $(live 'systemctl is-system-running')"
-live 'cd /opt/sallyport && bash -e /root/install.sh >/dev/null'
+live 'cd /opt/sallyport && bash -e ../../srv/install.sh >/dev/null'
 live 'cd /opt/sallyport && node_modules/node-linux-*/bin/node test/live-systemd.ts configure'
-live 'cd /opt/sallyport && bash -e /root/start.sh 2>/dev/null'
+live 'cd /opt/sallyport && bash -e ../../srv/start.sh 2>/dev/null'
 live 'cd /opt/sallyport && node_modules/node-linux-*/bin/node test/live-systemd.ts look'
 echo "the units hold under a live systemd"

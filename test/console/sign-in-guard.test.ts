@@ -3,29 +3,31 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { findAccount, makeLink } from '@sallyport/accounts';
 import { BROWSER_PACKAGES, type Chromium } from '../harness/chromium.ts';
-import { type ConsoleGateway, PASSWORD, startConsole } from '../harness/console.ts';
+import { type ConsoleGateway, PASSWORD } from '../harness/console.ts';
 import { skipWithout } from '../harness/install-peers.ts';
-import { type SignInSteps, signInSteps, unrecorded } from '../harness/sign-in-steps.ts';
+import {
+  type SignInSteps,
+  type SignInWorld,
+  startSignIn,
+  unrecorded,
+} from '../harness/sign-in-steps.ts';
 import { waitFor } from '../harness/wait.ts';
 
 const skip = skipWithout(...BROWSER_PACKAGES);
 
 describe('what signing in stands up to', { skip }, () => {
+  let world: SignInWorld | undefined;
   let console: ConsoleGateway;
   let chromium: Chromium;
   let steps: SignInSteps;
   let url = '';
 
   before(async () => {
-    console = await startConsole();
-    chromium = await console.startBrowser();
-    steps = signInSteps(console);
+    world = await startSignIn();
+    ({ console, chromium, steps } = world);
     ({ url } = console);
   });
-  after(async () => {
-    await chromium?.[Symbol.asyncDispose]();
-    await console?.[Symbol.asyncDispose]();
-  });
+  after(() => world?.[Symbol.asyncDispose]());
 
   test('a passkey is not taken twice for one challenge, nor for another account', async () => {
     const page = await chromium.newPage();

@@ -9,14 +9,15 @@ import {
   type Chromium,
   faultsInEachLook,
 } from '../harness/chromium.ts';
-import { type ConsoleGateway, PASSWORD, startConsole } from '../harness/console.ts';
+import { type ConsoleGateway, PASSWORD } from '../harness/console.ts';
 import { skipWithout } from '../harness/install-peers.ts';
-import { type SignInSteps, signInSteps } from '../harness/sign-in-steps.ts';
+import { type SignInSteps, type SignInWorld, startSignIn } from '../harness/sign-in-steps.ts';
 
 const skip = skipWithout(...BROWSER_PACKAGES);
 const MINUTE = 60_000;
 
 describe('the pages of signing in', { skip }, () => {
+  let world: SignInWorld | undefined;
   let console: ConsoleGateway;
   let chromium: Chromium;
   let steps: SignInSteps;
@@ -24,15 +25,11 @@ describe('the pages of signing in', { skip }, () => {
   const start = new Date();
 
   before(async () => {
-    console = await startConsole({ gateway: { testClock: start } });
-    chromium = await console.startBrowser();
-    steps = signInSteps(console);
+    world = await startSignIn({ gateway: { testClock: start } });
+    ({ console, chromium, steps } = world);
     ({ url } = console);
   });
-  after(async () => {
-    await chromium?.[Symbol.asyncDispose]();
-    await console?.[Symbol.asyncDispose]();
-  });
+  after(() => world?.[Symbol.asyncDispose]());
 
   const look = async (page: Page, name: string): Promise<void> =>
     assert.deepEqual(await faultsInEachLook(page, name), []);

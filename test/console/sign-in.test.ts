@@ -2,28 +2,25 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { BROWSER_PACKAGES, type Chromium, watchRequests } from '../harness/chromium.ts';
-import { type ConsoleGateway, PASSWORD, startConsole } from '../harness/console.ts';
+import { type ConsoleGateway, PASSWORD } from '../harness/console.ts';
 import { skipWithout } from '../harness/install-peers.ts';
-import { type SignInSteps, signInSteps } from '../harness/sign-in-steps.ts';
+import { type SignInSteps, type SignInWorld, startSignIn } from '../harness/sign-in-steps.ts';
 
 const skip = skipWithout(...BROWSER_PACKAGES);
 
 describe('signing in', { skip }, () => {
+  let world: SignInWorld | undefined;
   let console: ConsoleGateway;
   let chromium: Chromium;
   let steps: SignInSteps;
   let url = '';
 
   before(async () => {
-    console = await startConsole();
-    chromium = await console.startBrowser();
-    steps = signInSteps(console);
+    world = await startSignIn();
+    ({ console, chromium, steps } = world);
     ({ url } = console);
   });
-  after(async () => {
-    await chromium?.[Symbol.asyncDispose]();
-    await console?.[Symbol.asyncDispose]();
-  });
+  after(() => world?.[Symbol.asyncDispose]());
 
   test('nobody sees anything; whoever signs in goes on to what they wanted', async () => {
     const page = await chromium.newPage();

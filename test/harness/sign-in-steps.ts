@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { addAccount } from '@sallyport/accounts';
 import type { Page } from 'playwright-core';
-import { type Authenticator, addAuthenticator } from './chromium.ts';
-import { type ConsoleGateway, PASSWORD } from './console.ts';
+import { type Authenticator, addAuthenticator, type Chromium } from './chromium.ts';
+import { type ConsoleGateway, type ConsoleOptions, PASSWORD, startConsole } from './console.ts';
 
 /** For changes that a test makes itself. */
 export const unrecorded = async (): Promise<void> => undefined;
@@ -23,7 +23,27 @@ export interface SignInSteps {
   setUp(page: Page, name: string): Promise<Authenticator>;
 }
 
-export function signInSteps(console: ConsoleGateway): SignInSteps {
+/** A gateway with its console, a browser, and what people do in it to sign in. */
+export interface SignInWorld extends AsyncDisposable {
+  readonly console: ConsoleGateway;
+  readonly chromium: Chromium;
+  readonly steps: SignInSteps;
+}
+
+export async function startSignIn(options: ConsoleOptions = {}): Promise<SignInWorld> {
+  await using stack = new AsyncDisposableStack();
+  const console = stack.use(await startConsole(options));
+  const chromium = stack.use(await console.startBrowser());
+  const own = stack.move();
+  return {
+    console,
+    chromium,
+    steps: signInSteps(console),
+    [Symbol.asyncDispose]: () => own.disposeAsync(),
+  };
+}
+
+function signInSteps(console: ConsoleGateway): SignInSteps {
   const { url } = console;
   const invite = async (name: string): Promise<string> => {
     const order = { name, roles: ['auditor'] as const, now: new Date() };

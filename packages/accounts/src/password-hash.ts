@@ -35,7 +35,7 @@ export class PasswordHasher {
 
   /**
    * Compares in constant time. An account that does not exist or has no password (null) takes as
-   * long as any other: the time tells nobody who has one.
+   * long as the rest: the time tells nobody who has one.
    */
   async matches(password: string, hash: string | null): Promise<boolean | 'busy'> {
     const stored = hash === null ? null : parsePasswordHash(hash, MOST);

@@ -1,19 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { MessageSummary } from './index.ts';
-import { accepted, delivered, newId, protectedAs, TestLog } from './testing.ts';
+import { accepted, delivered, newId, protectedAs, summaryOf } from './testing.ts';
 
 const [A, B, C] = ['a@bravo.example', 'b@bravo.example', 'c@charlie.example'];
-
-async function summaryOf(queueId: string, ...events: readonly object[]): Promise<MessageSummary> {
-  const index = await new TestLog().add(...events).index();
-  const found = index.messages({ queueId, limit: 10 }).messages;
-  index.close();
-  assert.equal(found.length, 1);
-  const [summary] = found;
-  assert.ok(summary);
-  return summary;
-}
 
 test('of two released parts one may come to its end, and the other waits still', async () => {
   const [id, first, second, out] = [newId(), newId(), newId(), newId()];

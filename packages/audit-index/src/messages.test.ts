@@ -1,20 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { childQueueId } from '@sallyport/mail';
-import type { MessageSummary } from './index.ts';
-import { accepted, delivered, newId, protectedAs, TestLog } from './testing.ts';
+import { accepted, delivered, newId, protectedAs, summaryOf, TestLog } from './testing.ts';
 
 const [A, B, C] = ['a@bravo.example', 'b@bravo.example', 'c@charlie.example'];
-
-async function summaryOf(queueId: string, ...events: readonly object[]): Promise<MessageSummary> {
-  const index = await new TestLog().add(...events).index();
-  const found = index.messages({ queueId, limit: 10 }).messages;
-  index.close();
-  assert.equal(found.length, 1);
-  const [summary] = found;
-  assert.ok(summary);
-  return summary;
-}
 
 test('a message is waiting until its last recipient is settled, then relayed', async () => {
   const [id, out] = [newId(), newId()];

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { appendFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -14,7 +15,7 @@ import {
   segmentName,
 } from '@sallyport/audit-log';
 import { newQueueId, type QueueId } from '@sallyport/mail';
-import { type AuditIndex, openAuditIndex } from './index.ts';
+import { type AuditIndex, type MessageSummary, openAuditIndex } from './index.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'audit-index-'));
 after(() => rmSync(root, { recursive: true }));
@@ -148,4 +149,18 @@ function pathsOf(to: readonly string[]): Record<string, string> {
   const paths: Record<string, string> = {};
   for (const [n, path] of to.entries()) paths[n === 0 ? 'forwardPath' : `forwardPath.${n}`] = path;
   return paths;
+}
+
+/** What the index says of one message of a log with just these events. */
+export async function summaryOf(
+  queueId: string,
+  ...events: readonly object[]
+): Promise<MessageSummary> {
+  const index = await new TestLog().add(...events).index();
+  const found = index.messages({ queueId, limit: 10 }).messages;
+  index.close();
+  assert.equal(found.length, 1);
+  const [summary] = found;
+  assert.ok(summary);
+  return summary;
 }

@@ -1,4 +1,4 @@
-/** For no facts does decideInward deliver less than the rule demands: any facts against any rule. */
+/** Whatever the facts and whatever the rule, decideInward never delivers less than the rule demands. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Domain } from '@sallyport/mail';

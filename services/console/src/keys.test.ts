@@ -13,30 +13,11 @@ import {
 } from '@sallyport/ipc';
 import { createLogger } from '@sallyport/log';
 import { CSRF, NOW, type TestConsole, testConsole } from './testing.ts';
+import { keyFacts } from './testing-keys.ts';
 
 const HOSTILE = '"><script>alert(1)</script>';
 const DAY_MS = 86_400_000;
 const inDays = (days: number): string => new Date(NOW.getTime() + days * DAY_MS).toISOString();
-
-function key(keyId: string, of: Partial<PublicKeyFacts> = {}): PublicKeyFacts {
-  return {
-    keyId,
-    class: 'domain-signing',
-    domain: 'acme.example',
-    state: 'active',
-    algorithm: 'rsa-3072',
-    certificate: null,
-    isRevoked: false,
-    dkimSelector: null,
-    token: null,
-    createdAt: null,
-    activateAt: null,
-    activatedAt: null,
-    retiredAt: null,
-    destroyedAt: null,
-    ...of,
-  };
-}
 
 function certificate(days: number, subject = 'CN=domain-signing-authority') {
   const names = { subject, issuer: 'CN=Root', serial: '0a', fingerprint: 'f'.repeat(64) };
@@ -45,13 +26,17 @@ function certificate(days: number, subject = 'CN=domain-signing-authority') {
 
 /** One key a page, so that more than one page is asked for. */
 const KEYS: readonly PublicKeyFacts[] = [
-  key('dsa-1', { certificate: certificate(12) }),
-  key('dsa-2', { state: 'pending', certificate: certificate(700, HOSTILE), activateAt: inDays(2) }),
-  key('dsa-3', { state: 'generated' }),
-  key('dsa-5', { state: 'pending', certificate: certificate(600) }),
-  key('dsa-6', { domain: 'two.example', certificate: certificate(600) }),
-  key('dsa-7', { domain: 'two.example', certificate: certificate(600) }),
-  key('dsa-4', { state: 'retired', certificate: certificate(1), isRevoked: true }),
+  keyFacts('dsa-1', { certificate: certificate(12) }),
+  keyFacts('dsa-2', {
+    state: 'pending',
+    certificate: certificate(700, HOSTILE),
+    activateAt: inDays(2),
+  }),
+  keyFacts('dsa-3', { state: 'generated' }),
+  keyFacts('dsa-5', { state: 'pending', certificate: certificate(600) }),
+  keyFacts('dsa-6', { domain: 'two.example', certificate: certificate(600) }),
+  keyFacts('dsa-7', { domain: 'two.example', certificate: certificate(600) }),
+  keyFacts('dsa-4', { state: 'retired', certificate: certificate(1), isRevoked: true }),
 ];
 
 type Check = CallResult<typeof adviseProtocol, 'dnsCheck'>['checks'][number];

@@ -1,28 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { KeyClass, KeyState } from '@sallyport/ipc';
+import { keyFacts } from '../testing-keys.ts';
 import { daysUntil, lifeLinesOf, rolloverOf } from './key-life.ts';
 import type { KeyView } from './keys.ts';
 
 function key(keyId: string, of: Partial<KeyView> = {}): KeyView {
-  return {
-    keyId,
-    class: 'domain-confidentiality',
-    domain: 'acme.example',
-    state: 'active',
-    algorithm: 'rsa-3072',
-    certificate: null,
-    isRevoked: false,
-    dkimSelector: null,
-    token: null,
-    createdAt: null,
-    activateAt: null,
-    activatedAt: null,
-    retiredAt: null,
-    destroyedAt: null,
-    quarantined: null,
-    ...of,
-  };
+  return { ...keyFacts(keyId, { class: 'domain-confidentiality' }), quarantined: null, ...of };
 }
 
 const open = (one: KeyView, keys: readonly KeyView[] = [one]): readonly string[] | null =>
